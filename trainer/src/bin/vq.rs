@@ -1,0 +1,2 @@
+//! The `vq` program.
+fn main() {}

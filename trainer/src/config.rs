@@ -1,0 +1,1 @@
+//! The training configuration: every key documented, unknown keys refused.

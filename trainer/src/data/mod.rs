@@ -1,0 +1,1 @@
+//! Signals in and out: recordings, their file formats, splits.

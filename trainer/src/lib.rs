@@ -1,0 +1,24 @@
+//! The host side of microvq: reads recordings, trains VQ-VAE codecs, lowers them to the integer container that
+//! `vq-core` runs, and is the library behind the `vq` program.
+//!
+//! Without the `train` feature nothing here needs libtorch: encoding, decoding, evaluating, exporting and inspecting
+//! all go through `vq-core`, the code that runs on the device.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod architecture;
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod export;
+pub mod metrics;
+pub mod report;
+pub mod run;
+pub mod stream;
+
+#[cfg(feature = "train")]
+pub mod nn;
+#[cfg(feature = "train")]
+pub mod quantizer;
+#[cfg(feature = "train")]
+pub mod train;

@@ -1,0 +1,1 @@
+//! Distortion and rate, each defined once.

@@ -1,0 +1,1 @@
+//! The nets of `vq-core::nn` in tch, built from the same [`crate::architecture`] description.

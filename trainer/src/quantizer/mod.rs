@@ -1,0 +1,1 @@
+//! Codebooks: nearest vectors, residual stages, and what keeps them alive.

@@ -1,0 +1,1 @@
+//! The `.vqs` file: a header and packets, framed so that files can be cut and joined.

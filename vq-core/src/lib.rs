@@ -1,0 +1,3 @@
+//! microvq's codec.
+#![no_std]
+#![forbid(unsafe_code)]
