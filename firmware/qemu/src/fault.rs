@@ -1,13 +1,27 @@
 //! Where the image ends when something goes wrong: with a word to the host and a failing exit status, never in a
 //! silent loop.
 
+use core::fmt::Display;
+
 use cortex_m_rt::{ExceptionFrame, exception};
 use cortex_m_semihosting::debug::{self, ExitStatus};
 
 use crate::console;
 
+/// Why the example stopped: said on the terminal where it happened.
+#[derive(Debug)]
+pub struct Failure;
+
+impl<E: Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        console::error(&error);
+        Self
+    }
+}
+
 /// Ends the emulation.
-pub fn exit(status: ExitStatus) -> ! {
+pub fn exit(result: Result<(), Failure>) -> ! {
+    let status: ExitStatus = result.map_err(|Failure| ());
     loop {
         debug::exit(status);
     }
@@ -15,9 +29,8 @@ pub fn exit(status: ExitStatus) -> ! {
 
 #[cfg(not(feature = "no-panic"))]
 #[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    console::text("error", "the firmware panicked");
-    exit(debug::EXIT_FAILURE)
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    exit(Err(info.into()))
 }
 
 #[cfg(feature = "no-panic")]
@@ -33,6 +46,5 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 /// An unaligned or forbidden access, or a stack that ran out of RAM.
 #[exception]
 unsafe fn HardFault(_: &ExceptionFrame) -> ! {
-    console::text("error", "hard fault: an unaligned or forbidden access, or a stack overflow");
-    exit(debug::EXIT_FAILURE)
+    exit(Err("hard fault: an unaligned or forbidden access, or a stack overflow".into()))
 }
