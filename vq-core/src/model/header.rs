@@ -136,6 +136,11 @@ pub fn seal(file: &mut [u8]) {
     put(file, 12, crc.to_le_bytes());
 }
 
+/// The channels of a frame.
+pub(crate) const fn channels(file: &[u8]) -> usize {
+    u16_at(file, 50) as usize
+}
+
 /// The encoder's line buffers in bytes, as the header states them.
 pub(crate) const fn encoder_line_bytes(file: &[u8]) -> usize {
     u32_at(file, 40) as usize
