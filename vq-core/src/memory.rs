@@ -68,6 +68,12 @@ pub const fn decoder_memory(model: &Aligned<[u8]>) -> usize {
     header::decoder_bytes(&model.0)
 }
 
+/// The channels of a frame, for sizing the array that a sensor's readings go into.
+#[must_use]
+pub const fn channels(model: &Aligned<[u8]>) -> usize {
+    header::channels(&model.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

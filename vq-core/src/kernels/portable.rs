@@ -74,7 +74,8 @@ impl Kernels for Integer {
 
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
         let padded = windows.taps.next_multiple_of(4);
-        let block_bytes = BLOCK_OVERHEAD + padded * 4;
+        // `max` changes nothing, but shows the compiler that neither `chunks_exact` can panic.
+        let block_bytes = (BLOCK_OVERHEAD + padded * 4).max(BLOCK_OVERHEAD);
         if windows.outputs == 0 {
             return;
         }
@@ -99,7 +100,8 @@ impl Kernels for Integer {
     fn nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
         let words = latent.len().div_ceil(2);
         let (mut best, mut least) = (0u16, i32::MAX);
-        for (block, bytes) in codebook.chunks_exact(16 + 16 * words).enumerate() {
+        // `max` changes nothing, but shows the compiler that neither `chunks_exact` nor `split_at` can panic.
+        for (block, bytes) in codebook.chunks_exact((16 + 16 * words).max(16)).enumerate() {
             let (norms, components) = bytes.split_at(16);
             let mut scores = [0, 4, 8, 12].map(|at| i32_at(norms, at));
             for (z, lanes) in latent.chunks(2).zip(components.chunks_exact(16)) {
