@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 /// File formats follow the names' endings: .hea or .dat (WFDB), .wav, .csv for recordings, .vqm for models, .vqs for
 /// encoded streams. A single `-` is the standard input or output, and needs --format where it is a recording.
 #[derive(Debug, Parser)]
-#[command(name = "vq", version, max_term_width = 100)]
+#[command(name = "vq", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
