@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::DataError;
 
 /// What one channel's counts mean.
@@ -100,7 +102,8 @@ impl Recording {
 }
 
 /// The file formats of recordings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// PhysioNet's record: a `.hea` header and a `.dat` signal file.
     Wfdb,
@@ -111,7 +114,8 @@ pub enum Format {
 }
 
 /// How to read a recording, where the file does not say it all.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OpenOptions {
     /// The format, if not by the file name's ending; needed for `-`.
     pub format: Option<Format>,
