@@ -4,6 +4,7 @@
 
 pub mod container;
 pub mod file;
+pub mod from_run;
 pub mod lower;
 pub mod proof;
 pub mod reference;
