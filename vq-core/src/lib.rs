@@ -1,3 +1,59 @@
-//! microvq's codec.
+//! The codec of microvq: samples to codes to packets, and back, on a microcontroller.
+//!
+//! A sample's way through this crate, and its modules in the same order:
+//!
+//! ```text
+//! samples ─ nn ─ latents ─ codebook ─ codes ─ coder ─ packet      (Encoder)
+//! packet ─ coder ─ codes ─ codebook ─ latents ─ nn ─ samples      (Decoder)
+//! ```
+//!
+//! Everything between samples and bytes is integer arithmetic with one defined result on every core, so that the
+//! host, a Cortex-M0 and a RISC-V produce the same packets from the same samples. Nothing allocates, and nothing
+//! panics: a model is checked once by [`Model::parse`], and what was checked cannot fail afterwards.
+//!
+//! ```
+//! use vq_core::{Decoder, Encoder, EncoderError, Options};
+//!
+//! fn first_packet_length(model: &[u8], samples: &[i32]) -> Result<Option<usize>, Box<dyn core::error::Error>> {
+//!     const OPTIONS: Options = Options::new().packet_bytes(64);
+//!     let model = vq_core::Model::parse(model)?;
+//!     let mut memory = vec![0u64; model.encoder_memory(OPTIONS).div_ceil(8)];
+//!     let mut encoder = Encoder::new(model, bytemuck::cast_slice_mut(&mut memory), OPTIONS)?;
+//!     for &sample in samples {
+//!         if let Some(packet) = encoder.push(&[sample])? {
+//!             return Ok(Some(packet.len()));
+//!         }
+//!     }
+//!     Ok(None)
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! * `f32`: the float path, a reference on the host and a convenience on cores with an FPU.
+//! * `metadata`: reading a model's name, rate, channels and training run from its postcard message.
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+#[cfg(target_endian = "big")]
+compile_error!("models are little-endian and used in place: big-endian targets are not supported");
+
+mod bytes;
+mod codebook;
+mod codec;
+pub mod coder;
+pub mod kernels;
+mod memory;
+pub mod model;
+mod nn;
+pub mod packet;
+
+pub use codec::{
+    Block, Blocks, Decoder, DecoderError, Encoder, EncoderError, Options, SelfTestError, Status, decoded_crc,
+    self_test_decoder, self_test_encoder,
+};
+pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};
+pub use model::{Model, ModelError};
+pub use packet::PacketError;

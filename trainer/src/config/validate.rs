@@ -37,6 +37,11 @@ impl Config {
             within(key, layer.stride as f64, 1.0, 1024.0)?;
             within(key, layer.channels as f64, 1.0, MAX_CHANNELS as f64)?;
             within(key, layer.residual as f64, 0.0, 64.0)?;
+            covers(key, layer.kernel, layer.stride)?;
+        }
+        covers("network.output", network.output.kernel, network.output.stride)?;
+        if network.linear_kernel > 0 {
+            covers("network.linear_kernel", network.linear_kernel, self.network_plan().hop())?;
         }
         within("network.output", network.output.kernel as f64, 1.0, MAX_KERNEL as f64)?;
         within("network.output", network.output.stride as f64, 1.0, 1024.0)?;
@@ -101,6 +106,16 @@ fn refused(key: &'static str, what: &str) -> ConfigError {
     ConfigError::Value { key, what: what.into() }
 }
 
+fn covers(key: &'static str, kernel: usize, stride: usize) -> Result<(), ConfigError> {
+    if kernel >= stride {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        key,
+        what: format!("a kernel of {kernel} skips rows at stride {stride}; make it at least that"),
+    })
+}
+
 fn within(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
     // Written so that NaN is refused.
     if value >= low && value <= high {
@@ -151,6 +166,7 @@ mod tests {
         assert!(refuse("[vector]\nstages = []").contains("vector.stages"));
         assert!(refuse("[training]\nlearning_rate = nan").contains("learning_rate"));
         assert!(refuse("[training]\nunquantized = 1.0").contains("unquantized"));
+        assert!(refuse("[network]\noutput = { kernel = 3, stride = 4 }").contains("network.output"));
         assert!(refuse("[network]\nencoder = []").contains("network.encoder"));
     }
 }

@@ -1,5 +1,7 @@
 //! What can be wrong with a recording, said with the file, the place and what to do.
 
+use std::path::Path;
+
 /// Why a recording could not be read, written or used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -8,7 +10,7 @@ pub enum DataError {
     Io {
         /// The file as the user named it; `-` for a pipe.
         file: String,
-        /// What was tried: "open", "read", "write".
+        /// What was tried: "read" or "write".
         action: &'static str,
         /// The system's reason.
         source: std::io::Error,
@@ -43,4 +45,23 @@ pub enum DataError {
         /// What to do about it.
         remedy: String,
     },
+}
+
+impl DataError {
+    pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
+        Self::Io { file: path.display().to_string(), action, source }
+    }
+
+    pub(crate) fn malformed(
+        file: &str,
+        place: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::Malformed { file: file.to_owned(), place: place.into(), what: what.into(), remedy: remedy.into() }
+    }
+
+    pub(crate) fn unsuitable(file: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Unsuitable { file: file.to_owned(), what: what.into(), remedy: remedy.into() }
+    }
 }

@@ -1,9 +1,6 @@
 //! The one type that every format is read into: integer counts of one or more channels at one rate.
 
 use std::ops::Range;
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
 
 use super::DataError;
 
@@ -43,6 +40,11 @@ pub struct Recording {
     pub remarks: Vec<String>,
 }
 
+impl Channel {
+    /// The unit of counts whose meaning is not known.
+    pub const COUNTS: &'static str = "LSB";
+}
+
 impl Recording {
     /// Samples per channel.
     pub fn frames(&self) -> usize {
@@ -75,12 +77,17 @@ impl Recording {
         let width = self.channels.len();
         let start_time = self.start_time.map(|start| start + self.milliseconds(range.start));
         let samples = self.samples[range.start * width..range.end * width].to_vec();
+        Recording { start_time, ..self.with_samples(samples) }
+    }
+
+    /// A recording like this one with other samples, `[time, channels]`.
+    pub fn with_samples(&self, samples: Vec<i32>) -> Recording {
         Recording {
             name: self.name.clone(),
             rate_millihertz: self.rate_millihertz,
             channels: self.channels.clone(),
             samples,
-            start_time,
+            start_time: self.start_time,
             comments: self.comments.clone(),
             remarks: self.remarks.clone(),
         }
@@ -96,54 +103,99 @@ impl Recording {
         self.frames() as f64 / self.rate()
     }
 
+    /// The channels that `wanted` names, by name or by number from 1, in that order.
+    ///
+    /// # Errors
+    /// If a channel is not there.
+    pub fn select(&self, wanted: &[String]) -> Result<Recording, DataError> {
+        let names = || self.channels.iter().map(|channel| channel.name.as_str());
+        let indices = wanted
+            .iter()
+            .map(|wanted| {
+                find_name(names(), wanted).ok_or_else(|| {
+                    DataError::unsuitable(
+                        &self.name,
+                        format!("there is no channel `{wanted}`"),
+                        format!("give --columns one of {}, or a number from 1", names().collect::<Vec<_>>().join(", ")),
+                    )
+                })
+            })
+            .collect::<Result<Vec<usize>, _>>()?;
+        let frames = self.samples.chunks_exact(self.channels.len());
+        let samples = frames.flat_map(|frame| indices.iter().map(|&index| frame[index])).collect();
+        let channels = indices.iter().map(|&index| self.channels[index].clone()).collect();
+        Ok(Recording { channels, ..self.with_samples(samples) })
+    }
+
+    /// Whether a channel holds one value only, so that there is nothing to learn and no variance to measure against.
+    ///
+    /// # Panics
+    /// If there is no such channel.
+    pub fn is_constant(&self, channel: usize) -> bool {
+        assert!(channel < self.channels.len());
+        let mut samples = self.samples.iter().skip(channel).step_by(self.channels.len());
+        samples.next().is_none_or(|first| samples.all(|sample| sample == first))
+    }
+
     fn milliseconds(&self, frame: usize) -> i64 {
         (frame as f64 / self.rate() * 1000.0).round() as i64
     }
 }
 
-/// The file formats of recordings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// PhysioNet's record: a `.hea` header and a `.dat` signal file.
-    Wfdb,
-    /// RIFF WAVE, 16 or 24 bits.
-    Wav,
-    /// Text with a row per frame.
-    Csv,
+/// The index of the name that a user means: the name itself, in any case, or its number from 1.
+pub(super) fn find_name<'a>(names: impl Iterator<Item = &'a str> + Clone, wanted: &str) -> Option<usize> {
+    let count = names.clone().count();
+    let number = || wanted.parse().ok().filter(|number| (1..=count).contains(number)).map(|number| number - 1);
+    names
+        .clone()
+        .position(|name| name == wanted)
+        .or_else(|| names.clone().position(|name| name.eq_ignore_ascii_case(wanted)))
+        .or_else(number)
 }
 
-/// How to read a recording, where the file does not say it all.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct OpenOptions {
-    /// The format, if not by the file name's ending; needed for `-`.
-    pub format: Option<Format>,
-    /// Frames per second times 1000, for files that carry no rate.
-    pub rate_millihertz: Option<u64>,
-    /// The columns or signals to keep, by name or by number from 1, in this order; all if empty.
-    pub columns: Vec<String>,
-    /// The column that holds the time (CSV).
-    pub time_column: Option<String>,
-    /// The value of one count in the file's units (CSV).
-    pub lsb: Option<f64>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Reads a recording. `-` is the standard input, and needs `options.format`.
-///
-/// # Errors
-/// If the file cannot be read, breaks its format, or needs an option that was not given.
-pub fn open(path: &Path, options: &OpenOptions) -> Result<Recording, DataError> {
-    let _ = options;
-    Err(DataError::UnknownFormat { file: path.display().to_string() })
-}
+    fn recording() -> Recording {
+        let channel = |name: &str| Channel {
+            name: name.into(),
+            unit: "mV".into(),
+            counts_per_unit: 200.0,
+            offset: 0,
+            source_bits: Some(12),
+        };
+        Recording {
+            name: "r".into(),
+            rate_millihertz: 250_000,
+            channels: vec![channel("a"), channel("2")],
+            samples: vec![1, 10, 2, 10, 3, 10],
+            start_time: Some(1000),
+            comments: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
 
-/// Writes a recording, in `format` or in that of the file name's ending. `-` is the standard output, and needs
-/// `format`. The files appear whole or not at all.
-///
-/// # Errors
-/// If the format cannot hold the recording, or the files cannot be written.
-pub fn save(path: &Path, recording: &Recording, format: Option<Format>) -> Result<(), DataError> {
-    let _ = (recording, format);
-    Err(DataError::UnknownFormat { file: path.display().to_string() })
+    #[test]
+    fn frames_channels_and_slices() {
+        let recording = recording();
+        assert_eq!((recording.frames(), recording.seconds()), (3, 0.012));
+        assert_eq!(recording.frame(1), [2, 10]);
+        assert_eq!(recording.channel(0), [1, 2, 3]);
+        let part = recording.slice(1..3);
+        assert_eq!((part.samples.as_slice(), part.start_time), ([2, 10, 3, 10].as_slice(), Some(1004)));
+        assert_eq!((recording.is_constant(0), recording.is_constant(1)), (false, true));
+    }
+
+    #[test]
+    fn channels_go_by_name_then_by_number() {
+        let selected = |wanted: &str| recording().select(&[wanted.into()]).map(|selected| selected.samples);
+        assert_eq!(selected("A").unwrap(), [1, 2, 3]);
+        assert_eq!(selected("1").unwrap(), [1, 2, 3]);
+        assert_eq!(selected("2").unwrap(), [10, 10, 10]);
+        for wrong in ["3", "0", "b", ""] {
+            let error = selected(wrong).unwrap_err().to_string();
+            assert!(error.contains("one of a, 2"), "{error}");
+        }
+    }
 }

@@ -52,7 +52,7 @@ impl ScalarQuantizer {
     }
 
     pub(super) fn forward(&self, latents: &Tensor, rounding: Rounding) -> Quantized {
-        let step = self.step.clamp_min(LEAST_STEP).view([1, -1, 1]);
+        let step = self.step.view([1, -1, 1]);
         let largest = self.largest as f64;
         let scaled = (latents / &step).clamp(-largest, largest);
         let rounded = scaled.detach().round();
@@ -72,6 +72,7 @@ impl ScalarQuantizer {
     }
 
     pub(super) fn observe(&mut self, quantized: &Quantized) {
+        let _ = self.step.clamp_min_(LEAST_STEP);
         let (latents, integers) = (self.count.size()[0], self.count.size()[1]);
         for codes in &quantized.codes {
             let row = Tensor::arange(latents, (Kind::Int64, codes.device())) * integers;

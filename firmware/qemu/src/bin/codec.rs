@@ -1,0 +1,65 @@
+//! One ECG lead through the codec: the recording's samples go in as a sensor's would, packets come out, and the same
+//! packets are decoded again. Files stand for the sensor (`samples.bin`), the radio (`packets.bin`) and the far end's
+//! screen (`decoded.bin`).
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use firmware_qemu::clock::Clock;
+use firmware_qemu::fault::{self, Failure};
+use firmware_qemu::samples::{BlockWriter, SampleReader};
+use firmware_qemu::{console, stack};
+use vq_core::{Aligned, Decoder, Encoder, Memory, Model, Options};
+
+const MODEL: &Aligned<[u8]> = vq_core::include_model!(env!("VQ_MODEL"));
+const OPTIONS: Options = Options::new().packet_bytes(244);
+
+#[entry]
+fn main() -> ! {
+    static mut ENCODER: Memory<{ vq_core::encoder_memory(MODEL, OPTIONS) }> = Memory::new();
+    static mut DECODER: Memory<{ vq_core::decoder_memory(MODEL) }> = Memory::new();
+    fault::exit(run(ENCODER.bytes(), DECODER.bytes()))
+}
+
+fn run(encoder_memory: &mut [u8], decoder_memory: &mut [u8]) -> Result<(), Failure> {
+    let clock = Clock::start(cortex_m::Peripherals::take().ok_or("the peripherals are taken")?.SYST);
+    let model = Model::parse(&MODEL.0)?;
+    vq_core::self_test_encoder(model, encoder_memory)?;
+    vq_core::self_test_decoder(model, decoder_memory)?;
+
+    let mut sensor = SampleReader::open(c"samples.bin")?;
+    let mut radio = BlockWriter::create(c"packets.bin")?;
+    let mut screen = BlockWriter::create(c"decoded.bin")?;
+    let mut encoder = Encoder::new(model, encoder_memory, OPTIONS)?;
+    let mut decoder = Decoder::new(model, decoder_memory)?;
+    let (mut encoding, mut decoding) = (0, 0);
+
+    let mut frame = [0; vq_core::channels(MODEL)];
+    while sensor.next(&mut frame)? {
+        if let Some(packet) = clock.measure(&mut encoding, || encoder.push(&frame))? {
+            radio.packet(packet)?;
+            let mut blocks = decoder.packet(packet)?;
+            while let Some(block) = clock.measure(&mut decoding, || blocks.next()) {
+                screen.samples(block.frames)?;
+            }
+        }
+    }
+    while let Some(packet) = clock.measure(&mut encoding, || encoder.finish()) {
+        radio.packet(packet)?;
+        let mut blocks = decoder.packet(packet)?;
+        while let Some(block) = clock.measure(&mut decoding, || blocks.next()) {
+            screen.samples(block.frames)?;
+        }
+    }
+    let mut blocks = decoder.finish();
+    while let Some(block) = clock.measure(&mut decoding, || blocks.next()) {
+        screen.samples(block.frames)?;
+    }
+    radio.finish()?;
+    screen.finish()?;
+
+    console::number("encode_instructions", encoding);
+    console::number("decode_instructions", decoding);
+    console::number("stack_bytes", stack::high_water_bytes() as u64);
+    Ok(())
+}

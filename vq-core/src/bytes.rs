@@ -1,0 +1,61 @@
+//! Little-endian numbers at fixed places of a byte slice, without a panic: past the end everything reads as zero.
+//!
+//! Callers check lengths first; the zero only keeps the compiler from emitting a panic for the impossible case.
+
+/// The `N` bytes at `offset`, or zeros where the slice ends before them.
+pub(crate) const fn array_at<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
+    match bytes.split_at_checked(offset) {
+        Some((_, rest)) => match rest.first_chunk::<N>() {
+            Some(chunk) => *chunk,
+            None => [0; N],
+        },
+        None => [0; N],
+    }
+}
+
+/// The byte at `offset`.
+pub(crate) const fn u8_at(bytes: &[u8], offset: usize) -> u8 {
+    u8::from_le_bytes(array_at(bytes, offset))
+}
+
+/// The 16-bit number at `offset`.
+pub(crate) const fn u16_at(bytes: &[u8], offset: usize) -> u16 {
+    u16::from_le_bytes(array_at(bytes, offset))
+}
+
+/// The signed 16-bit number at `offset`.
+pub(crate) const fn i16_at(bytes: &[u8], offset: usize) -> i16 {
+    i16::from_le_bytes(array_at(bytes, offset))
+}
+
+/// The 32-bit number at `offset`.
+pub(crate) const fn u32_at(bytes: &[u8], offset: usize) -> u32 {
+    u32::from_le_bytes(array_at(bytes, offset))
+}
+
+/// The signed 32-bit number at `offset`.
+pub(crate) const fn i32_at(bytes: &[u8], offset: usize) -> i32 {
+    i32::from_le_bytes(array_at(bytes, offset))
+}
+
+/// Copies `value` to `offset` of a record under construction.
+pub(crate) fn put<const N: usize>(record: &mut [u8], offset: usize, value: [u8; N]) {
+    if let Some(target) = record.get_mut(offset..).and_then(|rest| rest.first_chunk_mut::<N>()) {
+        *target = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_little_endian_and_zero_past_the_end() {
+        let bytes = [1, 2, 3, 4, 0xff];
+        assert_eq!(u16_at(&bytes, 1), 0x0302);
+        assert_eq!(u32_at(&bytes, 0), 0x0403_0201);
+        assert_eq!(u8_at(&bytes, 4), 0xff);
+        assert_eq!(u32_at(&bytes, 2), 0);
+        assert_eq!(u16_at(&bytes, usize::MAX), 0);
+    }
+}

@@ -1,0 +1,87 @@
+//! Codes: a hop of latents as symbols, and symbols as latents again.
+//!
+//! One [`Symbol`] record covers every scheme: a plain codebook is one index over all channels; residual stages are
+//! several over the same channels, each subtracting its vector; a product codebook is several over different channels;
+//! a finite scalar is a codebook of one channel; an integer latent is a rounded multiple of a step.
+
+use crate::kernels::Kernels;
+use crate::model::Model;
+use crate::model::plan::row_elements;
+use crate::model::records::{Symbol, SymbolKind};
+
+/// Symbol coding for one model at one quality.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Codebook<'a> {
+    model: Model<'a>,
+    quality: u8,
+    row_elements: usize,
+}
+
+impl<'a> Codebook<'a> {
+    pub(crate) fn new(model: Model<'a>, quality: u8) -> Self {
+        let row_elements = row_elements(model.directory().latent_channels) as usize;
+        Self { model, quality, row_elements }
+    }
+
+    /// The symbols of a hop, in the order in which they are sent.
+    pub(crate) fn symbols(&self) -> impl Iterator<Item = Symbol> + 'a {
+        self.model.symbols(self.quality)
+    }
+
+    /// Finds the code of one symbol and takes what it says out of the latents `[rows, row_elements]`.
+    ///
+    /// An integer latent's code is stored with an offset of half its range, so that every code is a plain bit field.
+    pub(crate) fn encode<K: Kernels>(&self, symbol: &Symbol, latents: &mut [K::Element]) -> u16 {
+        let Some(latent) = self.latent_of::<K>(symbol, latents) else { return 0 };
+        let table = self.model.symbol_table(symbol);
+        match symbol.kind {
+            SymbolKind::Index => {
+                let index = K::nearest(table, usize::from(symbol.alphabet), latent);
+                K::subtract_vector(table, index, latent);
+                index
+            }
+            SymbolKind::Integer => {
+                let limit = integer_limit(symbol);
+                let value = latent.first().copied().unwrap_or_default();
+                let code = K::quantize(&self.model.step(symbol, self.quality), limit, value);
+                (code + limit) as u16
+            }
+        }
+    }
+
+    /// Whether a code is in its symbol's range.
+    pub(crate) fn holds(&self, symbol: &Symbol, code: u16) -> bool {
+        match symbol.kind {
+            SymbolKind::Index => code < symbol.alphabet,
+            SymbolKind::Integer => i32::from(code) <= 2 * i32::from(integer_limit(symbol)),
+        }
+    }
+
+    /// Adds what one symbol's code says to the latents. The code must be one that [`Codebook::holds`].
+    pub(crate) fn decode<K: Kernels>(&self, symbol: &Symbol, code: u16, latents: &mut [K::Element]) {
+        let Some(latent) = self.latent_of::<K>(symbol, latents) else { return };
+        match symbol.kind {
+            SymbolKind::Index => K::add_vector(self.model.symbol_table(symbol), code, latent),
+            SymbolKind::Integer => {
+                let steps = (code as i16).wrapping_sub(integer_limit(symbol));
+                if let Some(value) = latent.first_mut() {
+                    *value = K::dequantize(&self.model.step(symbol, self.quality), steps);
+                }
+            }
+        }
+    }
+
+    fn latent_of<'l, K: Kernels>(
+        &self,
+        symbol: &Symbol,
+        latents: &'l mut [K::Element],
+    ) -> Option<&'l mut [K::Element]> {
+        let start = usize::from(symbol.row) * self.row_elements + usize::from(symbol.first);
+        latents.get_mut(start..)?.get_mut(..usize::from(symbol.channels))
+    }
+}
+
+/// The largest magnitude of an integer latent that fits its bits.
+fn integer_limit(symbol: &Symbol) -> i16 {
+    (1i16 << (symbol.bits.clamp(2, 12) - 1)) - 1
+}

@@ -1,0 +1,308 @@
+//! Packets in, samples out.
+
+use core::fmt;
+
+use super::with_lines;
+use crate::codebook::Codebook;
+use crate::coder::fixed::BitReader;
+use crate::kernels::Kernels;
+use crate::model::Model;
+use crate::model::plan::row_elements;
+use crate::nn::Stream;
+use crate::packet::{HOP_INDEX_MODULUS, Header, PacketError};
+
+/// Why a decoder cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecoderError {
+    /// The memory is not aligned to 8 bytes: use a [`Memory`](crate::Memory).
+    Misaligned,
+    /// The memory is smaller than [`Model::decoder_memory`] says.
+    MemoryTooSmall {
+        /// Bytes needed.
+        need: usize,
+        /// Bytes handed in.
+        have: usize,
+    },
+}
+
+impl fmt::Display for DecoderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misaligned => f.write_str("the decoder's memory is not aligned to 8 bytes: use vq_core::Memory"),
+            Self::MemoryTooSmall { need, have } => {
+                write!(f, "the decoder needs {need} bytes of memory and was given {have}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for DecoderError {}
+
+/// How far samples can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Every code that they depend on arrived.
+    Complete,
+    /// Within the receptive field of lost packets, or of the start of a stream that was joined late.
+    Degraded,
+    /// Lost: there are no samples for this many frames.
+    Gap {
+        /// Frames that are missing.
+        frames: u64,
+    },
+}
+
+/// A run of frames, or of missing ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block<'b> {
+    /// Position of the first frame: hop index of the stream times frames per hop.
+    pub first_frame: u64,
+    /// The samples, `[frame, channel]`; empty for a gap.
+    pub frames: &'b [i32],
+    /// How far they can be trusted.
+    pub status: Status,
+}
+
+/// Turns packets into frames, and says exactly what was lost.
+///
+/// The samples of a packet come out one look-ahead later, with the next packet or with [`Decoder::finish`].
+#[derive(Debug)]
+pub struct Decoder<'a> {
+    model: Model<'a>,
+    stream: Stream<'a>,
+    /// Line buffers, of whole elements.
+    lines: &'a mut [u8],
+    /// One hop of frames.
+    frames: &'a mut [u8],
+    /// The hop that is expected next; `None` before the first packet.
+    next_hop: Option<u64>,
+    /// First hop whose latents belong to the run of packets that is being decoded: nothing before it is known.
+    run_start: u64,
+    /// The position of the first frame that was not handed out yet.
+    next_frame: u64,
+}
+
+impl<'a> Decoder<'a> {
+    /// A decoder before the first packet, over memory of at least [`Model::decoder_memory`] bytes.
+    ///
+    /// # Errors
+    /// Too little or unaligned memory.
+    pub fn new(model: Model<'a>, memory: &'a mut [u8]) -> Result<Self, DecoderError> {
+        if memory.as_ptr().align_offset(8) != 0 {
+            return Err(DecoderError::Misaligned);
+        }
+        let (need, have) = (model.decoder_memory(), memory.len());
+        let too_small = DecoderError::MemoryTooSmall { need, have };
+        let memory = memory.get_mut(..need).ok_or(too_small)?;
+        let (lines, frames) =
+            memory.split_at_mut_checked(model.header().decoder_line_bytes as usize).ok_or(too_small)?;
+        lines.fill(0);
+        let stream = Stream::new(model, model.directory().decoder);
+        Ok(Self { model, stream, lines, frames, next_hop: None, run_start: 0, next_frame: 0 })
+    }
+
+    /// The model that this decoder runs.
+    #[must_use]
+    pub fn model(&self) -> &Model<'a> {
+        &self.model
+    }
+
+    /// Takes one packet; its samples are read from the blocks that come back, which must be drained.
+    ///
+    /// # Errors
+    /// A packet that is damaged, of another model, repeated or out of order; the decoder stays as it was.
+    pub fn packet<'d>(&'d mut self, packet: &'d [u8]) -> Result<Blocks<'d, 'a>, PacketError> {
+        let (header, codes) = Header::parse(packet, &self.model.identity())?;
+        let codebook = Codebook::new(self.model, header.quality);
+        check_codes(&codebook, &header, codes)?;
+        let first_hop = match self.next_hop {
+            None => u64::from(header.first_hop),
+            Some(next) => {
+                let expected = (next % u64::from(HOP_INDEX_MODULUS)) as u32;
+                let ahead = header.first_hop.wrapping_sub(expected) % HOP_INDEX_MODULUS;
+                if ahead >= HOP_INDEX_MODULUS / 2 {
+                    return Err(PacketError::Stale { first_hop: header.first_hop, expected });
+                }
+                next + u64::from(ahead)
+            }
+        };
+        let gap = self.next_hop.filter(|next| *next < first_hop);
+        if self.next_hop.is_none() {
+            self.begin_run(first_hop);
+        }
+        Ok(Blocks {
+            flush: gap.map_or(0, |_| self.model.closing_hops()),
+            flushed_hop: gap.unwrap_or(first_hop),
+            gap_before: gap.map(|_| first_hop),
+            hops: header.hops,
+            hop: first_hop,
+            codebook,
+            codes: BitReader::new(codes),
+            last: false,
+            decoder: self,
+        })
+    }
+
+    /// Ends the stream: gives the samples that waited for the decoder's look-ahead (those after the last sample that
+    /// the encoder took, if it closed the stream). The decoder is then before a first packet again.
+    pub fn finish(&mut self) -> Blocks<'_, 'a> {
+        Blocks {
+            flush: self.next_hop.map_or(0, |_| self.model.closing_hops()),
+            flushed_hop: self.next_hop.unwrap_or(0),
+            gap_before: None,
+            hops: 0,
+            hop: 0,
+            codebook: Codebook::new(self.model, 1),
+            codes: BitReader::new(&[]),
+            last: true,
+            decoder: self,
+        }
+    }
+
+    /// Starts a run of packets that follow each other: the net knows nothing of what was before.
+    fn begin_run(&mut self, hop: u64) {
+        self.lines.fill(0);
+        self.run_start = hop;
+        self.next_frame = hop * self.model.hop() as u64;
+    }
+
+    /// After the net ran for hop `hop`: the frames in the buffer that are due, before position `end`, as their first
+    /// position and their place in the buffer.
+    fn take_frames(&mut self, hop: u64, end: u64) -> Option<(u64, core::ops::Range<usize>)> {
+        let hop_frames = self.model.hop() as u64;
+        let delay = u64::from(self.model.directory().decoder.delay);
+        let buffer_end = ((hop + 1) * hop_frames).checked_sub(delay)?.min(end);
+        let first = self.next_frame;
+        let count = buffer_end.checked_sub(first).filter(|count| *count > 0)?;
+        let skipped = (first + delay).checked_sub(hop * hop_frames)? as usize;
+        self.next_frame = buffer_end;
+        let channels = self.model.channels();
+        Some((first, skipped * channels..(skipped + count as usize) * channels))
+    }
+
+    /// Whether what the net gave for a hop depends on nothing before the run.
+    fn status(&self, hop: u64) -> Status {
+        let known = hop + 1 >= self.run_start + u64::from(self.model.directory().decoder.receptive_hops);
+        if self.run_start == 0 || known { Status::Complete } else { Status::Degraded }
+    }
+
+    /// Forgets the stream.
+    fn restart(&mut self) {
+        self.next_hop = None;
+        self.begin_run(0);
+    }
+
+    /// Runs the net over one hop of latents that `fill` makes, from zeros, and scales what comes out into `frames`.
+    fn run_hop(&mut self, fill: Option<(&Codebook<'_>, &mut BitReader<'_>)>) {
+        let row = row_elements(self.model.header().channels) as usize;
+        let channels = self.model.channels();
+        let samples: &mut [i32] = bytemuck::try_cast_slice_mut(self.frames).unwrap_or_default();
+        with_lines!(self.model, self.lines, |K, lines| {
+            let latents = self.stream.input::<K>(lines);
+            latents.fill(Default::default());
+            if let Some((codebook, codes)) = fill {
+                for symbol in codebook.symbols() {
+                    let code = codes.read(symbol.bits).unwrap_or(0);
+                    codebook.decode::<K>(&symbol, code, latents);
+                }
+            }
+            self.stream.run::<K>(lines);
+            let output = self.stream.output::<K>(lines);
+            for (frame, elements) in samples.chunks_mut(channels.max(1)).zip(output.chunks(row.max(1))) {
+                for (channel, (sample, element)) in frame.iter_mut().zip(elements).enumerate() {
+                    *sample = K::scale_out(&self.model.scaling(channel), *element);
+                }
+            }
+        });
+    }
+}
+
+/// Checks that a packet's codes have the length of its hops, and that each is in its alphabet.
+fn check_codes(codebook: &Codebook<'_>, header: &Header, codes: &[u8]) -> Result<(), PacketError> {
+    let bits_per_hop: u64 = codebook.symbols().map(|symbol| u64::from(symbol.bits)).sum();
+    if (bits_per_hop * u64::from(header.hops)).div_ceil(8) != codes.len() as u64 {
+        return Err(PacketError::Length);
+    }
+    let mut reader = BitReader::new(codes);
+    for _ in 0..header.hops {
+        for symbol in codebook.symbols() {
+            let code = reader.read(symbol.bits).ok_or(PacketError::Length)?;
+            if !codebook.holds(&symbol, code) {
+                return Err(PacketError::Code);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What one packet gave: blocks of at most one hop, in order. Read them with `while let Some(block) = blocks.next()`;
+/// those that are not read are decoded all the same, and dropped.
+///
+/// Not an [`Iterator`], because every block borrows the decoder's one hop of frames.
+#[derive(Debug)]
+pub struct Blocks<'d, 'a> {
+    decoder: &'d mut Decoder<'a>,
+    /// Hops of zeros to feed for the samples that wait for the look-ahead, and the position of the next of them.
+    flush: usize,
+    flushed_hop: u64,
+    /// The hop that follows a gap, until the gap was reported.
+    gap_before: Option<u64>,
+    /// Hops still to decode, and the position of the next of them.
+    hops: u32,
+    hop: u64,
+    codebook: Codebook<'a>,
+    codes: BitReader<'d>,
+    /// Whether the stream ends here.
+    last: bool,
+}
+
+impl Blocks<'_, '_> {
+    /// The next run of frames; `None` when there are no more.
+    #[allow(clippy::should_implement_trait)] // a lending iterator: its items borrow from it
+    pub fn next(&mut self) -> Option<Block<'_>> {
+        let (first_frame, place, status) = self.advance()?;
+        let samples: &[i32] = bytemuck::try_cast_slice(self.decoder.frames).unwrap_or_default();
+        Some(Block { first_frame, frames: samples.get(place).unwrap_or_default(), status })
+    }
+
+    /// Works until there is something to report: a position, a place in the buffer, a status.
+    fn advance(&mut self) -> Option<(u64, core::ops::Range<usize>, Status)> {
+        let hop_frames = self.decoder.model.hop() as u64;
+        while self.flush > 0 {
+            self.flush -= 1;
+            let hop = self.flushed_hop;
+            self.flushed_hop += 1;
+            self.decoder.run_hop(None);
+            let end = self.decoder.next_hop.unwrap_or(0) * hop_frames;
+            if let Some((first, place)) = self.decoder.take_frames(hop, end) {
+                return Some((first, place, Status::Degraded));
+            }
+        }
+        if let Some(hop) = self.gap_before.take() {
+            let first = self.decoder.next_frame;
+            self.decoder.begin_run(hop);
+            return Some((first, 0..0, Status::Gap { frames: self.decoder.next_frame.saturating_sub(first) }));
+        }
+        while self.hops > 0 {
+            self.hops -= 1;
+            let hop = self.hop;
+            self.hop += 1;
+            self.decoder.next_hop = Some(self.hop);
+            self.decoder.run_hop(Some((&self.codebook, &mut self.codes)));
+            if let Some((first, place)) = self.decoder.take_frames(hop, u64::MAX) {
+                return Some((first, place, self.decoder.status(hop)));
+            }
+        }
+        if self.last {
+            self.decoder.restart();
+        }
+        None
+    }
+}
+
+impl Drop for Blocks<'_, '_> {
+    fn drop(&mut self) {
+        while self.advance().is_some() {}
+    }
+}

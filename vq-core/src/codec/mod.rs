@@ -1,0 +1,35 @@
+//! The streaming face: [`Encoder`] and [`Decoder`] over memory that the caller owns.
+
+mod decoder;
+mod encoder;
+mod options;
+mod self_test;
+
+pub use decoder::{Block, Blocks, Decoder, DecoderError, Status};
+pub use encoder::{Encoder, EncoderError};
+pub use options::Options;
+pub use self_test::{SelfTestError, decoded_crc, self_test_decoder, self_test_encoder};
+
+/// Runs `$body` with `$kernels` as the arithmetic of `$model`, over its lines `$lines` as elements of that arithmetic.
+///
+/// Without the float path a model is always integer, and the other arm is not compiled.
+macro_rules! with_lines {
+    ($model:expr, $memory:expr, |$kernels:ident, $lines:ident| $body:expr) => {
+        match $model.header().arithmetic {
+            crate::kernels::Arithmetic::Integer => {
+                type $kernels = crate::kernels::portable::Integer;
+                let $lines: &mut [i16] = bytemuck::try_cast_slice_mut($memory).unwrap_or_default();
+                $body
+            }
+            #[cfg(feature = "f32")]
+            crate::kernels::Arithmetic::Float => {
+                type $kernels = crate::kernels::float::Float;
+                let $lines: &mut [f32] = bytemuck::try_cast_slice_mut($memory).unwrap_or_default();
+                $body
+            }
+            #[cfg(not(feature = "f32"))]
+            crate::kernels::Arithmetic::Float => Default::default(),
+        }
+    };
+}
+pub(crate) use with_lines;

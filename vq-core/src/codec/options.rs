@@ -1,0 +1,82 @@
+//! What is fixed when memory is sized.
+
+use crate::model::QUALITIES;
+use crate::packet::{MAX_HEADER_BYTES, MAX_HOPS};
+
+/// Limits of a packet and the quality to start with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    packet_bytes: usize,
+    packet_hops: u32,
+    quality: u8,
+}
+
+impl Options {
+    /// Packets of at most 244 bytes (what one BLE notification or LoRa frame carries), as many hops as fit, best quality.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { packet_bytes: 244, packet_hops: MAX_HOPS, quality: QUALITIES as u8 }
+    }
+
+    /// The most bytes of a packet, header and checksum included.
+    #[must_use]
+    pub const fn packet_bytes(mut self, bytes: usize) -> Self {
+        self.packet_bytes = bytes;
+        self
+    }
+
+    /// The most hops of a packet: a limit on how long a sample waits. Clamped to 1..=2^21 − 1.
+    #[must_use]
+    pub const fn packet_hops(mut self, hops: u32) -> Self {
+        self.packet_hops = if hops == 0 {
+            1
+        } else if hops > MAX_HOPS {
+            MAX_HOPS
+        } else {
+            hops
+        };
+        self
+    }
+
+    /// The quality, 1 (fewest bits) to 9 (best); clamped.
+    #[must_use]
+    pub const fn quality(mut self, quality: u8) -> Self {
+        self.quality = if quality == 0 {
+            1
+        } else if quality > QUALITIES as u8 {
+            QUALITIES as u8
+        } else {
+            quality
+        };
+        self
+    }
+
+    /// The most bytes of a packet.
+    #[must_use]
+    pub const fn max_packet_bytes(&self) -> usize {
+        self.packet_bytes
+    }
+
+    /// The most hops of a packet.
+    #[must_use]
+    pub const fn max_packet_hops(&self) -> u32 {
+        self.packet_hops
+    }
+
+    /// The quality.
+    #[must_use]
+    pub const fn chosen_quality(&self) -> u8 {
+        self.quality
+    }
+
+    /// Bytes of an encoder's memory: its lines, then a packet with room for the longest header.
+    pub(crate) const fn encoder_bytes(&self, line_bytes: usize) -> usize {
+        line_bytes.saturating_add(self.packet_bytes).saturating_add(MAX_HEADER_BYTES)
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}

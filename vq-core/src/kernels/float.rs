@@ -1,0 +1,100 @@
+//! The f32 form of the kernels: the reference that integer lowering is measured against.
+
+use super::{Kernels, Windows};
+use crate::bytes::u32_at;
+use crate::model::records::{Activation, Layer, Scaling, Step};
+
+/// Float arithmetic.
+#[derive(Debug, Clone, Copy)]
+pub struct Float;
+
+fn f32_at(bytes: &[u8], offset: usize) -> f32 {
+    f32::from_bits(u32_at(bytes, offset))
+}
+
+fn activate(activation: Activation, value: f32) -> f32 {
+    match activation {
+        Activation::Linear => value,
+        Activation::Relu => value.max(0.0),
+        Activation::LeakyRelu => value.max(value * 0.125),
+    }
+}
+
+/// The components of a vector of a codebook `[alphabet, channels]`.
+fn vector(codebook: &[u8], index: u16, channels: usize) -> impl Iterator<Item = f32> + '_ {
+    let start = usize::from(index) * channels * 4;
+    (0..channels).map(move |channel| f32_at(codebook, start + channel * 4))
+}
+
+/// The step in the first four bytes of a record.
+fn step_size(step: &Step) -> f32 {
+    f32::from_bits(u32::from(step.multiply) << 16 | u32::from(step.divide))
+}
+
+impl Kernels for Float {
+    type Element = f32;
+
+    fn convolution(windows: &Windows, activation: Activation, input: &[f32], stream: &[u8], output: &mut [f32]) {
+        if windows.outputs == 0 {
+            return;
+        }
+        for (index, row) in output.chunks_exact_mut(windows.outputs).take(windows.count).enumerate() {
+            let window =
+                input.get(index * windows.step..).and_then(|rest| rest.get(..windows.taps)).unwrap_or_default();
+            for (value, filter) in row.iter_mut().zip(stream.chunks_exact(4 + windows.taps * 4)) {
+                let (bias, weights) = filter.split_at(4);
+                let products = window.iter().zip(weights.chunks_exact(4)).map(|(x, w)| x * f32_at(w, 0));
+                *value = activate(activation, f32_at(bias, 0) + products.sum::<f32>());
+            }
+        }
+    }
+
+    fn add(layer: &Layer, a: &[f32], b: &[f32], output: &mut [f32]) {
+        for ((output, a), b) in output.iter_mut().zip(a).zip(b) {
+            *output = activate(layer.activation, a + b);
+        }
+    }
+
+    fn nearest(codebook: &[u8], alphabet: usize, latent: &[f32]) -> u16 {
+        let (mut best, mut least) = (0u16, f32::INFINITY);
+        for index in 0..alphabet as u16 {
+            let components = vector(codebook, index, latent.len());
+            let distance: f32 = latent.iter().zip(components).map(|(z, e)| (z - e) * (z - e)).sum();
+            if distance < least {
+                (best, least) = (index, distance);
+            }
+        }
+        best
+    }
+
+    fn subtract_vector(codebook: &[u8], index: u16, latent: &mut [f32]) {
+        let channels = latent.len();
+        latent.iter_mut().zip(vector(codebook, index, channels)).for_each(|(z, e)| *z -= e);
+    }
+
+    fn add_vector(codebook: &[u8], index: u16, latent: &mut [f32]) {
+        let channels = latent.len();
+        latent.iter_mut().zip(vector(codebook, index, channels)).for_each(|(z, e)| *z += e);
+    }
+
+    fn quantize(step: &Step, limit: i16, latent: f32) -> i16 {
+        libm::rintf(latent / step_size(step)).clamp(-f32::from(limit), f32::from(limit)) as i16
+    }
+
+    fn dequantize(step: &Step, code: i16) -> f32 {
+        f32::from(code) * step_size(step)
+    }
+
+    fn scale_in(scaling: &Scaling, sample: i32) -> f32 {
+        (i64::from(sample) - i64::from(scaling.offset)) as f32 * f32::from_bits(scaling.gain as u32)
+    }
+
+    fn is_saturated(_: f32) -> bool {
+        false
+    }
+
+    fn scale_out(scaling: &Scaling, output: f32) -> i32 {
+        let counts = libm::rintf(output * f32::from_bits(scaling.gain_out as u32)) as i64;
+        i64::from(scaling.offset).saturating_add(counts).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+    }
+}

@@ -1,0 +1,271 @@
+//! What [`Model::parse`](super::Model::parse) proves about the tables, part by part.
+
+use super::plan::{self, Line, Output};
+use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
+use super::{Directory, Model, ModelError, Part, QUALITIES, symbol_table_bytes};
+use crate::bytes::{i32_at, u8_at, u32_at};
+use crate::kernels::Arithmetic;
+
+/// Most channels that a frame may have.
+const MAX_CHANNELS: u16 = 64;
+/// Most rows, channels or taps of a layer.
+const MAX_SIZE: u16 = 8192;
+
+/// Checks all tables of a model whose header and bounds are known to be sound.
+pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
+    if model.tables.len() < Directory::BYTES {
+        return Err(ModelError::Bounds(Part::Directory));
+    }
+    let directory = model.directory();
+    let header = model.header;
+    let sizes_agree = header.hop == directory.encoder.rows
+        && header.channels == directory.encoder.channels
+        && header.symbols_per_hop == directory.symbol_count
+        && directory.decoder.channels == directory.latent_channels;
+    if !sizes_agree || header.hop == 0 || header.channels == 0 || header.channels > MAX_CHANNELS {
+        return Err(ModelError::Shape(Part::Header));
+    }
+    scaling(model, &directory)?;
+    let latents = net(model, &directory.encoder, Output::Hops, Part::EncoderLayer)?;
+    let samples = net(model, &directory.decoder, Output::Rows, Part::DecoderLayer)?;
+    if latents.channels != directory.latent_channels || latents.rows != directory.decoder.rows {
+        return Err(ModelError::Shape(Part::DecoderLayer(0)));
+    }
+    if samples.channels != header.channels || samples.rows != header.hop {
+        return Err(ModelError::Shape(Part::DecoderLayer(directory.decoder.count.saturating_sub(1))));
+    }
+    let element = header.arithmetic.element_bytes();
+    let stated = [(header.encoder_line_bytes, &directory.encoder), (header.decoder_line_bytes, &directory.decoder)];
+    if stated.iter().any(|(bytes, net)| *bytes != net.elements.saturating_mul(element)) {
+        return Err(ModelError::Plan(Part::Header));
+    }
+    symbols(model, &directory)?;
+    quality(model, &directory)?;
+    self_test(model, &directory)
+}
+
+/// Whether `length` bytes at `offset` lie in the tables, aligned to 8.
+fn inside(model: &Model<'_>, offset: u32, length: usize) -> bool {
+    let end = (offset as usize).checked_add(length);
+    offset.is_multiple_of(8) && end.is_some_and(|end| end <= model.tables.len())
+}
+
+fn scaling(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+    if !inside(model, directory.scaling, model.channels() * Scaling::BYTES) {
+        return Err(ModelError::Bounds(Part::Scaling(0)));
+    }
+    for channel in 0..model.header.channels {
+        let scaling = model.scaling(usize::from(channel));
+        let sound = match model.header.arithmetic {
+            Arithmetic::Integer => {
+                let shifts = 1..=47;
+                scaling.gain > 0
+                    && scaling.gain_out > 0
+                    && shifts.contains(&scaling.shift)
+                    && shifts.contains(&scaling.shift_out)
+            }
+            Arithmetic::Float => [scaling.gain, scaling.gain_out].iter().all(|bits| is_positive(*bits as u32)),
+        };
+        if !sound {
+            return Err(ModelError::Range(Part::Scaling(channel)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether these are the bits of a finite f32 above zero.
+fn is_positive(bits: u32) -> bool {
+    let value = f32::from_bits(bits);
+    value.is_finite() && value > 0.0
+}
+
+/// Checks a net's layers and their plan; gives the line that is its output.
+fn net(model: &Model<'_>, net: &Net, output: Output, part: fn(u16) -> Part) -> Result<Line, ModelError> {
+    if net.channels == 0 || net.rows == 0 || net.channels > MAX_SIZE || net.rows > MAX_SIZE {
+        return Err(ModelError::Shape(part(0)));
+    }
+    if net.count == 0 || usize::from(net.count) > plan::MAX_LAYERS {
+        return Err(ModelError::Shape(part(0)));
+    }
+    if !inside(model, net.layers, usize::from(net.count) * Layer::BYTES) {
+        return Err(ModelError::Bounds(part(0)));
+    }
+    for index in 0..net.count {
+        layer(model, net, index, part(index))?;
+    }
+    let last = net.count - 1;
+    let reads_last = |index| {
+        let layer = model.layer(net, usize::from(index));
+        u16::from(layer.input) == net.count || (layer.kind == Kind::Add && u16::from(layer.other) == net.count)
+    };
+    if (0..net.count).any(reads_last) {
+        return Err(ModelError::Shape(part(last)));
+    }
+    let totals = plan::lay_out(
+        net,
+        output,
+        |index| model.layer(net, index),
+        |index, history, start| {
+            let line = model.line(net, index);
+            (line.history == history && line.start == start).then_some(())
+        },
+    );
+    match totals {
+        Some(totals)
+            if totals.elements == net.elements
+                && totals.delay == net.delay
+                && totals.receptive_hops == net.receptive_hops =>
+        {
+            Ok(model.line(net, usize::from(net.count)))
+        }
+        _ => Err(ModelError::Plan(part(last))),
+    }
+}
+
+fn layer(model: &Model<'_>, net: &Net, index: u16, part: Part) -> Result<(), ModelError> {
+    let at = (net.layers as usize).saturating_add(usize::from(index) * Layer::BYTES);
+    let record = model.tables.get(at..).unwrap_or_default();
+    let layer = Layer::from_bytes(record.get(..Layer::BYTES).unwrap_or_default()).ok_or(ModelError::Range(part))?;
+    if u16::from(layer.input) > index || u16::from(layer.other) > index {
+        return Err(ModelError::Shape(part));
+    }
+    let (input, other) = (model.line(net, usize::from(layer.input)), model.line(net, usize::from(layer.other)));
+    let sizes = [layer.channels, layer.rows, layer.kernel, layer.stride, layer.upsample];
+    if sizes.iter().any(|size| *size == 0 || *size > MAX_SIZE) || layer.padding > MAX_SIZE {
+        return Err(ModelError::Shape(part));
+    }
+    if plan::rows(&layer, &input) != Some(layer.rows) {
+        return Err(ModelError::Shape(part));
+    }
+    if plan::delay(&layer, &input, &other) != Some(layer.delay) {
+        return Err(ModelError::Plan(part));
+    }
+    match layer.kind {
+        Kind::Add => add(model, &layer, &input, &other, part),
+        Kind::Convolution => convolution(model, &layer, &input, part),
+    }
+}
+
+fn add(model: &Model<'_>, layer: &Layer, input: &Line, other: &Line, part: Part) -> Result<(), ModelError> {
+    let equal = [input, other].iter().all(|line| line.channels == layer.channels && line.rows == layer.rows);
+    if !equal {
+        return Err(ModelError::Shape(part));
+    }
+    let sum = i32::from(layer.multiplier).abs() + i32::from(layer.other_multiplier).abs();
+    if model.header.arithmetic == Arithmetic::Integer && (sum >= 1 << 16 || !(1..=15).contains(&layer.shift)) {
+        return Err(ModelError::Range(part));
+    }
+    Ok(())
+}
+
+fn convolution(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result<(), ModelError> {
+    let float = model.header.arithmetic == Arithmetic::Float;
+    let Some(length) = plan::weight_bytes(layer, input.row_elements(), float) else {
+        return Err(ModelError::Shape(part));
+    };
+    if length != layer.weights_length {
+        return Err(ModelError::Shape(part));
+    }
+    if !inside(model, layer.weights, length as usize) {
+        return Err(ModelError::Bounds(part));
+    }
+    if float {
+        return Ok(());
+    }
+    let taps = u32::from(layer.kernel) * input.row_elements();
+    let block_bytes = 48 + taps.div_ceil(4) as usize * 16;
+    for block in model.weights(layer).chunks(block_bytes) {
+        let requantizations = block.get(block_bytes - 32..).unwrap_or_default();
+        for requantization in requantizations.chunks_exact(8) {
+            let (packed, round) = (u32_at(requantization, 0), i32_at(requantization, 4));
+            let shift = packed & 0xffff;
+            if packed >> 31 != 0 || !(1..=31).contains(&shift) || round != 1 << (shift - 1) {
+                return Err(ModelError::Range(part));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn symbols(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+    let count = usize::from(directory.symbol_count);
+    if count == 0 || count > usize::from(MAX_SIZE) {
+        return Err(ModelError::Shape(Part::Symbol(0)));
+    }
+    if !inside(model, directory.symbols, count * Symbol::BYTES) {
+        return Err(ModelError::Bounds(Part::Symbol(0)));
+    }
+    for index in 0..directory.symbol_count {
+        let at = directory.symbols as usize + usize::from(index) * Symbol::BYTES;
+        let record = model.tables.get(at..).and_then(|rest| rest.get(..Symbol::BYTES)).unwrap_or_default();
+        let part = Part::Symbol(index);
+        let symbol = Symbol::from_bytes(record).ok_or(ModelError::Range(part))?;
+        self::symbol(model, directory, &symbol, part)?;
+    }
+    Ok(())
+}
+
+fn symbol(model: &Model<'_>, directory: &Directory, symbol: &Symbol, part: Part) -> Result<(), ModelError> {
+    let end = u32::from(symbol.first) + u32::from(symbol.channels);
+    if symbol.channels == 0 || end > u32::from(directory.latent_channels) || symbol.row >= directory.decoder.rows {
+        return Err(ModelError::Shape(part));
+    }
+    let sound = match symbol.kind {
+        SymbolKind::Index => {
+            (2..=4096).contains(&symbol.alphabet)
+                && u32::from(symbol.bits) == (u32::from(symbol.alphabet) - 1).checked_ilog2().unwrap_or(0) + 1
+        }
+        SymbolKind::Integer => symbol.channels == 1 && symbol.alphabet == 0 && (2..=12).contains(&symbol.bits),
+    };
+    if !sound {
+        return Err(ModelError::Range(part));
+    }
+    let length = symbol_table_bytes(symbol, model.header.arithmetic).ok_or(ModelError::Shape(part))?;
+    if !inside(model, symbol.table, length) {
+        return Err(ModelError::Bounds(part));
+    }
+    if symbol.kind == SymbolKind::Integer {
+        for quality in 1..=QUALITIES as u8 {
+            let step = model.step(symbol, quality);
+            let sound = match model.header.arithmetic {
+                Arithmetic::Integer => {
+                    (1..=32767).contains(&step.divide)
+                        && (1..=32767).contains(&step.multiply)
+                        && (1..=30).contains(&step.divide_shift)
+                        && (1..=15).contains(&step.multiply_shift)
+                }
+                Arithmetic::Float => is_positive(u32::from(step.multiply) << 16 | u32::from(step.divide)),
+            };
+            if !sound {
+                return Err(ModelError::Range(part));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn quality(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+    if !inside(model, directory.quality, QUALITIES) {
+        return Err(ModelError::Bounds(Part::Quality));
+    }
+    let mut fewest = 1;
+    for row in 0..QUALITIES {
+        let stages = u8_at(model.tables, directory.quality as usize + row);
+        if stages < fewest {
+            return Err(ModelError::Range(Part::Quality));
+        }
+        fewest = stages;
+    }
+    let nothing_sent = model.symbols(1).next().is_none();
+    let all_sent = model.symbols(QUALITIES as u8).count() == usize::from(directory.symbol_count);
+    if nothing_sent || !all_sent { Err(ModelError::Range(Part::Quality)) } else { Ok(()) }
+}
+
+fn self_test(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+    let frames = usize::from(directory.test_frame_count) * model.channels() * 2;
+    let packet = usize::from(directory.test_packet_length);
+    if !inside(model, directory.test_frames, frames) || !inside(model, directory.test_packet, packet) {
+        return Err(ModelError::Bounds(Part::SelfTest));
+    }
+    if frames == 0 || packet == 0 { Err(ModelError::Shape(Part::SelfTest)) } else { Ok(()) }
+}

@@ -1,0 +1,157 @@
+//! The fixed header of a model file: what a `const fn` needs to size memory, and where the tables lie.
+//!
+//! | offset | type | what |
+//! |---|---|---|
+//! | 0 | 4 bytes | magic `VQM1` |
+//! | 4 | u16 | format version |
+//! | 6 | u8 | arithmetic: 0 integer, 1 float |
+//! | 7 | u8 | zero |
+//! | 8 | u32 | length of the whole file |
+//! | 12 | u32 | CRC-32 (ISO-HDLC) of the file without these four bytes |
+//! | 16 | 16 bytes | identity: the first half of the SHA-256 of the file from offset 32 up to the self-test packet |
+//! | 32 | u32 | tables, offset from the file's start (a multiple of 8) |
+//! | 36 | u32 | tables, length |
+//! | 40 | u32 | bytes of the encoder's line buffers (a multiple of 8) |
+//! | 44 | u32 | bytes of the decoder's line buffers (a multiple of 8) |
+//! | 48 | u16 | hop: frames per step of the net |
+//! | 50 | u16 | channels of a frame |
+//! | 52 | u16 | symbols per hop |
+//! | 54 | 10 bytes | zero |
+
+use super::ModelError;
+use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
+use crate::kernels::Arithmetic;
+
+/// Length of the header; the postcard message starts here.
+pub const HEADER_BYTES: usize = 64;
+/// The first four bytes of a model file.
+pub const MAGIC: [u8; 4] = *b"VQM1";
+/// The format version that this crate reads and its exporter writes.
+pub const FORMAT_VERSION: u16 = 1;
+
+/// CRC-32 as in zip and Ethernet, computed without a table: models are checked once, tables would stay in flash.
+const CRC_32: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
+
+/// The header's fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Whether the tables hold integers or floats.
+    pub arithmetic: Arithmetic,
+    /// Length of the whole file in bytes.
+    pub length: u32,
+    /// Names the model: the first half of a SHA-256. Checked by the exporter and by host tools, used by the device.
+    pub identity: [u8; 16],
+    /// Where the tables start, from the file's start.
+    pub tables_offset: u32,
+    /// Length of the tables in bytes.
+    pub tables_length: u32,
+    /// Bytes of the encoder's line buffers.
+    pub encoder_line_bytes: u32,
+    /// Bytes of the decoder's line buffers.
+    pub decoder_line_bytes: u32,
+    /// Frames per step of the net.
+    pub hop: u16,
+    /// Channels of a frame.
+    pub channels: u16,
+    /// Symbols of a hop at the best quality.
+    pub symbols_per_hop: u16,
+}
+
+impl Header {
+    /// Reads and checks the header and the whole file's CRC.
+    ///
+    /// # Errors
+    /// [`ModelError`] for a file that is short, foreign, of another version, of the wrong length or damaged.
+    pub fn parse(file: &[u8]) -> Result<Self, ModelError> {
+        if file.len() < HEADER_BYTES {
+            return Err(ModelError::TooShort { have: file.len() });
+        }
+        if array_at::<4>(file, 0) != MAGIC {
+            return Err(ModelError::Magic);
+        }
+        let version = u16_at(file, 4);
+        if version != FORMAT_VERSION {
+            return Err(ModelError::Version { found: version });
+        }
+        let length = u32_at(file, 8);
+        if length as usize != file.len() {
+            return Err(ModelError::Length { stated: length, have: file.len() });
+        }
+        if u32_at(file, 12) != checksum(file) {
+            return Err(ModelError::Checksum);
+        }
+        let arithmetic = match u8_at(file, 6) {
+            0 => Arithmetic::Integer,
+            1 => Arithmetic::Float,
+            _ => return Err(ModelError::Arithmetic),
+        };
+        if u8_at(file, 7) != 0 || array_at::<10>(file, 54) != [0; 10] {
+            return Err(ModelError::Reserved);
+        }
+        Ok(Self {
+            arithmetic,
+            length,
+            identity: array_at(file, 16),
+            tables_offset: u32_at(file, 32),
+            tables_length: u32_at(file, 36),
+            encoder_line_bytes: u32_at(file, 40),
+            decoder_line_bytes: u32_at(file, 44),
+            hop: u16_at(file, 48),
+            channels: u16_at(file, 50),
+            symbols_per_hop: u16_at(file, 52),
+        })
+    }
+
+    /// The header's bytes with a zero CRC; [`seal`] fills it in when the file is complete.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        put(&mut bytes, 0, MAGIC);
+        put(&mut bytes, 4, FORMAT_VERSION.to_le_bytes());
+        put(&mut bytes, 6, [self.arithmetic as u8]);
+        put(&mut bytes, 8, self.length.to_le_bytes());
+        put(&mut bytes, 16, self.identity);
+        put(&mut bytes, 32, self.tables_offset.to_le_bytes());
+        put(&mut bytes, 36, self.tables_length.to_le_bytes());
+        put(&mut bytes, 40, self.encoder_line_bytes.to_le_bytes());
+        put(&mut bytes, 44, self.decoder_line_bytes.to_le_bytes());
+        put(&mut bytes, 48, self.hop.to_le_bytes());
+        put(&mut bytes, 50, self.channels.to_le_bytes());
+        put(&mut bytes, 52, self.symbols_per_hop.to_le_bytes());
+        bytes
+    }
+}
+
+/// The CRC-32 of a model file, its own four bytes left out.
+fn checksum(file: &[u8]) -> u32 {
+    let mut digest = CRC_32.digest();
+    digest.update(file.get(..12).unwrap_or_default());
+    digest.update(file.get(16..).unwrap_or_default());
+    digest.finalize()
+}
+
+/// Writes the CRC-32 of a complete model file into its header.
+pub fn seal(file: &mut [u8]) {
+    let crc = checksum(file);
+    put(file, 12, crc.to_le_bytes());
+}
+
+/// The channels of a frame.
+pub(crate) const fn channels(file: &[u8]) -> usize {
+    u16_at(file, 50) as usize
+}
+
+/// The encoder's line buffers in bytes, as the header states them.
+pub(crate) const fn encoder_line_bytes(file: &[u8]) -> usize {
+    u32_at(file, 40) as usize
+}
+
+/// A decoder's memory in bytes: its line buffers and one hop of frames.
+pub(crate) const fn decoder_bytes(file: &[u8]) -> usize {
+    decoder_memory_bytes(u32_at(file, 44), u16_at(file, 48), u16_at(file, 50))
+}
+
+/// A decoder's memory for line buffers of `line_bytes` and frames of a hop.
+pub(crate) const fn decoder_memory_bytes(line_bytes: u32, hop: u16, channels: u16) -> usize {
+    (line_bytes as usize).saturating_add((hop as usize).saturating_mul(channels as usize).saturating_mul(4))
+}

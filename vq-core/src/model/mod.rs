@@ -1,0 +1,341 @@
+//! The model container: parsed once, then read in place.
+//!
+//! A file is a fixed [`header`], then one postcard message whose last field is a blob of *tables*. A device needs the
+//! header and the tables alone. [`Model::parse`] checks everything; a [`Model`] is a few words, its records are read from flash.
+
+mod check;
+mod error;
+pub mod header;
+#[cfg(feature = "metadata")]
+pub mod metadata;
+pub mod plan;
+pub mod records;
+
+pub use error::{ModelError, Part};
+
+use crate::bytes::{array_at, u8_at, u16_at, u32_at};
+use crate::codec::Options;
+use crate::kernels::Arithmetic;
+use header::Header;
+use plan::Line;
+use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
+
+/// Number of qualities, 1 (fewest bits) to 9 (best).
+pub const QUALITIES: usize = 9;
+
+/// The directory at the start of the tables. 80 bytes, all offsets from the start of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Directory {
+    /// The encoder net: samples to latents.
+    pub encoder: Net,
+    /// The decoder net: latents to samples.
+    pub decoder: Net,
+    /// [`Scaling`] records, one per channel.
+    pub scaling: u32,
+    /// [`Symbol`] records.
+    pub symbols: u32,
+    /// Symbols per hop.
+    pub symbol_count: u16,
+    /// Channels of a latent row.
+    pub latent_channels: u16,
+    /// Stages sent at each quality, one byte for each of the [`QUALITIES`].
+    pub quality: u32,
+    /// Self-test frames: 16-bit samples less their channel's offset.
+    pub test_frames: u32,
+    /// Number of self-test frames.
+    pub test_frame_count: u16,
+    /// Length of the packet that the self-test must produce.
+    pub test_packet_length: u16,
+    /// That packet.
+    pub test_packet: u32,
+    /// CRC-32 of the samples that it must decode to, as little-endian 32-bit numbers.
+    pub test_samples_crc: u32,
+}
+
+impl Directory {
+    /// Length of the directory.
+    pub const BYTES: usize = 80;
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self {
+            encoder: Net::from_bytes(bytes.get(..Net::BYTES).unwrap_or_default()),
+            decoder: Net::from_bytes(bytes.get(Net::BYTES..).unwrap_or_default()),
+            scaling: u32_at(bytes, 48),
+            symbols: u32_at(bytes, 52),
+            symbol_count: u16_at(bytes, 56),
+            latent_channels: u16_at(bytes, 58),
+            quality: u32_at(bytes, 60),
+            test_frames: u32_at(bytes, 64),
+            test_frame_count: u16_at(bytes, 68),
+            test_packet_length: u16_at(bytes, 70),
+            test_packet: u32_at(bytes, 72),
+            test_samples_crc: u32_at(bytes, 76),
+        }
+    }
+
+    /// The directory's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        crate::bytes::put(&mut bytes, 0, self.encoder.to_bytes());
+        crate::bytes::put(&mut bytes, 24, self.decoder.to_bytes());
+        crate::bytes::put(&mut bytes, 48, self.scaling.to_le_bytes());
+        crate::bytes::put(&mut bytes, 52, self.symbols.to_le_bytes());
+        crate::bytes::put(&mut bytes, 56, self.symbol_count.to_le_bytes());
+        crate::bytes::put(&mut bytes, 58, self.latent_channels.to_le_bytes());
+        crate::bytes::put(&mut bytes, 60, self.quality.to_le_bytes());
+        crate::bytes::put(&mut bytes, 64, self.test_frames.to_le_bytes());
+        crate::bytes::put(&mut bytes, 68, self.test_frame_count.to_le_bytes());
+        crate::bytes::put(&mut bytes, 70, self.test_packet_length.to_le_bytes());
+        crate::bytes::put(&mut bytes, 72, self.test_packet.to_le_bytes());
+        crate::bytes::put(&mut bytes, 76, self.test_samples_crc.to_le_bytes());
+        bytes
+    }
+}
+
+/// A checked model, borrowed from flash. Copies are cheap.
+#[derive(Debug, Clone, Copy)]
+pub struct Model<'a> {
+    file: &'a [u8],
+    tables: &'a [u8],
+    header: Header,
+}
+
+impl<'a> Model<'a> {
+    /// Checks a model file and gives access to it.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names the part that is wrong: alignment, lengths, checksum, shapes, ranges, and any memory
+    /// size or buffer place that does not follow from the layers. After `Ok` nothing about the model can fail.
+    pub fn parse(file: &'a [u8]) -> Result<Self, ModelError> {
+        if file.as_ptr().align_offset(8) != 0 {
+            return Err(ModelError::Misaligned);
+        }
+        let header = Header::parse(file)?;
+        if header.arithmetic == Arithmetic::Float && !cfg!(feature = "f32") {
+            return Err(ModelError::FloatUnsupported);
+        }
+        let outside = ModelError::Bounds(Part::Header);
+        let tables = file.get(header.tables_offset as usize..).ok_or(outside)?;
+        let tables = tables.get(..header.tables_length as usize).ok_or(outside)?;
+        if !header.tables_offset.is_multiple_of(8) || (header.tables_offset as usize) < header::HEADER_BYTES {
+            return Err(outside);
+        }
+        let model = Self { file, tables, header };
+        check::model(&model)?;
+        Ok(model)
+    }
+
+    /// The fixed header.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The tables' directory.
+    #[must_use]
+    pub fn directory(&self) -> Directory {
+        Directory::from_bytes(self.tables)
+    }
+
+    /// The whole file.
+    #[must_use]
+    pub fn file(&self) -> &'a [u8] {
+        self.file
+    }
+
+    /// The tables, which all offsets in records count from.
+    #[must_use]
+    pub fn tables(&self) -> &'a [u8] {
+        self.tables
+    }
+
+    /// Names the model: packets of other models fail their checksum.
+    #[must_use]
+    pub fn identity(&self) -> [u8; 16] {
+        self.header.identity
+    }
+
+    /// Frames per step of the net.
+    #[must_use]
+    pub fn hop(&self) -> usize {
+        usize::from(self.header.hop)
+    }
+
+    /// Samples of a frame.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        usize::from(self.header.channels)
+    }
+
+    /// Bits of a hop's fixed-width codes at a quality (clamped to 1..=9).
+    #[must_use]
+    pub fn bits_per_hop(&self, quality: u8) -> u32 {
+        self.symbols(quality).map(|symbol| u32::from(symbol.bits)).sum()
+    }
+
+    /// The symbols of a hop that are sent at a quality (clamped to 1..=9), in the order in which they are sent.
+    pub fn symbols(&self, quality: u8) -> impl Iterator<Item = Symbol> + 'a {
+        let directory = self.directory();
+        let stages = self.stages(quality);
+        let records = slice(self.tables, directory.symbols, usize::from(directory.symbol_count) * Symbol::BYTES);
+        records.chunks_exact(Symbol::BYTES).filter_map(Symbol::from_bytes).filter(move |symbol| symbol.stage < stages)
+    }
+
+    /// Stages that are sent at a quality (clamped to 1..=9).
+    #[must_use]
+    pub fn stages(&self, quality: u8) -> u8 {
+        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
+        u8_at(self.tables, (self.directory().quality as usize).saturating_add(row))
+    }
+
+    /// The scaling of a channel's samples.
+    #[must_use]
+    pub fn scaling(&self, channel: usize) -> Scaling {
+        let at = (self.directory().scaling as usize).saturating_add(channel.saturating_mul(Scaling::BYTES));
+        Scaling::from_bytes(&array_at::<{ Scaling::BYTES }>(self.tables, at))
+    }
+
+    /// A layer of a net of this model; the neutral record past the net's last layer.
+    #[must_use]
+    pub fn layer(&self, net: &Net, index: usize) -> Layer {
+        let at = (net.layers as usize).saturating_add(index.saturating_mul(Layer::BYTES));
+        Layer::from_bytes(&array_at::<{ Layer::BYTES }>(self.tables, at)).unwrap_or(Layer::NEUTRAL)
+    }
+
+    /// A line of a net: 0 is its input, `i + 1` what layer `i` writes.
+    #[must_use]
+    pub fn line(&self, net: &Net, index: usize) -> Line {
+        match index.checked_sub(1) {
+            None => Line::of_input(net),
+            Some(layer) => Line::of_layer(&self.layer(net, layer)),
+        }
+    }
+
+    /// The steps of an integer latent at a quality (clamped to 1..=9).
+    #[must_use]
+    pub fn step(&self, symbol: &Symbol, quality: u8) -> Step {
+        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
+        let at = (symbol.table as usize).saturating_add(row * Step::BYTES);
+        Step::from_bytes(&array_at::<{ Step::BYTES }>(self.tables, at))
+    }
+
+    /// The bytes of a symbol's codebook or step table.
+    #[must_use]
+    pub fn symbol_table(&self, symbol: &Symbol) -> &'a [u8] {
+        slice(self.tables, symbol.table, symbol_table_bytes(symbol, self.header.arithmetic).unwrap_or(0))
+    }
+
+    /// The weight stream of a layer.
+    #[must_use]
+    pub fn weights(&self, layer: &Layer) -> &'a [u8] {
+        slice(self.tables, layer.weights, layer.weights_length as usize)
+    }
+
+    /// The self-test's frames, packet and the CRC-32 of the decoded samples.
+    pub(crate) fn self_test(&self) -> (&'a [u8], &'a [u8], u32) {
+        let directory = self.directory();
+        let frames = usize::from(directory.test_frame_count) * self.channels() * 2;
+        (
+            slice(self.tables, directory.test_frames, frames),
+            slice(self.tables, directory.test_packet, usize::from(directory.test_packet_length)),
+            directory.test_samples_crc,
+        )
+    }
+
+    /// Hops that the encoder sends beyond the last sample, so that the decoder's look-ahead is covered.
+    #[must_use]
+    pub fn closing_hops(&self) -> usize {
+        let decoder = self.directory().decoder;
+        usize::from(decoder.delay).div_ceil(self.hop().max(1))
+    }
+
+    /// Hops of frames that the encoder reads before the latents of hop 0 are complete.
+    #[must_use]
+    pub fn look_ahead_hops(&self) -> usize {
+        usize::from(self.directory().encoder.delay).checked_div(self.latent_rows()).unwrap_or(0)
+    }
+
+    /// Frames between a sample and the packet hop that holds it, and between that hop and the decoded sample:
+    /// the encoder's look-ahead (in frames), a hop, and the decoder's look-ahead (in frames).
+    #[must_use]
+    pub fn delay(&self) -> Delay {
+        Delay {
+            encoder_frames: self.look_ahead_hops() * self.hop(),
+            hop_frames: self.hop(),
+            decoder_frames: usize::from(self.directory().decoder.delay),
+        }
+    }
+
+    /// Latent rows per hop.
+    #[must_use]
+    pub fn latent_rows(&self) -> usize {
+        usize::from(self.directory().decoder.rows)
+    }
+
+    /// Multiply-accumulates per hop of a net, those with padded channels and taps not counted.
+    #[must_use]
+    pub fn multiply_accumulates(&self, net: &Net) -> u64 {
+        (0..usize::from(net.count))
+            .map(|index| {
+                let layer = self.layer(net, index);
+                let input = self.line(net, usize::from(layer.input));
+                let windows = u64::from(layer.rows).checked_div(u64::from(layer.upsample)).unwrap_or(0);
+                match layer.kind {
+                    records::Kind::Add => 0,
+                    records::Kind::Convolution => {
+                        windows
+                            * u64::from(layer.upsample)
+                            * u64::from(layer.channels)
+                            * u64::from(layer.kernel)
+                            * u64::from(input.channels)
+                    }
+                }
+            })
+            .sum()
+    }
+
+    /// The bytes that an encoder needs, see [`encoder_memory`](crate::encoder_memory).
+    #[must_use]
+    pub fn encoder_memory(&self, options: Options) -> usize {
+        options.encoder_bytes(self.header.encoder_line_bytes as usize)
+    }
+
+    /// The bytes that a decoder needs, see [`decoder_memory`](crate::decoder_memory).
+    #[must_use]
+    pub fn decoder_memory(&self) -> usize {
+        header::decoder_memory_bytes(self.header.decoder_line_bytes, self.header.hop, self.header.channels)
+    }
+}
+
+/// Look-ahead and block delay in frames; the filling of a packet comes on top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delay {
+    /// Look-ahead of the encoder net.
+    pub encoder_frames: usize,
+    /// One hop: samples wait until it is full.
+    pub hop_frames: usize,
+    /// Look-ahead of the decoder net.
+    pub decoder_frames: usize,
+}
+
+/// `length` bytes of the tables at `offset`, or nothing.
+fn slice(tables: &[u8], offset: u32, length: usize) -> &[u8] {
+    tables.get(offset as usize..).and_then(|rest| rest.get(..length)).unwrap_or_default()
+}
+
+/// Bytes of a symbol's table: a codebook, or a [`Step`] for every quality.
+///
+/// Integer codebook: for each block of four vectors their half norms (i32), then for every pair of channels four words,
+/// each the two negated components of one vector. Float codebook: the vectors, `[alphabet, channels]`.
+#[must_use]
+pub fn symbol_table_bytes(symbol: &Symbol, arithmetic: Arithmetic) -> Option<usize> {
+    let (vectors, channels) = (usize::from(symbol.alphabet), usize::from(symbol.channels));
+    match (symbol.kind, arithmetic) {
+        (SymbolKind::Integer, _) => Some(QUALITIES * Step::BYTES),
+        (SymbolKind::Index, Arithmetic::Integer) => {
+            vectors.div_ceil(4).checked_mul(channels.div_ceil(2).checked_mul(16)?.checked_add(16)?)
+        }
+        (SymbolKind::Index, Arithmetic::Float) => vectors.checked_mul(channels)?.checked_mul(4),
+    }
+}

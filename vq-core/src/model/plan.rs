@@ -1,0 +1,221 @@
+//! Where every line buffer lies and how far every layer lags: one set of rules for the exporter, which writes the
+//! plan, and for [`Model::parse`](super::Model::parse), which recomputes and compares it.
+//!
+//! A *line* is a layer's output (or the net's input): per hop it gets `rows` new rows, behind `history` rows of the
+//! past. After hop `h` a line that lags by `delay` holds rows up to `(h + 1)·rows − 1 − delay`. From that:
+//!
+//! * a convolution of `kernel` rows, moving by `stride` and starting `padding` rows early, lags by
+//!   `delay_out = ⌈(delay + kernel − padding − stride) / stride⌉` and needs `stride·delay_out + padding − delay` rows of history;
+//! * a transposed convolution lags by `upsample·delay + padding` and needs `kernel − 1` rows of history;
+//! * a sum lags as its later summand does, and needs the difference as history of the earlier one.
+
+use super::records::{Kind, Layer, Net};
+
+/// Most layers that a net may have.
+pub const MAX_LAYERS: usize = 64;
+/// Readable elements behind a line, because kernels read windows in groups of four.
+const TAIL_ELEMENTS: u32 = 3;
+/// Largest number of rows, channels, taps or bytes in any product below, which keeps them inside 32 bits.
+const LIMIT: u32 = 1 << 24;
+
+/// What a reader needs to know of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// Channels of a row.
+    pub channels: u16,
+    /// New rows per hop.
+    pub rows: u16,
+    /// Rows by which the line lags behind the net's input.
+    pub delay: u16,
+    /// Rows of the past in front of the new ones.
+    pub history: u16,
+    /// First element of the buffer.
+    pub start: u32,
+}
+
+impl Line {
+    /// The line that a layer writes.
+    #[must_use]
+    pub fn of_layer(layer: &Layer) -> Self {
+        Self {
+            channels: layer.channels,
+            rows: layer.rows,
+            delay: layer.delay,
+            history: layer.history,
+            start: layer.line,
+        }
+    }
+
+    /// The net's input line.
+    #[must_use]
+    pub fn of_input(net: &Net) -> Self {
+        Self { channels: net.channels, rows: net.rows, delay: 0, history: net.history, start: 0 }
+    }
+
+    /// Elements from one row to the next: an even number, so that words stay aligned, or 1.
+    #[must_use]
+    pub fn row_elements(&self) -> u32 {
+        row_elements(self.channels)
+    }
+
+    /// Elements of the whole buffer, its readable tail included, rounded up to keep buffers aligned.
+    #[must_use]
+    pub fn elements(&self) -> u32 {
+        ((u32::from(self.history) + u32::from(self.rows)).saturating_mul(self.row_elements()))
+            .saturating_add(TAIL_ELEMENTS)
+            .next_multiple_of(4)
+    }
+}
+
+/// Elements of a row of `channels`: padded to an even number, but for a single channel.
+#[must_use]
+pub fn row_elements(channels: u16) -> u32 {
+    if channels == 1 { 1 } else { u32::from(channels).next_multiple_of(2) }
+}
+
+/// Output rows per hop of a layer that reads `input`, or `None` where sizes are zero or do not divide.
+#[must_use]
+pub fn rows(layer: &Layer, input: &Line) -> Option<u16> {
+    match layer.kind {
+        Kind::Add => Some(input.rows),
+        Kind::Convolution => {
+            let windows = input.rows.checked_div(layer.stride)?;
+            if layer.kernel == 0 || layer.upsample == 0 || (layer.stride != 1 && layer.upsample != 1) {
+                return None;
+            }
+            if windows.checked_mul(layer.stride)? != input.rows {
+                return None;
+            }
+            windows.checked_mul(layer.upsample)
+        }
+    }
+}
+
+/// Rows by which a layer's output lags, from the lag of what it reads; `None` where it does not fit 16 bits.
+#[must_use]
+pub fn delay(layer: &Layer, input: &Line, other: &Line) -> Option<u16> {
+    let (from, padding) = (i32::from(input.delay), i32::from(layer.padding));
+    let rows = match layer.kind {
+        Kind::Add => from.max(i32::from(other.delay)),
+        Kind::Convolution if layer.upsample > 1 => i32::from(layer.upsample) * from + padding,
+        Kind::Convolution => {
+            let stride = i32::from(layer.stride);
+            let ahead = from + i32::from(layer.kernel) - padding - stride;
+            (ahead.max(0) + stride - 1).checked_div(stride)?
+        }
+    };
+    u16::try_from(rows).ok()
+}
+
+/// Rows of history that a layer needs of a line that it reads; `layer.delay` must be known. `None` where it does not fit.
+#[must_use]
+pub fn history(layer: &Layer, input: &Line) -> Option<u16> {
+    let rows = match layer.kind {
+        Kind::Add => i32::from(layer.delay) - i32::from(input.delay),
+        Kind::Convolution if layer.upsample > 1 => i32::from(layer.kernel) - 1,
+        Kind::Convolution => {
+            i32::from(layer.stride) * i32::from(layer.delay) + i32::from(layer.padding) - i32::from(input.delay)
+        }
+    };
+    u16::try_from(rows).ok()
+}
+
+/// Bytes of the weight stream of a convolution over rows of `input_elements`.
+///
+/// Integer: for each block of four output channels (of all phases) four biases, groups of 4 × 4 weights, four
+/// requantizations. Float: for each output channel a bias and its weights.
+#[must_use]
+pub fn weight_bytes(layer: &Layer, input_elements: u32, float: bool) -> Option<u32> {
+    let outputs = u32::from(layer.upsample).checked_mul(row_elements(layer.channels))?;
+    let taps = u32::from(layer.kernel).checked_mul(input_elements)?;
+    if taps > LIMIT || outputs > LIMIT {
+        return None;
+    }
+    if float {
+        outputs.checked_mul(taps.checked_add(1)?.checked_mul(4)?)
+    } else {
+        outputs.div_ceil(4).checked_mul(48u32.checked_add(taps.div_ceil(4).checked_mul(16)?)?)
+    }
+}
+
+/// What leaves a net: whole hops of rows, or rows at whatever lag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// The lag is rounded up to whole hops (latents).
+    Hops,
+    /// The lag stays as it is (samples).
+    Rows,
+}
+
+impl Output {
+    /// The net's lag for an output line: `None` where it does not fit.
+    #[must_use]
+    pub fn delay(self, line: &Line) -> Option<u16> {
+        match self {
+            Self::Rows => Some(line.delay),
+            Self::Hops => line.delay.div_ceil(line.rows.max(1)).checked_mul(line.rows),
+        }
+    }
+}
+
+/// The rest of a plan that follows from the layers' delays: history and place of every line, size, receptive field.
+///
+/// `layer` gives the records in order (with `delay` and `rows` filled in), `set` is called once per line with its
+/// history and first element, line 0 being the input.
+pub fn lay_out(
+    net: &Net,
+    output: Output,
+    layer: impl Fn(usize) -> Layer,
+    mut set: impl FnMut(usize, u16, u32) -> Option<()>,
+) -> Option<Totals> {
+    let count = usize::from(net.count);
+    if count == 0 || count > MAX_LAYERS {
+        return None;
+    }
+    let line = |index: usize| match index.checked_sub(1) {
+        None => Line::of_input(net),
+        Some(index) => Line::of_layer(&layer(index)),
+    };
+    let mut reach = [0u16; MAX_LAYERS + 1];
+    let mut next = 0u32;
+    for index in 0..=count {
+        let mut this = line(index);
+        this.history = 0;
+        for reader in index..count {
+            let layer = layer(reader);
+            let reads =
+                usize::from(layer.input) == index || (layer.kind == Kind::Add && usize::from(layer.other) == index);
+            if reads {
+                let needed = history(&layer, &this)?;
+                this.history = this.history.max(needed);
+                let hops = needed.div_ceil(this.rows.max(1)).checked_add(*reach.get(index)?)?;
+                let target = reach.get_mut(reader + 1)?;
+                *target = hops.max(*target);
+            }
+        }
+        if index == count {
+            this.history = output.delay(&this)?.checked_sub(this.delay)?;
+        }
+        set(index, this.history, next)?;
+        next = next.checked_add(this.elements())?;
+        if next > LIMIT {
+            return None;
+        }
+    }
+    let last = line(count);
+    let delay = output.delay(&last)?;
+    let kept = delay.checked_sub(last.delay)?.div_ceil(last.rows.max(1));
+    let receptive_hops = reach.get(count)?.checked_add(kept)?.checked_add(1)?;
+    Some(Totals { delay, receptive_hops, elements: next })
+}
+
+/// What [`lay_out`] finds for the net as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Rows by which the net's output lags.
+    pub delay: u16,
+    /// Hops that a new output depends on, the newest included.
+    pub receptive_hops: u16,
+    /// Elements of all lines.
+    pub elements: u32,
+}

@@ -1,0 +1,368 @@
+//! The fixed-size little-endian records of the tables, read in place and written by the exporter with the same code.
+
+use crate::bytes::{i16_at, i32_at, put, u8_at, u16_at, u32_at};
+
+/// What is applied to a layer's output, element by element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Activation {
+    /// Nothing.
+    Linear = 0,
+    /// `max(x, 0)`.
+    Relu = 1,
+    /// `max(x, x >> 3)`; in the float path `max(x, x / 8)`.
+    LeakyRelu = 2,
+}
+
+/// What a layer computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A convolution; with `upsample` above 1 a transposed one, see [`Layer`].
+    Convolution = 0,
+    /// The sum of two lines.
+    Add = 1,
+}
+
+/// One layer of a net and the line buffer that it writes. 40 bytes.
+///
+/// Every layer with weights is a convolution over a contiguous window of its input's line buffer. A transposed
+/// convolution by `upsample` is one whose window moves by one row and gives `upsample` rows of output at once: row
+/// `upsample·i + r − padding` of the output is `Σ_j x[i − kernel + 1 + j] · w_r[j]`, so every phase `r` reads the same window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layer {
+    /// What is computed.
+    pub kind: Kind,
+    /// What is applied to the result.
+    pub activation: Activation,
+    /// Line that is read: 0 is the net's input, `i + 1` the output of layer `i`.
+    pub input: u8,
+    /// Second summand of an [`Kind::Add`]; otherwise 0.
+    pub other: u8,
+    /// Output channels.
+    pub channels: u16,
+    /// Rows of the window.
+    pub kernel: u16,
+    /// Rows by which the window moves.
+    pub stride: u16,
+    /// Output rows per window.
+    pub upsample: u16,
+    /// Alignment: rows by which the window starts early, or by which a transposed output is cropped.
+    pub padding: u16,
+    /// Output rows per hop.
+    pub rows: u16,
+    /// Rows by which the output lags behind the net's input.
+    pub delay: u16,
+    /// Rows of the past that the line buffer keeps in front of the new ones.
+    pub history: u16,
+    /// Where the line buffer starts, in elements.
+    pub line: u32,
+    /// Weight stream, offset in the tables.
+    pub weights: u32,
+    /// Weight stream, length in bytes.
+    pub weights_length: u32,
+    /// Multiplier of the first summand of an integer [`Kind::Add`].
+    pub multiplier: i16,
+    /// Multiplier of the second summand.
+    pub other_multiplier: i16,
+    /// Shift after the sum.
+    pub shift: u8,
+}
+
+impl Layer {
+    /// Length of the record.
+    pub const BYTES: usize = 40;
+
+    /// A layer that does nothing: what reads past the last record give.
+    pub(crate) const NEUTRAL: Self = Self {
+        kind: Kind::Add,
+        activation: Activation::Linear,
+        input: 0,
+        other: 0,
+        channels: 0,
+        kernel: 0,
+        stride: 0,
+        upsample: 0,
+        padding: 0,
+        rows: 0,
+        delay: 0,
+        history: 0,
+        line: 0,
+        weights: 0,
+        weights_length: 0,
+        multiplier: 0,
+        other_multiplier: 0,
+        shift: 0,
+    };
+
+    /// Reads a record; `None` where a kind or activation does not exist or reserved bytes are not zero.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let kind = match u8_at(bytes, 0) {
+            0 => Kind::Convolution,
+            1 => Kind::Add,
+            _ => return None,
+        };
+        let activation = match u8_at(bytes, 1) {
+            0 => Activation::Linear,
+            1 => Activation::Relu,
+            2 => Activation::LeakyRelu,
+            _ => return None,
+        };
+        if bytes.len() < Self::BYTES || u8_at(bytes, 37) != 0 || u16_at(bytes, 38) != 0 {
+            return None;
+        }
+        Some(Self {
+            kind,
+            activation,
+            input: u8_at(bytes, 2),
+            other: u8_at(bytes, 3),
+            channels: u16_at(bytes, 4),
+            kernel: u16_at(bytes, 6),
+            stride: u16_at(bytes, 8),
+            upsample: u16_at(bytes, 10),
+            padding: u16_at(bytes, 12),
+            rows: u16_at(bytes, 14),
+            delay: u16_at(bytes, 16),
+            history: u16_at(bytes, 18),
+            line: u32_at(bytes, 20),
+            weights: u32_at(bytes, 24),
+            weights_length: u32_at(bytes, 28),
+            multiplier: i16_at(bytes, 32),
+            other_multiplier: i16_at(bytes, 34),
+            shift: u8_at(bytes, 36),
+        })
+    }
+
+    /// The record's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        put(&mut bytes, 0, [self.kind as u8, self.activation as u8, self.input, self.other]);
+        put(&mut bytes, 4, self.channels.to_le_bytes());
+        put(&mut bytes, 6, self.kernel.to_le_bytes());
+        put(&mut bytes, 8, self.stride.to_le_bytes());
+        put(&mut bytes, 10, self.upsample.to_le_bytes());
+        put(&mut bytes, 12, self.padding.to_le_bytes());
+        put(&mut bytes, 14, self.rows.to_le_bytes());
+        put(&mut bytes, 16, self.delay.to_le_bytes());
+        put(&mut bytes, 18, self.history.to_le_bytes());
+        put(&mut bytes, 20, self.line.to_le_bytes());
+        put(&mut bytes, 24, self.weights.to_le_bytes());
+        put(&mut bytes, 28, self.weights_length.to_le_bytes());
+        put(&mut bytes, 32, self.multiplier.to_le_bytes());
+        put(&mut bytes, 34, self.other_multiplier.to_le_bytes());
+        put(&mut bytes, 36, [self.shift]);
+        bytes
+    }
+}
+
+/// A net's input, output and place in the tables. 24 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Net {
+    /// First [`Layer`] record, offset in the tables.
+    pub layers: u32,
+    /// Number of layers.
+    pub count: u16,
+    /// Channels of the input.
+    pub channels: u16,
+    /// Input rows per hop.
+    pub rows: u16,
+    /// Rows of the past that the input's line buffer keeps.
+    pub history: u16,
+    /// Rows by which the output lags, after rounding up to whole hops where hops are what leaves the net.
+    pub delay: u16,
+    /// Hops of input that a new output depends on, the newest included.
+    pub receptive_hops: u16,
+    /// Elements of all line buffers.
+    pub elements: u32,
+}
+
+impl Net {
+    /// Length of the record.
+    pub const BYTES: usize = 24;
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self {
+            layers: u32_at(bytes, 0),
+            count: u16_at(bytes, 4),
+            channels: u16_at(bytes, 6),
+            rows: u16_at(bytes, 8),
+            history: u16_at(bytes, 10),
+            delay: u16_at(bytes, 12),
+            receptive_hops: u16_at(bytes, 14),
+            elements: u32_at(bytes, 16),
+        }
+    }
+
+    /// The record's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        put(&mut bytes, 0, self.layers.to_le_bytes());
+        put(&mut bytes, 4, self.count.to_le_bytes());
+        put(&mut bytes, 6, self.channels.to_le_bytes());
+        put(&mut bytes, 8, self.rows.to_le_bytes());
+        put(&mut bytes, 10, self.history.to_le_bytes());
+        put(&mut bytes, 12, self.delay.to_le_bytes());
+        put(&mut bytes, 14, self.receptive_hops.to_le_bytes());
+        put(&mut bytes, 16, self.elements.to_le_bytes());
+        bytes
+    }
+}
+
+/// How one symbol of a hop is made from the latents. 16 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Symbol {
+    /// Index of a vector, or a rounded latent.
+    pub kind: SymbolKind,
+    /// Bits of its fixed-width code.
+    pub bits: u8,
+    /// The symbol is sent at qualities with more than this many stages.
+    pub stage: u8,
+    /// Latent row of the hop.
+    pub row: u16,
+    /// First latent channel.
+    pub first: u16,
+    /// Latent channels; 1 for an integer latent.
+    pub channels: u16,
+    /// Vectors of the codebook; 0 for an integer latent.
+    pub alphabet: u16,
+    /// Codebook or step table, offset in the tables (a multiple of 8).
+    pub table: u32,
+}
+
+/// The two kinds of symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SymbolKind {
+    /// The index of the nearest vector of a codebook; the vector is then subtracted, for the stages that follow.
+    Index = 0,
+    /// A latent divided by its step and rounded.
+    Integer = 1,
+}
+
+impl Symbol {
+    /// Length of the record.
+    pub const BYTES: usize = 16;
+
+    /// Reads a record; `None` where the kind does not exist.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let kind = match u8_at(bytes, 0) {
+            0 => SymbolKind::Index,
+            1 => SymbolKind::Integer,
+            _ => return None,
+        };
+        if bytes.len() < Self::BYTES || u8_at(bytes, 3) != 0 {
+            return None;
+        }
+        Some(Self {
+            kind,
+            bits: u8_at(bytes, 1),
+            stage: u8_at(bytes, 2),
+            row: u16_at(bytes, 4),
+            first: u16_at(bytes, 6),
+            channels: u16_at(bytes, 8),
+            alphabet: u16_at(bytes, 10),
+            table: u32_at(bytes, 12),
+        })
+    }
+
+    /// The record's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        put(&mut bytes, 0, [self.kind as u8, self.bits, self.stage, 0]);
+        put(&mut bytes, 4, self.row.to_le_bytes());
+        put(&mut bytes, 6, self.first.to_le_bytes());
+        put(&mut bytes, 8, self.channels.to_le_bytes());
+        put(&mut bytes, 10, self.alphabet.to_le_bytes());
+        put(&mut bytes, 12, self.table.to_le_bytes());
+        bytes
+    }
+}
+
+/// How the counts of one channel become the net's input, and its output counts again. 16 bytes.
+///
+/// Integer: `in = sat16((sat32(x − offset)·gain + 2^(shift−1)) >> shift)`, `out = sat32(offset + ((y·gain_out + 2^(shift_out−1)) >> shift_out))`.
+/// Float: `in = (x − offset)·gain`, `out = offset + round(y·gain_out)`, gains being the bits of an f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scaling {
+    /// The count that is zero to the net.
+    pub offset: i32,
+    /// Input gain, positive.
+    pub gain: i32,
+    /// Output gain, positive.
+    pub gain_out: i32,
+    /// Input shift, 1..=47.
+    pub shift: u8,
+    /// Output shift, 1..=47.
+    pub shift_out: u8,
+}
+
+impl Scaling {
+    /// Length of the record.
+    pub const BYTES: usize = 16;
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self {
+            offset: i32_at(bytes, 0),
+            gain: i32_at(bytes, 4),
+            gain_out: i32_at(bytes, 8),
+            shift: u8_at(bytes, 12),
+            shift_out: u8_at(bytes, 13),
+        }
+    }
+
+    /// The record's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        put(&mut bytes, 0, self.offset.to_le_bytes());
+        put(&mut bytes, 4, self.gain.to_le_bytes());
+        put(&mut bytes, 8, self.gain_out.to_le_bytes());
+        put(&mut bytes, 12, [self.shift, self.shift_out]);
+        bytes
+    }
+}
+
+/// The step of an integer latent at one quality. 8 bytes; a latent has [`QUALITIES`](super::QUALITIES) of them.
+///
+/// Integer: `q = (z·divide + 2^(divide_shift−1)) >> divide_shift`, `z' = sat16((q·multiply + 2^(multiply_shift−1)) >> multiply_shift)`.
+/// Float: `multiply` and `divide` are replaced by one f32, the step, in the first four bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Multiplier that divides a latent by the step, 1..=32767.
+    pub divide: u16,
+    /// Multiplier that a code is scaled back with, 1..=32767.
+    pub multiply: u16,
+    /// Shift after `divide`, 1..=30.
+    pub divide_shift: u8,
+    /// Shift after `multiply`, 1..=15.
+    pub multiply_shift: u8,
+}
+
+impl Step {
+    /// Length of the record.
+    pub const BYTES: usize = 8;
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self {
+            divide: u16_at(bytes, 0),
+            multiply: u16_at(bytes, 2),
+            divide_shift: u8_at(bytes, 4),
+            multiply_shift: u8_at(bytes, 5),
+        }
+    }
+
+    /// The record's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        put(&mut bytes, 0, self.divide.to_le_bytes());
+        put(&mut bytes, 2, self.multiply.to_le_bytes());
+        put(&mut bytes, 4, [self.divide_shift, self.multiply_shift]);
+        bytes
+    }
+}

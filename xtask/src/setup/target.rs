@@ -1,0 +1,180 @@
+//! What builds firmware for a Cortex-M4F: the compiler at hand with the target's `core` from rustup, or, where rustup
+//! cannot get that, a compiler that has the source of `core` beside it and builds it on the way.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::packages::{self, Package};
+use crate::process::{self, find_program, probe, run_within};
+use crate::project::Project;
+
+/// The target's name.
+pub(crate) const TRIPLE: &str = "thumbv7em-none-eabihf";
+
+/// The oldest compiler that builds the project: the workspace's `rust-version`.
+const OLDEST_MINOR: u32 = 88;
+
+/// A download of 15 MB that takes longer than this is not going to end.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
+
+/// How firmware is built on this machine.
+#[derive(Debug)]
+pub(crate) struct Toolchain {
+    /// What `rustc --version` says.
+    pub(crate) version: String,
+    /// Set where `core` is built from source: the compiler and the linker to use.
+    from_source: Option<(PathBuf, PathBuf)>,
+}
+
+impl Toolchain {
+    /// A cargo command in `folder` that is to build for the target.
+    ///
+    /// `arguments` start with cargo's subcommand. Images of the two kinds lie in different folders, because cargo would
+    /// otherwise rebuild everything when it changes compilers.
+    pub(crate) fn cargo(&self, project: &Project, folder: &Path, arguments: &[&str]) -> Command {
+        let mut command = process::cargo(project, folder);
+        command.args(arguments).args(["--target", TRIPLE]).arg("--target-dir").arg(self.target_folder(project));
+        if let Some((rustc, linker)) = &self.from_source {
+            // RUSTC_BOOTSTRAP lets a stable compiler take -Z options: on this command alone, as it would also hide any
+            // use of an unstable feature.
+            command.arg("-Zbuild-std=core").env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1");
+            command.env(format!("CARGO_TARGET_{}_LINKER", TRIPLE.to_uppercase().replace('-', "_")), linker);
+        }
+        command
+    }
+
+    /// The folder in which cargo puts what it builds.
+    pub(crate) fn target_folder(&self, project: &Project) -> PathBuf {
+        let name = if self.from_source.is_some() { "build-std" } else { "rustup" };
+        project.firmware().join("target").join(name)
+    }
+
+    /// For the reader: which compiler, and whose `core`.
+    pub(crate) fn describe(&self) -> String {
+        let core = if self.from_source.is_some() { "core built from source" } else { "rustup's core" };
+        format!("{TRIPLE} by {}, {core}", self.version)
+    }
+}
+
+/// Sees to it that firmware can be built.
+///
+/// `again` asks rustup even if it failed to get the target before.
+pub(crate) fn ensure(project: &Project, again: bool) -> Result<Toolchain> {
+    if let Some(toolchain) = installed() {
+        return Ok(toolchain);
+    }
+    let failure = project.scratch().join(format!("rustup-has-no-{TRIPLE}"));
+    let fallback = from_source();
+    if let Some(fallback) = fallback.filter(|_| !again && failure.exists()) {
+        return Ok(fallback);
+    }
+    match add_target() {
+        Ok(()) => return installed().context("rustup added the target, and rustc does not find it"),
+        Err(error) => println!("  {error:#}"),
+    }
+    fs::create_dir_all(project.scratch())?;
+    fs::write(&failure, "Remove this file to let `cargo xtask` ask rustup again.\n")?;
+    if let Some(fallback) = from_source() {
+        println!("  using {} instead, which has the library's source", fallback.version);
+        return Ok(fallback);
+    }
+    packages::install(&SOURCE)?;
+    from_source().with_context(|| {
+        format!(
+            "{} installed, and still no compiler from 1.{OLDEST_MINOR} on has the library's source",
+            SOURCE.apt.join(" ")
+        )
+    })
+}
+
+/// The fallback's packages, on Debian's side of the world.
+const SOURCE: Package = Package {
+    what: "a Rust compiler for Cortex-M (rustup could not fetch the target thumbv7em-none-eabihf)",
+    apt: &["rustc-web", "rust-web-src"],
+    size: "about 500 MB",
+    elsewhere: &["with rustup: rustup target add thumbv7em-none-eabihf", "with the network back, the same"],
+};
+
+/// The compiler at hand, if it has the target.
+fn installed() -> Option<Toolchain> {
+    let libraries = probe(Command::new("rustc").args(["--print", "target-libdir", "--target", TRIPLE]))?;
+    let has_core = fs::read_dir(libraries).ok()?.flatten().any(|entry| is_core(&entry.file_name().to_string_lossy()));
+    if !has_core {
+        return None;
+    }
+    let version = probe(Command::new("rustc").arg("--version"))?;
+    Some(Toolchain { version, from_source: None })
+}
+
+fn is_core(file_name: &str) -> bool {
+    file_name.starts_with("libcore-") && file_name.ends_with(".rlib")
+}
+
+fn add_target() -> Result<()> {
+    if find_program("rustup").is_none() {
+        bail!("{TRIPLE}: there is no rustup to add it");
+    }
+    println!("  {TRIPLE}: asking rustup to add it (15 MB download, 80 MB in its toolchain's folder)");
+    run_within(Command::new("rustup").args(["target", "add", TRIPLE]), DOWNLOAD_LIMIT)
+}
+
+/// A compiler with the library's source, and a linker that knows Arm.
+fn from_source() -> Option<Toolchain> {
+    let linker = linker()?;
+    let compilers = ["rustc", "/usr/bin/rustc"].map(PathBuf::from);
+    compilers.into_iter().find_map(|rustc| {
+        let sysroot = PathBuf::from(probe(Command::new(&rustc).args(["--print", "sysroot"]))?);
+        let version = probe(Command::new(&rustc).arg("--version"))?;
+        let has_source = sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs").is_file();
+        let linker = linker.clone();
+        (has_source && is_recent(&version)).then(|| Toolchain { version, from_source: Some((rustc, linker)) })
+    })
+}
+
+/// The linker that comes with rustup's compilers, or another one that links for every target.
+fn linker() -> Option<PathBuf> {
+    let sysroot = probe(Command::new("rustc").args(["--print", "sysroot"]));
+    let hosts = sysroot.and_then(|sysroot| fs::read_dir(Path::new(&sysroot).join("lib/rustlib")).ok());
+    let bundled = hosts.into_iter().flatten().flatten().map(|host| host.path().join("bin/rust-lld"));
+    let found = ["rust-lld", "ld.lld"].into_iter().filter_map(find_program);
+    bundled.chain(found).find(|path| path.is_file())
+}
+
+/// Whether `rustc 1.MINOR.PATCH (…)` is new enough.
+fn is_recent(version: &str) -> bool {
+    let minor = version.strip_prefix("rustc 1.").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+    minor.is_some_and(|minor| minor >= OLDEST_MINOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compilers_are_compared_with_the_oldest() {
+        assert!(is_recent("rustc 1.88.0 (abc 2025-06-23)") && is_recent("rustc 1.110.0"));
+        assert!(!is_recent("rustc 1.87.1") && !is_recent("gcc 1.99.0") && !is_recent("rustc 0.99.0"));
+        let manifest = fs::read_to_string(Project::new().root.join("Cargo.toml")).unwrap();
+        assert!(manifest.contains(&format!("rust-version = \"1.{OLDEST_MINOR}\"")));
+    }
+
+    #[test]
+    fn only_the_fallback_takes_unstable_options() {
+        let project = Project::new();
+        let ordinary = Toolchain { version: "rustc 1.90.0".into(), from_source: None };
+        let command = ordinary.cargo(&project, &project.firmware(), &["build"]);
+        assert!(!process::describe(&command).contains("-Z"));
+        let paths = (PathBuf::from("/usr/bin/rustc"), PathBuf::from("/lld"));
+        let fallback = Toolchain { version: "rustc 1.90.0".into(), from_source: Some(paths) };
+        let command = fallback.cargo(&project, &project.firmware(), &["build"]);
+        assert!(process::describe(&command).contains("-Zbuild-std=core"));
+        let names: Vec<_> = command.get_envs().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+        assert!(names.contains(&"CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER".to_owned()), "{names:?}");
+        assert_ne!(ordinary.target_folder(&project), fallback.target_folder(&project));
+    }
+}
