@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Channel, DataError, Recording, csv, files, wav, wfdb};
 
 /// The file formats of recordings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// PhysioNet's record: a `.hea` header and a `.dat` signal file.
     Wfdb,
@@ -16,7 +19,8 @@ pub enum Format {
 }
 
 /// How to read a recording, where the file does not say it all.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OpenOptions {
     /// The format, if not by the file name's ending; needed for `-`.
     pub format: Option<Format>,

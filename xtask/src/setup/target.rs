@@ -85,7 +85,10 @@ pub(crate) fn ensure(project: &Project, again: bool) -> Result<Toolchain> {
     }
     packages::install(&SOURCE)?;
     from_source().with_context(|| {
-        format!("{} installed, and still no compiler from 1.{OLDEST_MINOR} on has the library's source", SOURCE.apt.join(" "))
+        format!(
+            "{} installed, and still no compiler from 1.{OLDEST_MINOR} on has the library's source",
+            SOURCE.apt.join(" ")
+        )
     })
 }
 

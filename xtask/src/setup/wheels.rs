@@ -61,7 +61,10 @@ pub(crate) fn fetch(folder: &Path) -> Result<PathBuf> {
     }
     remove_leftovers(folder)?;
     println!("  libtorch: fetching torch {} (544 MB, then 0.5 GB in {})", libtorch::VERSION, complete.display());
-    println!("  It is the part for the CPU. To train on an NVIDIA GPU, stop here, `pip install torch=={}`", libtorch::VERSION);
+    println!(
+        "  It is the part for the CPU. To train on an NVIDIA GPU, stop here, `pip install torch=={}`",
+        libtorch::VERSION
+    );
     println!("  and run this command again: it takes the torch of your Python.");
     let partial = folder.join(partial_name(process::id()));
     let (downloads, unpacked) = (partial.join("downloads"), partial.join("unpacked"));
@@ -94,9 +97,8 @@ fn remove_leftovers(folder: &Path) -> Result<()> {
 /// Unpacks what is kept of every wheel in `downloads`.
 fn unpack(downloads: &Path, unpacked: &Path) -> Result<()> {
     let wheels: Vec<PathBuf> = fs::read_dir(downloads)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
-    let bar = ProgressBar::no_length().with_style(
-        ProgressStyle::with_template("  unpacking {wide_bar} {bytes}/{total_bytes}")?,
-    );
+    let bar = ProgressBar::no_length()
+        .with_style(ProgressStyle::with_template("  unpacking {wide_bar} {bytes}/{total_bytes}")?);
     for wheel in wheels.iter().filter(|path| path.extension() == Some(OsStr::new("whl"))) {
         unpack_wheel(wheel, unpacked, &bar).with_context(|| format!("cannot unpack {}", wheel.display()))?;
     }
@@ -106,9 +108,8 @@ fn unpack(downloads: &Path, unpacked: &Path) -> Result<()> {
 
 fn unpack_wheel(wheel: &Path, unpacked: &Path, bar: &ProgressBar) -> Result<()> {
     let mut archive = ZipArchive::new(File::open(wheel)?)?;
-    let kept: Vec<usize> = (0..archive.len())
-        .filter(|&index| archive.name_for_index(index).is_some_and(|name| is_kept(name)))
-        .collect();
+    let kept: Vec<usize> =
+        (0..archive.len()).filter(|&index| archive.name_for_index(index).is_some_and(|name| is_kept(name))).collect();
     for index in kept {
         let mut entry = archive.by_index(index)?;
         let name = entry.enclosed_name().context("an entry would land outside of the folder")?;
@@ -137,7 +138,9 @@ mod tests {
         for name in ["torch/lib/libtorch_cpu.so", "torch/include/ATen/ATen.h", "nvidia/cu13/lib/libcudart.so.13"] {
             assert!(is_kept(name), "{name}");
         }
-        for name in ["torch/lib/libtorch_cuda.so", "torch/nn/init.py", "nvidia/cu13/lib/libcudart_static.a", "torch/include/"] {
+        for name in
+            ["torch/lib/libtorch_cuda.so", "torch/nn/init.py", "nvidia/cu13/lib/libcudart_static.a", "torch/include/"]
+        {
             assert!(!is_kept(name), "{name}");
         }
         assert!(is_kept("torch-2.11.0.dist-info/licenses/LICENSE"));
