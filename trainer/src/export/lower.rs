@@ -332,8 +332,8 @@ mod tests {
         let exponent = gain_exponent(600.0, Some(11));
         assert_eq!(exponent, 4);
         let record = scaling(&normal, channel_scale(&normal, exponent));
-        assert_eq!((record.gain as i64) >> (record.shift - 4), 1);
-        assert_eq!((record.gain_out as i64) << 4 >> record.shift_out, 1);
+        assert_eq!(i64::from(record.gain), 16 << record.shift);
+        assert_eq!(i64::from(record.gain_out) * 16, 1 << record.shift_out);
     }
 
     #[test]
