@@ -7,8 +7,10 @@ mod arguments;
 mod decode;
 mod encode;
 mod eval;
+mod export;
 mod inspect;
 mod output;
+mod report;
 
 use std::process::ExitCode;
 
@@ -27,19 +29,23 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Export(export::Arguments),
     Encode(encode::Arguments),
     Decode(decode::Arguments),
     Eval(eval::Arguments),
     Inspect(inspect::Arguments),
+    Report(report::Arguments),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
+            Self::Export(arguments) => export::run(&arguments),
             Self::Encode(arguments) => encode::run(&arguments),
             Self::Decode(arguments) => decode::run(&arguments),
             Self::Eval(arguments) => eval::run(&arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
+            Self::Report(arguments) => report::run(&arguments),
         }
     }
 }
