@@ -51,7 +51,7 @@ mod nn;
 pub mod packet;
 
 pub use codec::{
-    Block, Blocks, Decoder, DecoderError, Encoder, EncoderError, Options, SelfTestError, Status, decoded_crc,
+    Block, Blocks, Decoder, DecoderError, Encoder, EncoderError, Options, SelfTestError, Status, decoded_crc, packet_codes,
     self_test_decoder, self_test_encoder,
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};

@@ -77,6 +77,14 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// Whether the node has a weight and a bias tensor.
+    #[must_use]
+    pub fn has_weights(&self) -> bool {
+        !matches!(self, Self::Add { .. })
+    }
+}
+
 /// One node of a net.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSpec {

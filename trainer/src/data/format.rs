@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Channel, DataError, Recording, csv, files, wav, wfdb};
 
 /// The file formats of recordings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// PhysioNet's record: a `.hea` header and a `.dat` signal file.

@@ -4,9 +4,11 @@
 
 pub mod container;
 pub mod file;
+pub mod from_run;
 pub mod lower;
 pub mod proof;
 pub mod reference;
+pub mod summary;
 pub mod symbols;
 pub mod trained;
 pub mod window;
