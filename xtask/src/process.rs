@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn output_and_failure_come_back() {
-        let (printed, succeeded) = output_within(&mut shell("echo a; echo b >&2; exit 3"), Duration::from_secs(20)).unwrap();
+        let (printed, succeeded) =
+            output_within(&mut shell("echo a; echo b >&2; exit 3"), Duration::from_secs(20)).unwrap();
         assert_eq!((printed.as_str(), succeeded), ("a\nb\n", false));
     }
 

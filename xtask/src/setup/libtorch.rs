@@ -33,7 +33,11 @@ pub(crate) fn ensure(project: &Project) -> Result<String> {
     }
     let target = fs::canonicalize(&own)?;
     let shown = project.relative(&target);
-    Ok(if target == own { own_name(project, &own) } else { format!("{} -> {}", own_name(project, &own), shown.display()) })
+    Ok(if target == own {
+        own_name(project, &own)
+    } else {
+        format!("{} -> {}", own_name(project, &own), shown.display())
+    })
 }
 
 fn own_name(project: &Project, own: &Path) -> String {

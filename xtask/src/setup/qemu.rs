@@ -17,6 +17,10 @@ pub(crate) fn ensure() -> Result<()> {
         what: "QEMU's Arm emulator (qemu-system-arm)",
         apt: &["qemu-system-arm"],
         size: "about 150 MB",
-        elsewhere: &["macOS: brew install qemu", "Fedora: sudo dnf install qemu-system-arm-core", "Arch: sudo pacman -S qemu-system-arm"],
+        elsewhere: &[
+            "macOS: brew install qemu",
+            "Fedora: sudo dnf install qemu-system-arm-core",
+            "Arch: sudo pacman -S qemu-system-arm",
+        ],
     })
 }

@@ -60,18 +60,27 @@ pub(crate) fn fetch(folder: &Path) -> Result<PathBuf> {
         return Ok(complete.join("torch"));
     }
     remove_leftovers(folder)?;
-    println!("  libtorch: fetching torch {} (544 MB, then 0.5 GB in {})", libtorch::VERSION, complete.display());
-    println!("  It is the part for the CPU. To train on an NVIDIA GPU, stop here, `pip install torch=={}`", libtorch::VERSION);
-    println!("  and run this command again: it takes the torch of your Python.");
     let partial = folder.join(partial_name(process::id()));
+    let fetched = fetch_into(&partial, &complete);
+    fs::remove_dir_all(&partial).with_context(|| format!("cannot remove {}", partial.display()))?;
+    fetched?;
+    Ok(complete.join("torch"))
+}
+
+fn fetch_into(partial: &Path, complete: &Path) -> Result<()> {
     let (downloads, unpacked) = (partial.join("downloads"), partial.join("unpacked"));
     fs::create_dir_all(&unpacked).with_context(|| format!("cannot make {}", unpacked.display()))?;
-    run(python::pip()?.args(["download", "--no-cache-dir"]).args(PLATFORM).arg("-d").arg(&downloads).args(WHEELS))?;
+    let mut pip = python::pip()?;
+    println!("  libtorch: fetching torch {} (544 MB, then 0.5 GB in {})", libtorch::VERSION, complete.display());
+    println!(
+        "  It is the part for the CPU. To train on an NVIDIA GPU, stop here, `pip install torch=={}`",
+        libtorch::VERSION
+    );
+    println!("  and run this command again: it takes the torch of your Python.");
+    run(pip.args(["download", "--no-cache-dir"]).args(PLATFORM).arg("-d").arg(&downloads).args(WHEELS))?;
     unpack(&downloads, &unpacked)?;
     fs::write(unpacked.join("ORIGIN.txt"), format!("{}\n", WHEELS.join("\n")))?;
-    fs::rename(&unpacked, &complete).with_context(|| format!("cannot name {}", complete.display()))?;
-    fs::remove_dir_all(&partial)?;
-    Ok(complete.join("torch"))
+    fs::rename(&unpacked, complete).with_context(|| format!("cannot name {}", complete.display()))
 }
 
 fn partial_name(process: u32) -> String {
@@ -94,9 +103,8 @@ fn remove_leftovers(folder: &Path) -> Result<()> {
 /// Unpacks what is kept of every wheel in `downloads`.
 fn unpack(downloads: &Path, unpacked: &Path) -> Result<()> {
     let wheels: Vec<PathBuf> = fs::read_dir(downloads)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
-    let bar = ProgressBar::no_length().with_style(
-        ProgressStyle::with_template("  unpacking {wide_bar} {bytes}/{total_bytes}")?,
-    );
+    let bar = ProgressBar::no_length()
+        .with_style(ProgressStyle::with_template("  unpacking {wide_bar} {bytes}/{total_bytes}")?);
     for wheel in wheels.iter().filter(|path| path.extension() == Some(OsStr::new("whl"))) {
         unpack_wheel(wheel, unpacked, &bar).with_context(|| format!("cannot unpack {}", wheel.display()))?;
     }
@@ -106,9 +114,8 @@ fn unpack(downloads: &Path, unpacked: &Path) -> Result<()> {
 
 fn unpack_wheel(wheel: &Path, unpacked: &Path, bar: &ProgressBar) -> Result<()> {
     let mut archive = ZipArchive::new(File::open(wheel)?)?;
-    let kept: Vec<usize> = (0..archive.len())
-        .filter(|&index| archive.name_for_index(index).is_some_and(|name| is_kept(name)))
-        .collect();
+    let kept: Vec<usize> =
+        (0..archive.len()).filter(|&index| archive.name_for_index(index).is_some_and(is_kept)).collect();
     for index in kept {
         let mut entry = archive.by_index(index)?;
         let name = entry.enclosed_name().context("an entry would land outside of the folder")?;
@@ -137,7 +144,9 @@ mod tests {
         for name in ["torch/lib/libtorch_cpu.so", "torch/include/ATen/ATen.h", "nvidia/cu13/lib/libcudart.so.13"] {
             assert!(is_kept(name), "{name}");
         }
-        for name in ["torch/lib/libtorch_cuda.so", "torch/nn/init.py", "nvidia/cu13/lib/libcudart_static.a", "torch/include/"] {
+        for name in
+            ["torch/lib/libtorch_cuda.so", "torch/nn/init.py", "nvidia/cu13/lib/libcudart_static.a", "torch/include/"]
+        {
             assert!(!is_kept(name), "{name}");
         }
         assert!(is_kept("torch-2.11.0.dist-info/licenses/LICENSE"));
