@@ -1,1 +1,276 @@
-//! Tests across crates.
+//! Models and signals that the tests across crates share.
+
+use proptest::prelude::*;
+use vq_core::{Decoder, Encoder, Model, Options, Status};
+use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source};
+use vq_trainer::export::container::{ChannelParts, MetadataParts};
+use vq_trainer::export::file::HostMemory;
+use vq_trainer::export::trained::{Codebook, NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
+use vq_trainer::export::{Exported, export};
+
+/// Numbers that look random and are the same on every machine.
+#[derive(Debug, Clone)]
+pub struct Noise(u64);
+
+impl Noise {
+    /// A sequence for a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// The next number in −1..1.
+    pub fn draw(&mut self) -> f32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+
+    fn values(&mut self, count: usize, size: f32) -> Vec<f32> {
+        (0..count).map(|_| self.draw() * size).collect()
+    }
+}
+
+/// What a random model is made of.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// Seed of its weights.
+    pub seed: u64,
+    /// Channels of a frame.
+    pub channels: usize,
+    /// Channels of hidden rows.
+    pub width: usize,
+    /// Channels of a latent.
+    pub latents: usize,
+    /// Strides of the encoder's convolutions; the decoder goes back up through the same.
+    pub strides: Vec<usize>,
+    /// Kernel rows beyond the stride, per convolution.
+    pub extra: Vec<usize>,
+    /// Latent rows per hop.
+    pub rows: usize,
+    /// Whether biases are zero, so that silence stays silent.
+    pub unbiased: bool,
+    /// Stages of residual codebooks, or integer latents.
+    pub stages: Option<usize>,
+}
+
+/// Random small models of every shape that the trainer can make.
+pub fn recipes() -> impl Strategy<Value = Recipe> {
+    let strides = prop::collection::vec(1usize..=4, 1..=3);
+    let sizes = (1usize..=3, 1usize..=7, 1usize..=5, 1usize..=2);
+    (any::<u32>(), sizes, strides, any::<bool>(), prop::option::of(1usize..=3)).prop_flat_map(
+        |(seed, (channels, width, latents, rows), strides, unbiased, stages)| {
+            prop::collection::vec(0usize..=5, strides.len()).prop_map(move |extra| Recipe {
+                seed: u64::from(seed),
+                channels,
+                width,
+                latents,
+                strides: strides.clone(),
+                extra,
+                rows,
+                unbiased,
+                stages,
+            })
+        },
+    )
+}
+
+impl Recipe {
+    /// Frames per hop.
+    #[must_use]
+    pub fn hop(&self) -> usize {
+        self.strides.iter().product::<usize>() * self.rows
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn trained(&self) -> TrainedModel {
+        let mut noise = Noise::new(self.seed);
+        let encoder = self.net(&mut noise, true);
+        let decoder = self.net(&mut noise, false);
+        let quantizer = match self.stages {
+            Some(stages) => TrainedQuantizer::Residual {
+                codebooks: (0..stages)
+                    .map(|stage| {
+                        let size = 5 + 6 * stage;
+                        let reach = 0.5 / (1 << stage) as f32;
+                        Codebook { vectors: noise.values(size * self.latents, reach), size }
+                    })
+                    .collect(),
+            },
+            None => TrainedQuantizer::Scalar { steps: vec![0.0005; self.latents], bits: 12 },
+        };
+        let normalization =
+            (0..self.channels).map(|channel| Normalization { offset: 100 * channel as i32, scale: 2000.0 });
+        TrainedModel { encoder, decoder, quantizer, normalization: normalization.collect() }
+    }
+
+    /// A chain of (transposed) convolutions with a residual block in the middle and a linear path beside it.
+    fn net(&self, noise: &mut Noise, encoder: bool) -> TrainedNet {
+        let total: usize = self.strides.iter().product();
+        let (inputs, outputs) = if encoder { (self.channels, self.latents) } else { (self.latents, self.channels) };
+        let mut nodes = Vec::new();
+        let count = self.strides.len();
+        let mut source = Source::Input;
+        for place in 0..count {
+            let place = if encoder { place } else { count - 1 - place };
+            let (stride, extra) = (self.strides[place], self.extra[place]);
+            let (kernel, padding, channels) = (stride + extra, extra / 2, self.width);
+            let operation = if encoder {
+                Operation::Convolution { kernel, stride, padding, channels }
+            } else {
+                Operation::Transposed { kernel, stride, padding, channels }
+            };
+            source = push(&mut nodes, format!("step{place}"), source, operation, Activation::LeakyRelu);
+        }
+        let smooth = Operation::Convolution { kernel: 3, stride: 1, padding: 1, channels: self.width };
+        let inner = push(&mut nodes, "smooth".into(), source, smooth, Activation::Relu);
+        let sum = Operation::Add { other: source };
+        let sum = push(&mut nodes, "residual".into(), inner, sum, Activation::Linear);
+        let mix = Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels: outputs };
+        let mixed = push(&mut nodes, "mix".into(), sum, mix, Activation::Linear);
+        let (kernel, padding) = (2 * total, total / 2);
+        let linear = if encoder {
+            Operation::Convolution { kernel, stride: total, padding, channels: outputs }
+        } else {
+            Operation::Transposed { kernel, stride: total, padding, channels: outputs }
+        };
+        let linear = push(&mut nodes, "linear".into(), Source::Input, linear, Activation::Linear);
+        push(&mut nodes, "output".into(), mixed, Operation::Add { other: linear }, Activation::Linear);
+        let rows = if encoder { self.hop() } else { self.rows };
+        let spec = NetSpec { input_channels: inputs, input_rows: rows, nodes };
+        let weights = self.weights(&spec, noise);
+        TrainedNet { spec, weights }
+    }
+
+    fn weights(&self, spec: &NetSpec, noise: &mut Noise) -> Vec<NodeWeights> {
+        let shapes = spec.shapes().expect("the recipe makes sound nets");
+        spec.nodes
+            .iter()
+            .map(|node| {
+                let inputs = match node.source {
+                    Source::Input => spec.input_channels,
+                    Source::Node(index) => shapes[index].channels,
+                };
+                let (kernel, channels) = match node.operation {
+                    Operation::Convolution { kernel, channels, .. }
+                    | Operation::Transposed { kernel, channels, .. } => (kernel, channels),
+                    Operation::Add { .. } => return NodeWeights { weight: Vec::new(), bias: Vec::new() },
+                };
+                let size = 1.0 / ((kernel * inputs) as f32).sqrt();
+                let bias = if self.unbiased { 0.0 } else { 0.2 };
+                NodeWeights {
+                    weight: noise.values(kernel * inputs * channels, size),
+                    bias: noise.values(channels, bias),
+                }
+            })
+            .collect()
+    }
+
+    /// A lively signal `[time, channels]` of whole hops, at least this many frames.
+    #[must_use]
+    pub fn signal(&self, frames: usize) -> Vec<i32> {
+        let mut noise = Noise::new(self.seed ^ 77);
+        let frames = frames.next_multiple_of(self.hop()).max(self.hop() * 16);
+        let mut level = vec![0f32; self.channels];
+        (0..frames * self.channels)
+            .map(|index| {
+                let channel = index % self.channels;
+                level[channel] = 0.9 * level[channel] + 400.0 * noise.draw();
+                level[channel] as i32 + 100 * channel as i32
+            })
+            .collect()
+    }
+
+    /// The model in both arithmetics.
+    #[must_use]
+    pub fn export(&self) -> Exported {
+        export(&self.trained(), &self.signal(600), &metadata(self.channels)).expect("the recipe exports")
+    }
+}
+
+fn push(
+    nodes: &mut Vec<NodeSpec>,
+    name: String,
+    source: Source,
+    operation: Operation,
+    activation: Activation,
+) -> Source {
+    nodes.push(NodeSpec { name, source, operation, activation });
+    Source::Node(nodes.len() - 1)
+}
+
+/// Metadata of a test model.
+#[must_use]
+pub fn metadata(channels: usize) -> MetadataParts {
+    MetadataParts {
+        name: "test".into(),
+        rate_millihertz: 360_000,
+        channels: (0..channels)
+            .map(|channel| ChannelParts {
+                name: format!("lead {channel}"),
+                unit: "mV".into(),
+                counts_per_unit: 200.0,
+                offset: 100 * channel as i32,
+                source_bits: Some(11),
+            })
+            .collect(),
+        run: "{}".into(),
+    }
+}
+
+/// Every packet of a signal.
+#[must_use]
+pub fn encode(model: Model<'_>, options: Options, signal: &[i32]) -> Vec<Vec<u8>> {
+    let mut memory = HostMemory::new(model.encoder_memory(options));
+    let mut encoder = Encoder::new(model, memory.bytes(), options).expect("the options fit the model");
+    let mut packets = Vec::new();
+    for frame in signal.chunks_exact(model.channels()) {
+        packets.extend(encoder.push(frame).expect("frames have the model's channels").map(<[u8]>::to_vec));
+    }
+    while let Some(packet) = encoder.finish() {
+        packets.push(packet.to_vec());
+    }
+    packets
+}
+
+/// One block of a decoder, owned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedBlock {
+    /// Position of the first frame.
+    pub first_frame: u64,
+    /// The samples.
+    pub frames: Vec<i32>,
+    /// How far they can be trusted.
+    pub status: Status,
+}
+
+/// Every block of these packets, those of the look-ahead included.
+#[must_use]
+pub fn decode(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<OwnedBlock> {
+    let mut memory = HostMemory::new(model.decoder_memory());
+    let mut decoder = Decoder::new(model, memory.bytes()).expect("the memory is as large as the model says");
+    let mut blocks = Vec::new();
+    let mut keep = |block: vq_core::Block<'_>| {
+        blocks.push(OwnedBlock { first_frame: block.first_frame, frames: block.frames.to_vec(), status: block.status });
+    };
+    for packet in packets {
+        let mut parts = decoder.packet(packet).expect("the packet is the model's");
+        while let Some(block) = parts.next() {
+            keep(block);
+        }
+    }
+    let mut parts = decoder.finish();
+    while let Some(block) = parts.next() {
+        keep(block);
+    }
+    drop(parts);
+    blocks
+}
+
+/// The samples of blocks, one after the other.
+#[must_use]
+pub fn samples(blocks: &[OwnedBlock]) -> Vec<i32> {
+    blocks.iter().flat_map(|block| block.frames.iter().copied()).collect()
+}

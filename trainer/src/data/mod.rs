@@ -1,1 +1,19 @@
-//! Signals in and out: recordings, their file formats, splits.
+//! Signals in and out: every file format is read into a [`Recording`] of integer counts, and written from one.
+
+mod clock;
+mod csv;
+mod error;
+mod files;
+mod fit;
+mod format;
+mod recording;
+mod resample;
+mod wav;
+mod wfdb;
+
+pub use error::DataError;
+use fit::rates_differ;
+pub use fit::{RatePolicy, SignalKind, fit};
+pub use format::{Format, OpenOptions, open, save};
+pub use recording::{Channel, Recording};
+pub use resample::resample;

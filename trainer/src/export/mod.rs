@@ -1,1 +1,244 @@
 //! From a training run to the integer container: lowering, the overflow proof, the self-test.
+//!
+//! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`reference`] → [`lower`] and [`symbols`] → [`container`].
+
+pub mod container;
+pub mod file;
+pub mod from_run;
+pub mod lower;
+pub mod proof;
+pub mod reference;
+pub mod symbols;
+pub mod trained;
+pub mod window;
+
+use vq_core::kernels::Arithmetic;
+use vq_core::model::records::Scaling;
+
+use crate::architecture::{NetSpec, Operation, Shape};
+use container::{ContainerError, MetadataParts, ModelParts, NetParts, assemble};
+use file::ModelBytes;
+use lower::{
+    Lowering, LoweringError, channel_scale, describe, empty_layer, gain_exponent, line_of, scale_for, scaling,
+};
+use reference::{Evaluated, Rows, forward};
+use trained::{TrainedModel, TrainedModelError, TrainedNet, TrainedQuantizer};
+use window::WindowLayer;
+
+/// Most frames that ranges are measured on.
+const MEASURED_FRAMES: usize = 120_000;
+/// Hops of signal in the self-test.
+const TEST_HOPS: usize = 8;
+
+/// Why an export failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The trained model is not sound.
+    #[error(transparent)]
+    Trained(#[from] TrainedModelError),
+    /// It cannot be brought into integers.
+    #[error(transparent)]
+    Lowering(#[from] LoweringError),
+    /// It does not fit the container.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// Too little signal to measure ranges on.
+    #[error("{frames} frames are too few to measure activation ranges on: at least {need} are needed")]
+    TooShort {
+        /// Frames at hand.
+        frames: usize,
+        /// Frames needed.
+        need: usize,
+    },
+}
+
+/// A model in both arithmetics.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// What ships.
+    pub integer: ModelBytes,
+    /// The reference that its distortion is compared with.
+    pub float: ModelBytes,
+}
+
+/// Exports a trained model; `samples` `[time, channels]` are representative counts that activation ranges are measured on.
+///
+/// # Errors
+/// What cannot be exported, and in which layer.
+pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> Result<Exported, ExportError> {
+    let (encoder_shapes, decoder_shapes) = trained.check()?;
+    let measured = Measured::new(trained, samples, &encoder_shapes)?;
+    let rows = trained.decoder.spec.input_rows;
+    let channels = trained.latent_channels();
+    let test_frames = test_frames(trained, samples);
+
+    let (scalings, input_scale) = channel_scaling(trained, samples, metadata);
+    let latents = measured.encoder.last().map_or(0.0, |latents| latents.reach).max(measured.quantized.peak());
+    let latent_scale = symbols::latent_scale(&trained.quantizer, channels, scale_for(latents));
+    let encoder = Lowering {
+        name: "encoder",
+        net: &trained.encoder,
+        shapes: &encoder_shapes,
+        measured: &measured.encoder,
+        input: input_scale,
+        output: latent_scale,
+    };
+    let decoder = Lowering {
+        name: "decoder",
+        net: &trained.decoder,
+        shapes: &decoder_shapes,
+        measured: &measured.decoder,
+        input: latent_scale,
+        output: input_scale,
+    };
+    let quantizer = symbols::integer(&trained.quantizer, channels, rows, latent_scale);
+    let integer = ModelParts {
+        arithmetic: Arithmetic::Integer,
+        encoder: encoder.lower()?,
+        decoder: decoder.lower()?,
+        scaling: scalings,
+        symbols: quantizer.symbols,
+        tables: quantizer.tables,
+        quality: quantizer.quality,
+        test_frames: test_frames.clone(),
+        metadata: metadata.clone(),
+    };
+    let quantizer = symbols::float(&trained.quantizer, channels, rows);
+    let float = ModelParts {
+        arithmetic: Arithmetic::Float,
+        encoder: float_net(&trained.encoder, &encoder_shapes),
+        decoder: float_net(&trained.decoder, &decoder_shapes),
+        scaling: trained.normalization.iter().map(float_scaling).collect(),
+        symbols: quantizer.symbols,
+        tables: quantizer.tables,
+        quality: quantizer.quality,
+        test_frames,
+        metadata: metadata.clone(),
+    };
+    Ok(Exported { integer: assemble(&integer)?, float: assemble(&float)? })
+}
+
+/// What every node gives for representative input.
+struct Measured {
+    encoder: Vec<Evaluated>,
+    /// Latents as the decoder sees them.
+    quantized: Rows,
+    decoder: Vec<Evaluated>,
+}
+
+impl Measured {
+    fn new(trained: &TrainedModel, samples: &[i32], shapes: &[Shape]) -> Result<Self, ExportError> {
+        let (channels, hop) = (trained.normalization.len(), trained.encoder.spec.input_rows);
+        let frames = (samples.len() / channels).min(MEASURED_FRAMES) / hop * hop;
+        let need = hop * 16;
+        if frames < need {
+            return Err(ExportError::TooShort { frames: samples.len() / channels, need });
+        }
+        let values = samples[..frames * channels]
+            .chunks_exact(channels)
+            .flat_map(|frame| frame.iter().zip(&trained.normalization))
+            .map(|(count, normal)| {
+                ((i64::from(*count) - i64::from(normal.offset)) as f64 / f64::from(normal.scale)) as f32
+            })
+            .collect();
+        let encoder = forward(&trained.encoder, &Rows { channels, values });
+        let width = shapes.last().map_or(1, |shape| shape.channels);
+        let latents = encoder.last().map_or(&[][..], |latents| &latents.output.values);
+        let values = latents.chunks_exact(width).flat_map(|latent| trained.quantizer.nearest(latent)).collect();
+        let quantized = Rows { channels: width, values };
+        let decoder = forward(&trained.decoder, &quantized);
+        Ok(Self { encoder, quantized, decoder })
+    }
+}
+
+impl TrainedQuantizer {
+    /// A latent row as the decoder sees it.
+    #[must_use]
+    pub fn nearest(&self, latent: &[f32]) -> Vec<f32> {
+        match self {
+            Self::Scalar { steps, bits } => {
+                let limit = f32::from((1i16 << (bits - 1)) - 1);
+                latent
+                    .iter()
+                    .zip(steps)
+                    .map(|(z, step)| (z / step).round_ties_even().clamp(-limit, limit) * step)
+                    .collect()
+            }
+            Self::Residual { codebooks } => {
+                let mut rest = latent.to_vec();
+                for codebook in codebooks {
+                    let distance =
+                        |vector: &[f32]| -> f32 { rest.iter().zip(vector).map(|(z, e)| (z - e) * (z - e)).sum() };
+                    let best = codebook
+                        .vectors
+                        .chunks_exact(latent.len())
+                        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+                        .map_or_else(Vec::new, <[f32]>::to_vec);
+                    rest.iter_mut().zip(best).for_each(|(z, e)| *z -= e);
+                }
+                latent.iter().zip(rest).map(|(z, rest)| z - rest).collect()
+            }
+        }
+    }
+}
+
+/// The scaling of every channel, and the one scale of the input and output lines.
+///
+/// All channels share a line, hence a scale: the coarsest that any of them needs. A single channel keeps its counts
+/// exactly, multiplied by a power of two.
+fn channel_scaling(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> (Vec<Scaling>, f64) {
+    let channels = trained.normalization.len();
+    let needed = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+        let counts = samples.iter().skip(channel).step_by(channels);
+        let peak = counts.map(|x| (i64::from(*x) - i64::from(normal.offset)).unsigned_abs()).max().unwrap_or(0);
+        let source_bits = metadata.channels.get(channel).and_then(|channel| channel.source_bits);
+        channel_scale(normal, gain_exponent(peak as f64, source_bits))
+    });
+    let line = needed.fold(f64::MIN_POSITIVE, f64::max);
+    (trained.normalization.iter().map(|normal| scaling(normal, line)).collect(), line)
+}
+
+fn float_scaling(normalization: &trained::Normalization) -> Scaling {
+    Scaling {
+        offset: normalization.offset,
+        gain: (1.0 / normalization.scale).to_bits() as i32,
+        gain_out: normalization.scale.to_bits() as i32,
+        shift: 0,
+        shift_out: 0,
+    }
+}
+
+/// A net as it is, its weights in window form.
+fn float_net(net: &TrainedNet, shapes: &[Shape]) -> NetParts {
+    let NetSpec { input_channels, input_rows, nodes } = &net.spec;
+    let layers = nodes.iter().zip(&net.weights).zip(shapes).map(|((node, weights), shape)| {
+        let mut layer = empty_layer(shape.channels, node.activation, line_of(node.source));
+        let inputs = net.input_shape(node.source, shapes).channels;
+        let mut stream = Vec::new();
+        if let Some(window) = WindowLayer::new(node.operation, inputs, weights) {
+            describe(&mut layer, &window);
+            for output in 0..window.outputs {
+                stream.extend(window.bias[output].to_le_bytes());
+                stream.extend(window.filter(output).iter().flat_map(|weight| weight.to_le_bytes()));
+            }
+        } else if let Operation::Add { other } = node.operation {
+            layer.other = line_of(other);
+        }
+        (layer, stream)
+    });
+    NetParts { channels: *input_channels as u16, rows: *input_rows as u16, layers: layers.collect() }
+}
+
+/// The liveliest stretch of the signal, less each channel's offset, for the self-test.
+fn test_frames(trained: &TrainedModel, samples: &[i32]) -> Vec<i16> {
+    let channels = trained.normalization.len();
+    let length = TEST_HOPS * trained.encoder.spec.input_rows * channels;
+    let centred: Vec<i16> = samples
+        .chunks_exact(channels)
+        .flat_map(|frame| frame.iter().zip(&trained.normalization))
+        .map(|(x, normal)| x.saturating_sub(normal.offset).clamp(i16::MIN.into(), i16::MAX.into()) as i16)
+        .collect();
+    let energy = |window: &[i16]| window.iter().map(|x| i64::from(*x) * i64::from(*x)).sum::<i64>();
+    let liveliest = centred.chunks_exact(length.max(1)).max_by_key(|window| energy(window));
+    liveliest.map_or_else(|| vec![0; length], <[i16]>::to_vec)
+}

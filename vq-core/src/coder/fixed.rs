@@ -103,7 +103,7 @@ mod tests {
     fn most_significant_bit_first_and_zero_padded() {
         let mut bytes = [0xff; 2];
         let mut writer = BitWriter::new(&mut bytes, 0);
-        assert!(writer.write(0b101, 3) && writer.write(0b0_1100_11, 7));
+        assert!(writer.write(0b101, 3) && writer.write(0b011_0011, 7));
         assert_eq!(bytes, [0b1010_1100, 0b1100_0000]);
     }
 

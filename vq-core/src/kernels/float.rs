@@ -95,6 +95,6 @@ impl Kernels for Float {
 
     fn scale_out(scaling: &Scaling, output: f32) -> i32 {
         let counts = libm::rintf(output * f32::from_bits(scaling.gain_out as u32)) as i64;
-        (i64::from(scaling.offset) + counts).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+        i64::from(scaling.offset).saturating_add(counts).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
     }
 }

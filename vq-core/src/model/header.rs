@@ -8,7 +8,7 @@
 //! | 7 | u8 | zero |
 //! | 8 | u32 | length of the whole file |
 //! | 12 | u32 | CRC-32 (ISO-HDLC) of the file without these four bytes |
-//! | 16 | 16 bytes | identity: the first half of the SHA-256 of the file from offset 32 on |
+//! | 16 | 16 bytes | identity: the first half of the SHA-256 of the file from offset 32 up to the self-test packet |
 //! | 32 | u32 | tables, offset from the file's start (a multiple of 8) |
 //! | 36 | u32 | tables, length |
 //! | 40 | u32 | bytes of the encoder's line buffers (a multiple of 8) |

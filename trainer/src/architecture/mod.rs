@@ -9,7 +9,15 @@
 //! `padding` thus only fixes the alignment in time (how many rows before `stride·t` the window starts). Rows outside
 //! the recording count as zero in training windows; the streaming engine sees the real past.
 
+mod assemble;
+mod measure;
+
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
+
+pub use assemble::{FINAL, LINEAR, LayerPlan, NetworkPlan, OutputPlan};
+pub use measure::Reach;
 
 /// The slope of the leaky rectifier for negative inputs: a power of two, so that the device shifts.
 pub const LEAKY_SLOPE_SHIFT: u32 = 3;
@@ -69,6 +77,14 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// Whether the node has a weight and a bias tensor.
+    #[must_use]
+    pub fn has_weights(&self) -> bool {
+        !matches!(self, Self::Add { .. })
+    }
+}
+
 /// One node of a net.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSpec {
@@ -125,16 +141,23 @@ pub enum ArchitectureError {
         /// What is wrong, in words.
         what: String,
     },
+    /// Encoder and decoder do not belong together, or an entry of the plan is out of range.
+    #[error("network: {what}")]
+    Plan {
+        /// What is wrong and what to do, in words.
+        what: String,
+    },
 }
 
 impl NetSpec {
     /// The shape of every node's output, in order.
     ///
     /// # Errors
-    /// If the net is empty, reads forward, or a stride does not divide its input's rows per hop.
+    /// If the net is empty, reads forward, has a name twice or with a dot, or a stride does not divide its input's rows per hop.
     pub fn shapes(&self) -> Result<Vec<Shape>, ArchitectureError> {
         let input = Shape { channels: self.input_channels, rows: self.input_rows };
         let mut shapes: Vec<Shape> = Vec::with_capacity(self.nodes.len());
+        let mut names = HashSet::new();
         for node in &self.nodes {
             let wrong = |what: String| ArchitectureError::Shape { node: node.name.clone(), what };
             let shape_of = |source: Source, shapes: &[Shape]| match source {
@@ -144,6 +167,14 @@ impl NetSpec {
                 }
             };
             let from = shape_of(node.source, &shapes)?;
+            if !names.insert(node.name.as_str()) {
+                return Err(wrong("two layers have this name".into()));
+            }
+            if node.name.is_empty() || node.name.contains('.') {
+                return Err(wrong(
+                    "a layer needs a name, without dots: they separate the parts of a tensor's name".into(),
+                ));
+            }
             let shape = match node.operation {
                 Operation::Convolution { kernel, stride, channels, .. }
                 | Operation::Transposed { kernel, stride, channels, .. }

@@ -1,0 +1,106 @@
+//! No byte of a model can be changed unseen, and no model, however wrong, makes the codec panic.
+
+use proptest::prelude::*;
+use vq_core::model::header::seal;
+use vq_core::{Decoder, Encoder, Model, Options, self_test_decoder, self_test_encoder};
+use vq_tests::{Recipe, recipes};
+use vq_trainer::export::container::identity;
+use vq_trainer::export::file::{HostMemory, ModelBytes};
+
+fn small() -> Recipe {
+    Recipe {
+        seed: 5,
+        channels: 2,
+        width: 3,
+        latents: 2,
+        strides: vec![2, 2],
+        extra: vec![1, 2],
+        rows: 1,
+        unbiased: false,
+        stages: Some(2),
+    }
+}
+
+#[test]
+fn every_flipped_byte_and_every_truncation_is_refused() {
+    let exported = small().export();
+    let file = exported.integer.bytes();
+    for index in 0..file.len() {
+        let mut damaged = file.to_vec();
+        damaged[index] ^= 0x41;
+        assert!(ModelBytes::new(&damaged).model().is_err(), "byte {index} can be flipped unseen");
+        assert!(ModelBytes::new(&file[..index]).model().is_err(), "{index} bytes pass for a model");
+    }
+}
+
+#[test]
+fn an_unaligned_model_is_refused() {
+    let exported = small().export();
+    let mut shifted = HostMemory::new(exported.integer.bytes().len() + 8);
+    shifted.bytes()[4..4 + exported.integer.bytes().len()].copy_from_slice(exported.integer.bytes());
+    let unaligned = &shifted.bytes()[4..4 + exported.integer.bytes().len()];
+    assert_eq!(Model::parse(unaligned).err(), Some(vq_core::ModelError::Misaligned));
+}
+
+/// Whatever the model, encoding and decoding must end without a panic.
+fn exercise(model: Model<'_>) {
+    let options = Options::new();
+    if model.encoder_memory(options) + model.decoder_memory() > 1 << 24 {
+        return;
+    }
+    let mut memory = HostMemory::new(model.encoder_memory(options));
+    let mut decoder_memory = HostMemory::new(model.decoder_memory());
+    let frame = [i32::MAX, i32::MIN, 17].into_iter().cycle().take(model.channels()).collect::<Vec<_>>();
+    let Ok(mut encoder) = Encoder::new(model, memory.bytes(), options) else { return };
+    let mut decoder = Decoder::new(model, decoder_memory.bytes()).expect("the memory is as large as the model says");
+    for _ in 0..model.hop() * 3 {
+        if let Some(packet) = encoder.push(&frame).expect("the frame has the model's channels") {
+            drop(decoder.packet(packet).expect("an own packet is accepted"));
+        }
+    }
+    while let Some(packet) = encoder.finish() {
+        drop(decoder.packet(packet).expect("an own packet is accepted"));
+    }
+    drop(decoder.finish());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_wrong_model_with_a_right_checksum_does_not_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        float in any::<bool>(),
+    ) {
+        let exported = small().export();
+        let mut file = if float { exported.float.bytes().to_vec() } else { exported.integer.bytes().to_vec() };
+        for (at, value) in changes {
+            let at = at.index(file.len());
+            file[at] = value;
+        }
+        seal(&mut file);
+        if let Ok(model) = ModelBytes::new(&file).model() {
+            exercise(model);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_exported_model_passes_its_self_test_and_is_named_by_its_content(recipe in recipes()) {
+        let exported = recipe.export();
+        for bytes in [&exported.integer, &exported.float] {
+            let model = bytes.model().unwrap();
+            prop_assert_eq!(identity(&model), model.identity());
+            let mut memory = HostMemory::new(model.encoder_memory(Options::new().packet_bytes(4096)));
+            prop_assert_eq!(self_test_encoder(model, memory.bytes()), Ok(()));
+            let mut memory = HostMemory::new(model.decoder_memory());
+            prop_assert_eq!(self_test_decoder(model, memory.bytes()), Ok(()));
+            let metadata = model.metadata().expect("the message is readable");
+            prop_assert_eq!(metadata.rate_millihertz, 360_000);
+            prop_assert_eq!(metadata.channels().count(), recipe.channels);
+        }
+    }
+}

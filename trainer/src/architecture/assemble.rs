@@ -1,0 +1,228 @@
+//! From the plan in a configuration to the two nets: a small strided net beside one linear lapped transform.
+//!
+//! The transform carries most of the signal from the first step on (it starts as a windowed cosine transform), and the
+//! small net learns what a fixed transform cannot.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Activation, ArchitectureError, NetSpec, NodeSpec, Operation, Source};
+
+/// The name of the node that is the linear path.
+pub const LINEAR: &str = "linear";
+/// The name of the small net's last layer, whose output the linear path is added to.
+pub const FINAL: &str = "final";
+
+/// One layer of the plan and the residual blocks behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerPlan {
+    /// Taps in time.
+    pub kernel: usize,
+    /// Down-sampling in the encoder, up-sampling in the decoder.
+    pub stride: usize,
+    /// Output channels.
+    pub channels: usize,
+    /// Residual blocks of kernel 3 behind the layer.
+    #[serde(default)]
+    pub residual: usize,
+}
+
+/// The decoder's last layer: its channels are the signal's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputPlan {
+    /// Taps in time.
+    pub kernel: usize,
+    /// Up-sampling.
+    pub stride: usize,
+}
+
+/// Both nets, layer by layer.
+#[derive(Debug, Clone, Copy)]
+pub struct NetworkPlan<'a> {
+    /// Latents per hop.
+    pub latents: usize,
+    /// Taps of the linear paths; 0 leaves them out.
+    pub linear_kernel: usize,
+    /// The encoder's layers; the product of their strides is the hop.
+    pub encoder: &'a [LayerPlan],
+    /// The decoder's layers; their strides and the output's multiply to the hop.
+    pub decoder: &'a [LayerPlan],
+    /// The decoder's last layer.
+    pub output: &'a OutputPlan,
+}
+
+impl NetworkPlan<'_> {
+    /// Frames per hop: the product of the encoder's strides.
+    pub fn hop(&self) -> usize {
+        stride_product(self.encoder)
+    }
+
+    /// The encoder and the decoder of a signal of `channels` channels.
+    ///
+    /// # Errors
+    /// If a size is zero, or the strides of encoder and decoder multiply to different hops.
+    pub fn assemble(&self, channels: usize) -> Result<(NetSpec, NetSpec), ArchitectureError> {
+        let hop = self.hop();
+        let up = stride_product(self.decoder).saturating_mul(self.output.stride);
+        if hop != up || hop == 0 {
+            return Err(ArchitectureError::Plan {
+                what: format!(
+                    "the encoder's strides multiply to {hop} and the decoder's with its output's to {up}: \
+                     both are the frames per hop, so make them equal and at least 1"
+                ),
+            });
+        }
+        let encoder = self.encoder(channels);
+        let decoder = self.decoder(channels);
+        encoder.shapes()?;
+        decoder.shapes()?;
+        Ok((encoder, decoder))
+    }
+
+    fn encoder(&self, channels: usize) -> NetSpec {
+        let mut net = Builder::default();
+        for layer in self.encoder {
+            net.layer(Operation::Convolution {
+                kernel: layer.kernel,
+                stride: layer.stride,
+                padding: centred(layer.kernel, layer.stride),
+                channels: layer.channels,
+            });
+            net.residual_blocks(layer);
+        }
+        let latents = Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels: self.latents };
+        let linear = Operation::Convolution {
+            kernel: self.linear_kernel,
+            stride: self.hop(),
+            padding: centred(self.linear_kernel, self.hop()),
+            channels: self.latents,
+        };
+        net.finish(latents, (self.linear_kernel > 0).then_some(linear));
+        NetSpec { input_channels: channels, input_rows: self.hop(), nodes: net.nodes }
+    }
+
+    fn decoder(&self, channels: usize) -> NetSpec {
+        let mut net = Builder::default();
+        for layer in self.decoder {
+            net.layer(raise(layer.kernel, layer.stride, layer.channels));
+            net.residual_blocks(layer);
+        }
+        let output = raise(self.output.kernel, self.output.stride, channels);
+        let linear = raise(self.linear_kernel, self.hop(), channels);
+        net.finish(output, (self.linear_kernel > 0).then_some(linear));
+        NetSpec { input_channels: self.latents, input_rows: 1, nodes: net.nodes }
+    }
+}
+
+fn stride_product(layers: &[LayerPlan]) -> usize {
+    layers.iter().fold(1, |product: usize, layer| product.saturating_mul(layer.stride))
+}
+
+/// A transposed convolution, or, for stride 1, where both are the same map, a convolution.
+fn raise(kernel: usize, stride: usize, channels: usize) -> Operation {
+    let padding = centred(kernel, stride);
+    if stride == 1 {
+        Operation::Convolution { kernel, stride, padding, channels }
+    } else {
+        Operation::Transposed { kernel, stride, padding, channels }
+    }
+}
+
+/// The padding that puts a kernel's middle over the middle of its stride.
+fn centred(kernel: usize, stride: usize) -> usize {
+    kernel.saturating_sub(stride) / 2
+}
+
+#[derive(Default)]
+struct Builder {
+    nodes: Vec<NodeSpec>,
+    layers: usize,
+}
+
+impl Builder {
+    fn push(&mut self, name: String, source: Source, operation: Operation, activation: Activation) -> Source {
+        self.nodes.push(NodeSpec { name, source, operation, activation });
+        self.top()
+    }
+
+    fn top(&self) -> Source {
+        self.nodes.len().checked_sub(1).map_or(Source::Input, Source::Node)
+    }
+
+    fn layer(&mut self, operation: Operation) {
+        self.layers += 1;
+        self.push(format!("layer{}", self.layers), self.top(), operation, Activation::LeakyRelu);
+    }
+
+    fn residual_blocks(&mut self, layer: &LayerPlan) {
+        for block in 1..=layer.residual {
+            let skip = self.top();
+            let name = format!("layer{}_residual{block}", self.layers);
+            let operation = Operation::Convolution { kernel: 3, stride: 1, padding: 1, channels: layer.channels };
+            self.push(name.clone(), skip, operation, Activation::LeakyRelu);
+            self.push(format!("{name}_sum"), skip, Operation::Add { other: self.top() }, Activation::Linear);
+        }
+    }
+
+    fn finish(&mut self, operation: Operation, linear: Option<Operation>) {
+        let small = self.push(FINAL.into(), self.top(), operation, Activation::Linear);
+        if let Some(linear) = linear {
+            let other = self.push(LINEAR.into(), Source::Input, linear, Activation::Linear);
+            self.push("sum".into(), small, Operation::Add { other }, Activation::Linear);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Shape;
+    use super::*;
+
+    fn layer(kernel: usize, stride: usize, channels: usize, residual: usize) -> LayerPlan {
+        LayerPlan { kernel, stride, channels, residual }
+    }
+
+    #[test]
+    fn encoder_and_decoder_meet_at_the_latents() {
+        let (encoder, decoder) = (vec![layer(8, 4, 16, 0), layer(5, 2, 24, 2)], vec![layer(3, 1, 24, 1)]);
+        let plan = NetworkPlan {
+            latents: 6,
+            linear_kernel: 16,
+            encoder: &encoder,
+            decoder: &decoder,
+            output: &OutputPlan { kernel: 12, stride: 8 },
+        };
+        let (encoder, decoder) = plan.assemble(3).unwrap();
+        assert_eq!((encoder.input_channels, encoder.input_rows), (3, 8));
+        assert_eq!(encoder.output(), Ok(Shape { channels: 6, rows: 1 }));
+        assert_eq!((decoder.input_channels, decoder.input_rows), (6, 1));
+        assert_eq!(decoder.output(), Ok(Shape { channels: 3, rows: 8 }));
+        let names: Vec<_> = encoder.nodes.iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "layer1",
+                "layer2",
+                "layer2_residual1",
+                "layer2_residual1_sum",
+                "layer2_residual2",
+                "layer2_residual2_sum",
+                "final",
+                "linear",
+                "sum"
+            ]
+        );
+        // The lapped transform is centred on its hop: 16 taps around 8 rows.
+        assert!(matches!(encoder.nodes[7].operation, Operation::Convolution { padding: 4, stride: 8, .. }));
+    }
+
+    #[test]
+    fn unequal_hops_are_refused_with_both_numbers() {
+        let (encoder, decoder) = (vec![layer(8, 4, 16, 0)], vec![]);
+        let output = OutputPlan { kernel: 8, stride: 8 };
+        let plan = NetworkPlan { latents: 6, linear_kernel: 0, encoder: &encoder, decoder: &decoder, output: &output };
+        let message = plan.assemble(1).unwrap_err().to_string();
+        assert!(message.contains('4') && message.contains('8'), "{message}");
+    }
+}

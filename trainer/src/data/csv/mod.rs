@@ -1,0 +1,324 @@
+//! Text tables: a row per frame, a column per channel, times in a column of their own or a rate from the user.
+
+mod lattice;
+mod layout;
+mod rows;
+mod times;
+mod write;
+
+use std::path::Path;
+
+use super::{Channel, DataError, OpenOptions, Recording, files, recording::find_name};
+use lattice::Lattice;
+use layout::Layout;
+use rows::Column;
+use times::Times;
+
+pub(super) use write::save;
+
+/// The unit of a column that has a scale but does not say its unit.
+const UNKNOWN_UNIT: &str = "unit";
+
+/// Reads a text table.
+pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
+    let file = path.display().to_string();
+    let bytes = files::read(path)?;
+    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes)).into_owned();
+    let comments = text.lines().filter_map(|line| line.strip_prefix('#')).map(|line| line.trim().to_owned()).collect();
+    let text = layout::spaces_to_tabs(text);
+    let layout = Layout::sniff(&text).ok_or_else(|| {
+        DataError::unsuitable(&file, "the file holds no rows", "it should hold a row of numbers per frame")
+    })?;
+    let roles = Roles::assign(&file, &layout, options)?;
+    let mut columns: Vec<Column> = roles.signals.into_iter().map(Column::new).collect();
+    let mut times = roles.time.map(|index| (index, Times::new()));
+    let rows = rows::read(&file, &text, &layout, &mut columns, times.as_mut())?;
+    if rows.is_empty() {
+        return Err(DataError::unsuitable(
+            &file,
+            "the file holds no rows of numbers",
+            "it should hold one for each frame",
+        ));
+    }
+
+    let mut remarks = Vec::new();
+    let rate_millihertz = rate(&file, &layout, times.as_ref(), &rows, options, &mut remarks)?;
+    let start_time = times.and_then(|(_, times)| times.start);
+    let width = columns.len();
+    let mut samples = vec![0; rows.len() * width];
+    let mut channels = Vec::with_capacity(width);
+    for (number, column) in columns.iter().enumerate() {
+        let name = &layout.names[column.index];
+        let Lattice { counts_per_unit, source_bits } = column_lattice(&file, name, column, options.lsb, &mut remarks)?;
+        for ((row, frame), value) in rows.iter().zip(samples.chunks_exact_mut(width)).zip(&column.values) {
+            let count = (value * counts_per_unit).round();
+            if count.abs() > lattice::LARGEST_COUNT {
+                return Err(DataError::malformed(
+                    &file,
+                    format!("row {row}, column `{name}`"),
+                    format!("{value} is {count} steps of {}, too many for 32 bits", 1.0 / counts_per_unit),
+                    "give a larger --lsb, or take the constant part out of the column",
+                ));
+            }
+            frame[number] = count as i32;
+        }
+        let unknown = if counts_per_unit == 1.0 { Channel::COUNTS } else { UNKNOWN_UNIT };
+        let unit = layout.units[column.index].as_deref().or(options.unit.as_deref()).unwrap_or(unknown).to_owned();
+        channels.push(Channel { name: name.clone(), unit, counts_per_unit, offset: 0, source_bits });
+    }
+    Ok(Recording { name, rate_millihertz, channels, samples, start_time, comments, remarks })
+}
+
+/// Which columns are signals, and which one is the time.
+struct Roles {
+    signals: Vec<usize>,
+    time: Option<usize>,
+}
+
+impl Roles {
+    fn assign(file: &str, layout: &Layout, options: &OpenOptions) -> Result<Self, DataError> {
+        let named = |wanted: &String, option: &str| column_named(file, layout, wanted, option);
+        let chosen =
+            options.columns.iter().map(|wanted| named(wanted, "--columns")).collect::<Result<Vec<usize>, _>>()?;
+        if let Some(wanted) = &options.time_column {
+            let time = named(wanted, "--time")?;
+            return Self { signals: chosen, time: Some(time) }.or_all_but(time, file, layout);
+        }
+        // A column that is called time holds no signal, unless the user says that it does.
+        let usual = layout.names.iter().position(|name| times::is_usual_name(name));
+        match usual.filter(|index| !chosen.contains(index)) {
+            None if chosen.is_empty() => Ok(Self { signals: (0..layout.names.len()).collect(), time: None }),
+            None => Ok(Self { signals: chosen, time: None }),
+            Some(usual) => {
+                let time = Some(usual).filter(|_| options.rate_millihertz.is_none());
+                Self { signals: chosen, time }.or_all_but(usual, file, layout)
+            }
+        }
+    }
+
+    /// Takes all columns but the one of times for signals, if the user named none.
+    fn or_all_but(mut self, time: usize, file: &str, layout: &Layout) -> Result<Self, DataError> {
+        if self.signals.is_empty() {
+            self.signals = (0..layout.names.len()).filter(|&index| index != time).collect();
+        }
+        if self.signals.is_empty() {
+            return Err(DataError::unsuitable(
+                file,
+                format!("the only column, `{}`, holds times", layout.names[time]),
+                "name a file with a column of samples, or this column with --columns if it is one",
+            ));
+        }
+        Ok(self)
+    }
+}
+
+/// The rate in millihertz: from the column of times, from the user, or from both if they agree.
+fn rate(
+    file: &str,
+    layout: &Layout,
+    times: Option<&(usize, Times)>,
+    rows: &[u64],
+    options: &OpenOptions,
+    remarks: &mut Vec<String>,
+) -> Result<u64, DataError> {
+    let Some((index, times)) = times else {
+        return options.rate_millihertz.ok_or_else(|| {
+            DataError::unsuitable(
+                file,
+                "the sampling rate is not known",
+                "give --rate HZ, or --time COLUMN if a column holds the time",
+            )
+        });
+    };
+    let column = &layout.names[*index];
+    let found = times.rate(file, column, |row| rows[row])?;
+    match options.rate_millihertz {
+        None => {
+            remarks.push(format!("column `{column}`: the rate is {} Hz", found as f64 / 1000.0));
+            Ok(found)
+        }
+        Some(given) if !super::rates_differ(given, found) => Ok(given),
+        Some(given) => Err(DataError::unsuitable(
+            file,
+            format!(
+                "the rate is {} Hz by column `{column}` and {} Hz by --rate",
+                found as f64 / 1000.0,
+                given as f64 / 1000.0
+            ),
+            "leave one of them out",
+        )),
+    }
+}
+
+fn column_named(file: &str, layout: &Layout, wanted: &str, option: &str) -> Result<usize, DataError> {
+    find_name(layout.names.iter().map(String::as_str), wanted).ok_or_else(|| {
+        DataError::unsuitable(
+            file,
+            format!("there is no column `{wanted}`"),
+            format!("give {option} one of {}, or a number from 1", layout.names.join(", ")),
+        )
+    })
+}
+
+/// The map from a column's values to counts, from `--lsb` or from the data, and a remark on it.
+fn column_lattice(
+    file: &str,
+    name: &str,
+    column: &Column,
+    lsb: Option<f64>,
+    remarks: &mut Vec<String>,
+) -> Result<Lattice, DataError> {
+    if let Some(lsb) = lsb {
+        if !(lsb > 0.0 && lsb.is_finite()) {
+            return Err(DataError::unsuitable(file, format!("--lsb {lsb} is no step"), "give a positive number"));
+        }
+        // 1/0.005 is 200 and a little less than 200 in floating point, whatever the shorter one is nearer to.
+        let inverse = 1.0 / lsb;
+        let counts_per_unit =
+            if (inverse - inverse.round()).abs() < 1e-9 * inverse { inverse.round() } else { inverse };
+        let counts = column.values.iter().map(|value| (value * counts_per_unit).round());
+        let (least, greatest) = counts.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), count| {
+            (least.min(count), greatest.max(count))
+        });
+        return Ok(Lattice { counts_per_unit, source_bits: Some(lattice::bits(greatest - least)) });
+    }
+    let lattice = lattice::find(&column.values, column.decimals).ok_or_else(|| {
+        DataError::malformed(
+            file,
+            format!("column `{name}`"),
+            format!("every value is {}, so no step can be found", column.values[0]),
+            "give --lsb VALUE, or leave the column out with --columns",
+        )
+    })?;
+    let step = 1.0 / lattice.counts_per_unit;
+    remarks.push(match lattice.source_bits {
+        Some(bits) => format!("column `{name}`: the finest step in the data is {step}; {bits} bits"),
+        None => format!("column `{name}`: the values lie on no common step; read in steps of {step}"),
+    });
+    Ok(lattice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{open, save};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str, options: &OpenOptions) -> Result<Recording, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, text).unwrap();
+        open(&path, options).map_err(|error| error.to_string())
+    }
+
+    fn at_100_hertz() -> OpenOptions {
+        OpenOptions { rate_millihertz: Some(100_000), ..OpenOptions::default() }
+    }
+
+    #[test]
+    fn a_table_with_a_header_and_times() {
+        let text = "time_ms,ecg [mV],label\n0,0.5,x\n2,-0.005,y\n4,0.01,x\n";
+        let options = OpenOptions { columns: vec!["ecg".into()], ..OpenOptions::default() };
+        let recording = read(text, &options).unwrap();
+        assert_eq!((recording.rate_millihertz, recording.samples.as_slice()), (500_000, [100, -1, 2].as_slice()));
+        let expected =
+            Channel { name: "ecg".into(), unit: "mV".into(), counts_per_unit: 200.0, offset: 0, source_bits: Some(7) };
+        assert_eq!(recording.channels, [expected]);
+        assert_eq!(
+            recording.remarks,
+            ["column `time_ms`: the rate is 500 Hz", "column `ecg`: the finest step in the data is 0.005; 7 bits"]
+        );
+    }
+
+    #[test]
+    fn columns_by_name_and_number_in_the_users_order() {
+        let options = OpenOptions { columns: vec!["3".into(), "a".into()], ..at_100_hertz() };
+        let recording = read("a;b;c\n1,5;x;7\n2;y;9\n2,5;z;8\n", &options).unwrap();
+        assert_eq!(recording.samples, [7, 3, 9, 4, 8, 5]);
+        let units: Vec<&str> = recording.channels.iter().map(|channel| channel.unit.as_str()).collect();
+        assert_eq!(units, ["LSB", "unit"]);
+    }
+
+    #[test]
+    fn a_given_step_is_taken() {
+        let options = OpenOptions { lsb: Some(0.005), unit: Some("mV".into()), ..at_100_hertz() };
+        let recording = read("0.5\n0.5\n", &options).unwrap();
+        assert_eq!(recording.samples, [100, 100]);
+        let Channel { counts_per_unit, source_bits, unit, .. } = &recording.channels[0];
+        assert_eq!((*counts_per_unit, *source_bits, unit.as_str()), (200.0, Some(1), "mV"));
+    }
+
+    #[test]
+    fn a_named_time_column_is_checked_even_against_a_rate() {
+        let timed = |rate: u64, text: &str| {
+            let time_column = Some("x".to_owned());
+            read(text, &OpenOptions { time_column, rate_millihertz: Some(rate), ..OpenOptions::default() })
+        };
+        assert_eq!(timed(100_500, "x,y\n0,1\n0.01,2\n0.02,3\n").unwrap().rate_millihertz, 100_500);
+        let error = timed(250_000, "x,y\n0,1\n0.01,2\n0.02,3\n").unwrap_err();
+        assert!(error.contains("100 Hz by column `x` and 250 Hz by --rate"), "{error}");
+        let error = timed(100_000, "x,y\n0,1\n0.01,2\n0.03,3\n").unwrap_err();
+        assert!(error.contains("row 3, column `x`"), "{error}");
+    }
+
+    #[test]
+    fn errors_name_the_place_and_what_to_do() {
+        for (text, expected) in [
+            ("", "a.csv: the file holds no rows"),
+            ("a,b\n", "no rows of numbers"),
+            ("a,b\n1,2\n3,nan\n", "a.csv: row 3, column `b`: `nan` is no sample; fill the gap"),
+            ("a,b\n1,2\n\n# cut here\n3,\n", "row 5, column `b`: the field is empty; fill the gap"),
+            ("a,b\n1,2\n3,oops\n", "row 3, column `b`: `oops` is not a number; correct it"),
+            ("a,b\n1,2\n3\n", "row 3: 1 fields where 2 are expected; complete the row"),
+            ("a,b\n1,2\n3,4,5\n", "row 3: 3 fields where 2 are expected"),
+            ("a,b\n1,2\n2,2\n", "column `b`: every value is 2, so no step can be found; give --lsb"),
+            ("time\n1\n2\n", "the only column, `time`, holds times"),
+        ] {
+            let error = read(text, &at_100_hertz()).unwrap_err();
+            assert!(error.contains(expected), "{text:?} gave {error}");
+        }
+        let error = read("a\n1\n2\n", &OpenOptions::default()).unwrap_err();
+        assert!(error.contains("give --rate HZ, or --time COLUMN"), "{error}");
+        let error = read("a,b\n1,2\n", &OpenOptions { columns: vec!["c".into()], ..at_100_hertz() }).unwrap_err();
+        assert!(error.contains("no column `c`; give --columns one of a, b"), "{error}");
+        let error = read("a\n1\n5e9\n", &OpenOptions { lsb: Some(1.0), ..at_100_hertz() }).unwrap_err();
+        assert!(error.contains("row 3, column `a`") && error.contains("larger --lsb"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn what_is_written_reads_as_the_same_physical_values(
+            counts in prop::collection::vec(prop::array::uniform2(-100_000i32..100_000), 40..80),
+            rate_millihertz in prop::sample::select(vec![360_000, 173_610, 8_000_000]),
+        ) {
+            let channel = |name: &str, counts_per_unit, offset| Channel {
+                name: name.into(), unit: "mV".into(), counts_per_unit, offset, source_bits: Some(24),
+            };
+            let recording = Recording {
+                name: "a".into(),
+                rate_millihertz,
+                channels: vec![channel("left, upper", 200.0, 1024), channel("#2", 409.6, -3)],
+                samples: counts.concat(),
+                start_time: None,
+                comments: Vec::new(),
+                remarks: Vec::new(),
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.csv");
+            save(&path, &recording, None).unwrap();
+            let again = open(&path, &OpenOptions::default()).unwrap();
+            prop_assert_eq!(again.rate_millihertz, rate_millihertz);
+            prop_assert_eq!(&again.channels[0].name, "left, upper");
+            for (old, new) in recording.samples.iter().zip(&again.samples).enumerate().map(|(index, (old, new))| {
+                let physical = |count: i32, of: &Recording| {
+                    let channel = &of.channels[index % 2];
+                    f64::from(count - channel.offset) / channel.counts_per_unit
+                };
+                (physical(*old, &recording), physical(*new, &again))
+            }) {
+                prop_assert!((old - new).abs() < 1e-6, "{old} {new}");
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Bytes of whole files: read at once, written whole or not at all.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use super::DataError;
+
+/// Whether the user means a pipe.
+pub(crate) fn is_pipe(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// All bytes of a file, or of the standard input for `-`.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
+    let mut bytes = Vec::new();
+    let done = if is_pipe(path) {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(drop)
+    } else {
+        fs::read(path).map(|all| bytes = all)
+    };
+    done.map_err(|source| DataError::io(path, "read", source))?;
+    Ok(bytes)
+}
+
+/// Puts bytes into a file, or on the standard output for `-`. A reader of the file sees the old bytes or all of the
+/// new ones, whenever this is interrupted.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let done = if is_pipe(path) {
+        let mut output = std::io::stdout().lock();
+        output.write_all(bytes).and_then(|()| output.flush())
+    } else {
+        replace(path, bytes)
+    };
+    done.map_err(|source| DataError::io(path, "write", source))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // A device such as /dev/null is written to: a rename would put a file in its place.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return fs::write(path, bytes);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".vq-").suffix(".part");
+    // Temporary files are private by default; what is made here is as open as the user's umask leaves a new file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        write(&path, b"old").unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn says_which_file_and_what_was_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read(&folder.path().join("absent.csv")).unwrap_err().to_string();
+        assert!(error.contains("absent.csv") && error.contains("cannot read"), "{error}");
+        let error = write(&folder.path().join("no/such/folder.csv"), b"").unwrap_err().to_string();
+        assert!(error.contains("folder.csv") && error.contains("cannot write"), "{error}");
+    }
+}

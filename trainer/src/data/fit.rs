@@ -1,0 +1,181 @@
+//! Whether a recording is of the kind that a model was made for, and what may be done if it is not.
+
+use super::{Channel, DataError, Recording, resample};
+
+/// What a model expects of a recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignalKind {
+    /// Frames per second, times 1000.
+    pub rate_millihertz: u64,
+    /// The channels; their names do not matter.
+    pub channels: Vec<Channel>,
+}
+
+/// What the user allows for a recording at another rate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RatePolicy {
+    /// Refuse it.
+    #[default]
+    Refuse,
+    /// Resample it to the model's rate.
+    Resample,
+    /// Take its frames as if they were at the model's rate.
+    Assume,
+}
+
+/// Whether two rates differ by more than 1 %.
+pub(super) fn rates_differ(a: u64, b: u64) -> bool {
+    u128::from(a.abs_diff(b)) * 100 > u128::from(a.min(b))
+}
+
+/// Makes a recording fit a model: its channels and units must be the model's, its rate within 1 % or as `policy`
+/// says, and its counts are moved to the model's scale and offset where they differ, which the remarks say.
+///
+/// # Errors
+/// If the channels, the units or the rate are others.
+pub fn fit(mut recording: Recording, kind: &SignalKind, policy: RatePolicy) -> Result<Recording, DataError> {
+    let refuse = |what: String, remedy: &str| Err(DataError::unsuitable(&recording.name, what, remedy));
+    let (found, expected) = (recording.channels.len(), kind.channels.len());
+    if found != expected {
+        return refuse(
+            format!("the recording has {found} channels where the model has {expected}"),
+            "choose the model's channels with --columns, or give another --model",
+        );
+    }
+    for (own, model) in recording.channels.iter().zip(&kind.channels) {
+        if own.unit != model.unit {
+            return refuse(
+                format!("channel `{}` is in {} where the model is for {}", own.name, own.unit, model.unit),
+                "give --unit if the file does not say its unit, or another --model; \
+                 --resample and --assume-rate change rates, never units",
+            );
+        }
+    }
+    let (rate, model_rate) = (recording.rate_millihertz, kind.rate_millihertz);
+    if rates_differ(rate, model_rate) {
+        match policy {
+            RatePolicy::Refuse => {
+                return refuse(
+                    format!(
+                        "the recording is at {} Hz where the model is for {} Hz",
+                        rate as f64 / 1000.0,
+                        model_rate as f64 / 1000.0
+                    ),
+                    "give --resample to convert it, or --assume-rate to take its samples as they are",
+                );
+            }
+            RatePolicy::Resample => {
+                recording = resample(&recording, model_rate);
+                recording.remarks.push(format!(
+                    "resampled from {} to {} Hz",
+                    rate as f64 / 1000.0,
+                    model_rate as f64 / 1000.0
+                ));
+            }
+            RatePolicy::Assume => recording.rate_millihertz = model_rate,
+        }
+    }
+    rescale(&mut recording, &kind.channels)?;
+    Ok(recording)
+}
+
+/// Moves counts to the model's scale and offset, for an amplifier with another gain.
+fn rescale(recording: &mut Recording, channels: &[Channel]) -> Result<(), DataError> {
+    let width = channels.len();
+    for (index, model) in channels.iter().enumerate() {
+        let own = &mut recording.channels[index];
+        let (gain, offset) = (model.counts_per_unit / own.counts_per_unit, own.offset);
+        if gain == 1.0 && offset == model.offset {
+            continue;
+        }
+        for (time, frame) in recording.samples.chunks_exact_mut(width).enumerate() {
+            let count = (f64::from(frame[index]) - f64::from(offset)) * gain + f64::from(model.offset);
+            if !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&count.round()) {
+                return Err(DataError::malformed(
+                    &recording.name,
+                    format!("frame {time}, channel `{}`", own.name),
+                    "the sample does not fit 32 bits at the model's scale",
+                    "check the channel's gain",
+                ));
+            }
+            frame[index] = count.round() as i32;
+        }
+        if gain != 1.0 {
+            recording.remarks.push(format!(
+                "channel `{}`: moved from {} to the model's {} counts per {}",
+                own.name, own.counts_per_unit, model.counts_per_unit, model.unit
+            ));
+        }
+        own.counts_per_unit = model.counts_per_unit;
+        own.offset = model.offset;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn channel(unit: &str, counts_per_unit: f64, offset: i32) -> Channel {
+        Channel { name: "a".into(), unit: unit.into(), counts_per_unit, offset, source_bits: Some(11) }
+    }
+
+    fn recording(rate_millihertz: u64, channel: Channel) -> Recording {
+        let samples = (0..400).map(|t| t % 100).collect();
+        let (comments, remarks) = (Vec::new(), Vec::new());
+        Recording {
+            name: "r".into(),
+            rate_millihertz,
+            channels: vec![channel],
+            samples,
+            start_time: None,
+            comments,
+            remarks,
+        }
+    }
+
+    fn kind() -> SignalKind {
+        SignalKind { rate_millihertz: 360_000, channels: vec![channel("mV", 200.0, 1024)] }
+    }
+
+    #[test]
+    fn one_percent_of_rate_is_let_pass() {
+        let at = |rate| fit(recording(rate, channel("mV", 200.0, 1024)), &kind(), RatePolicy::Refuse);
+        assert_eq!(at(363_600).unwrap(), recording(363_600, channel("mV", 200.0, 1024)));
+        assert!(at(356_436).is_ok());
+        for rate in [363_601, 356_400, 250_000] {
+            let error = at(rate).unwrap_err().to_string();
+            assert!(
+                error.contains("--resample") && error.contains("--assume-rate") && error.contains("360 Hz"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_rate_is_resampled_or_assumed() {
+        let resampled = fit(recording(180_000, channel("mV", 200.0, 1024)), &kind(), RatePolicy::Resample).unwrap();
+        assert_eq!((resampled.frames(), resampled.rate_millihertz), (800, 360_000));
+        let assumed = fit(recording(180_000, channel("mV", 200.0, 1024)), &kind(), RatePolicy::Assume).unwrap();
+        assert_eq!((assumed.frames(), assumed.rate_millihertz), (400, 360_000));
+    }
+
+    #[test]
+    fn another_scale_becomes_the_models() {
+        let fitted = fit(recording(360_000, channel("mV", 50.0, 10)), &kind(), RatePolicy::Refuse).unwrap();
+        assert_eq!(fitted.samples[..4], [984, 988, 992, 996]);
+        assert_eq!(fitted.channels, kind().channels);
+        assert_eq!(fitted.remarks.len(), 1);
+    }
+
+    #[test]
+    fn other_units_and_channel_counts_are_refused() {
+        let error =
+            fit(recording(360_000, channel("uV", 0.2, 0)), &kind(), RatePolicy::Assume).unwrap_err().to_string();
+        assert!(error.contains("in uV where the model is for mV"), "{error}");
+        assert!(error.contains("--resample") && error.contains("--assume-rate"), "{error}");
+        let two = SignalKind { channels: vec![channel("mV", 200.0, 0); 2], ..kind() };
+        let error = fit(recording(360_000, channel("mV", 200.0, 0)), &two, RatePolicy::Refuse).unwrap_err().to_string();
+        assert!(error.contains("1 channels where the model has 2"), "{error}");
+    }
+}

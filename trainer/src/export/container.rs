@@ -1,0 +1,304 @@
+//! Writing the container: records, plan, tables, metadata, identity and checksum around layers that are already numbers.
+
+use sha2::{Digest, Sha256};
+use vq_core::kernels::Arithmetic;
+use vq_core::model::header::{HEADER_BYTES, Header, seal};
+use vq_core::model::metadata::{Channel, Message, Metadata};
+use vq_core::model::plan::{self, Line, Output};
+use vq_core::model::records::{Kind, Layer, Net, Scaling, Symbol};
+use vq_core::model::{Directory, Model, ModelError, QUALITIES};
+use vq_core::{Encoder, EncoderError, Options, SelfTestError, decoded_crc};
+
+use super::file::{HostMemory, ModelBytes};
+
+/// A net whose layers are numbers; delays, history and places are filled in here.
+#[derive(Debug, Clone)]
+pub struct NetParts {
+    /// Channels of the input.
+    pub channels: u16,
+    /// Input rows per hop.
+    pub rows: u16,
+    /// Layers with their weight streams.
+    pub layers: Vec<(Layer, Vec<u8>)>,
+}
+
+/// Metadata as the exporter holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetadataParts {
+    /// The model's name.
+    pub name: String,
+    /// Frames per second, in thousandths.
+    pub rate_millihertz: u64,
+    /// The channels of a frame.
+    pub channels: Vec<ChannelParts>,
+    /// The training run as JSON.
+    pub run: String,
+}
+
+/// A channel's metadata.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChannelParts {
+    /// Its name.
+    pub name: String,
+    /// Its unit.
+    pub unit: String,
+    /// Counts per unit.
+    pub counts_per_unit: f64,
+    /// The count of physical zero.
+    pub offset: i32,
+    /// Bits of the converter.
+    pub source_bits: Option<u8>,
+}
+
+/// Everything that goes into a container.
+#[derive(Debug, Clone)]
+pub struct ModelParts {
+    /// Integers or floats.
+    pub arithmetic: Arithmetic,
+    /// Samples to latents.
+    pub encoder: NetParts,
+    /// Latents to samples.
+    pub decoder: NetParts,
+    /// One per channel.
+    pub scaling: Vec<Scaling>,
+    /// Symbols of a hop; `table` counts in `tables`.
+    pub symbols: Vec<Symbol>,
+    /// Codebooks and step tables.
+    pub tables: Vec<Vec<u8>>,
+    /// Stages sent at each quality.
+    pub quality: [u8; QUALITIES],
+    /// Frames of the self-test less their channel's offset, `[time, channels]`.
+    pub test_frames: Vec<i16>,
+    /// What hosts read.
+    pub metadata: MetadataParts,
+}
+
+/// Why a container could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainerError {
+    /// The layers' delays or sizes do not fit.
+    #[error("the {net} does not fit the container: delays, windows or buffers are too large")]
+    Plan {
+        /// `encoder` or `decoder`.
+        net: &'static str,
+    },
+    /// The result is not a model.
+    #[error("the exported model is not sound: {0}")]
+    Model(#[from] ModelError),
+    /// The metadata do not serialize.
+    #[error("the metadata cannot be written: {0}")]
+    Metadata(#[from] postcard::Error),
+    /// The self-test cannot run.
+    #[error("the self-test cannot be made: {0}")]
+    Encoder(#[from] EncoderError),
+    /// The self-test cannot run.
+    #[error("the self-test cannot be made: {0}")]
+    SelfTest(#[from] SelfTestError),
+}
+
+/// Tables under construction: every part at a multiple of 8.
+#[derive(Debug, Default)]
+struct Tables(Vec<u8>);
+
+impl Tables {
+    fn push(&mut self, bytes: &[u8]) -> u32 {
+        self.0.resize(self.0.len().next_multiple_of(8), 0);
+        let offset = self.0.len() as u32;
+        self.0.extend_from_slice(bytes);
+        offset
+    }
+}
+
+/// Writes a container with a self-test that this program has run.
+///
+/// # Errors
+/// What does not fit, or what [`Model::parse`] refuses.
+pub fn assemble(parts: &ModelParts) -> Result<ModelBytes, ContainerError> {
+    let draft = write(parts, &SelfTest { packet: vec![0], samples_crc: 0 })?;
+    let model = draft.model()?;
+    let packet = test_packet(model, parts)?;
+    let samples_crc = decoded_crc(model, HostMemory::new(model.decoder_memory()).bytes(), &packet)?;
+    let sized = write(parts, &SelfTest { packet, samples_crc })?;
+    let packet = test_packet(sized.model()?, parts)?;
+    let complete = write(parts, &SelfTest { packet, samples_crc })?;
+    complete.model()?;
+    Ok(complete)
+}
+
+/// The identity of a model file: the first half of the SHA-256 of what lies between it and the self-test packet.
+///
+/// The packet is left out because its checksum is seeded with the identity.
+#[must_use]
+pub fn identity(model: &Model<'_>) -> [u8; 16] {
+    let packet = model.header().tables_offset as usize + model.directory().test_packet as usize;
+    hash(model.file().get(32..packet).unwrap_or_default())
+}
+
+fn hash(bytes: &[u8]) -> [u8; 16] {
+    let digest = Sha256::digest(bytes);
+    let mut identity = [0; 16];
+    identity.copy_from_slice(&digest[..16]);
+    identity
+}
+
+/// What the self-test must give.
+struct SelfTest {
+    packet: Vec<u8>,
+    samples_crc: u32,
+}
+
+fn test_packet(model: Model<'_>, parts: &ModelParts) -> Result<Vec<u8>, ContainerError> {
+    let options = Options::new().packet_bytes(1 << 16);
+    let mut memory = HostMemory::new(model.encoder_memory(options));
+    let mut encoder = Encoder::new(model, memory.bytes(), options)?;
+    for frame in parts.test_frames.chunks_exact(parts.scaling.len()) {
+        let counts: Vec<i32> =
+            frame.iter().zip(&parts.scaling).map(|(x, scaling)| scaling.offset.saturating_add(i32::from(*x))).collect();
+        encoder.push(&counts)?;
+    }
+    Ok(encoder.finish().unwrap_or_default().to_vec())
+}
+
+fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerError> {
+    let mut tables = Tables::default();
+    tables.push(&[0; Directory::BYTES]);
+    let scaling: Vec<u8> = parts.scaling.iter().flat_map(Scaling::to_bytes).collect();
+    let scaling = tables.push(&scaling);
+    let encoder = write_net(&parts.encoder, Output::Hops, "encoder", &mut tables)?;
+    let offsets: Vec<u32> = parts.tables.iter().map(|table| tables.push(table)).collect();
+    let symbols: Vec<u8> = parts
+        .symbols
+        .iter()
+        .flat_map(|symbol| Symbol { table: offsets[symbol.table as usize], ..*symbol }.to_bytes())
+        .collect();
+    let symbols = tables.push(&symbols);
+    let quality = tables.push(&parts.quality);
+    let decoder = write_net(&parts.decoder, Output::Rows, "decoder", &mut tables)?;
+    let test_frames: Vec<u8> = parts.test_frames.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let test_frames = tables.push(&test_frames);
+    let test_packet = tables.push(&test.packet);
+    let directory = Directory {
+        encoder,
+        decoder,
+        scaling,
+        symbols,
+        symbol_count: parts.symbols.len() as u16,
+        latent_channels: parts.decoder.channels,
+        quality,
+        test_frames,
+        test_frame_count: (parts.test_frames.len() / parts.scaling.len()) as u16,
+        test_packet_length: test.packet.len() as u16,
+        test_packet,
+        test_samples_crc: test.samples_crc,
+    };
+    tables.0[..Directory::BYTES].copy_from_slice(&directory.to_bytes());
+    let (message, tables_offset) = write_message(&parts.metadata, &tables.0)?;
+    let element = parts.arithmetic.element_bytes();
+    let header = Header {
+        arithmetic: parts.arithmetic,
+        length: (HEADER_BYTES + message.len()) as u32,
+        identity: [0; 16],
+        tables_offset: tables_offset as u32,
+        tables_length: tables.0.len() as u32,
+        encoder_line_bytes: encoder.elements * element,
+        decoder_line_bytes: decoder.elements * element,
+        hop: parts.encoder.rows,
+        channels: parts.encoder.channels,
+        symbols_per_hop: parts.symbols.len() as u16,
+    };
+    let mut file = [header.to_bytes().as_slice(), &message].concat();
+    let identity = hash(&file[32..tables_offset + test_packet as usize]);
+    file[..HEADER_BYTES].copy_from_slice(&Header { identity, ..header }.to_bytes());
+    seal(&mut file);
+    Ok(ModelBytes::new(&file))
+}
+
+/// The postcard message, with a pad that puts the tables at a multiple of 8; gives also where they lie in the file.
+fn write_message(metadata: &MetadataParts, tables: &[u8]) -> Result<(Vec<u8>, usize), ContainerError> {
+    let mut channels = Vec::new();
+    for channel in &metadata.channels {
+        channels.extend(postcard::to_stdvec(&Channel {
+            name: &channel.name,
+            unit: &channel.unit,
+            counts_per_unit: ratio(channel.counts_per_unit),
+            offset: channel.offset,
+            source_bits: channel.source_bits,
+        })?);
+    }
+    let head = Metadata {
+        name: &metadata.name,
+        rate_millihertz: metadata.rate_millihertz,
+        channels: &channels,
+        run: &metadata.run,
+    };
+    let mut pad: &[u8] = &[0; 8];
+    loop {
+        let message = postcard::to_stdvec(&Message { metadata: head.clone(), pad, tables })?;
+        let offset = HEADER_BYTES + message.len() - tables.len();
+        if offset.is_multiple_of(8) {
+            return Ok((message, offset));
+        }
+        pad = &pad[..pad.len() - 1];
+    }
+}
+
+/// A positive number as a fraction, exact to nine significant digits.
+fn ratio(value: f64) -> (u64, u64) {
+    let mut denominator = 1u64;
+    while denominator < 1_000_000_000 && (value * denominator as f64).fract().abs() > 1e-9 * value * denominator as f64
+    {
+        denominator *= 10;
+    }
+    ((value * denominator as f64).round() as u64, denominator)
+}
+
+/// Plans a net and writes its weights and records.
+fn write_net(parts: &NetParts, output: Output, name: &'static str, tables: &mut Tables) -> Result<Net, ContainerError> {
+    let failed = || ContainerError::Plan { net: name };
+    let mut net = Net {
+        layers: 0,
+        count: parts.layers.len() as u16,
+        channels: parts.channels,
+        rows: parts.rows,
+        history: 0,
+        delay: 0,
+        receptive_hops: 0,
+        elements: 0,
+    };
+    let mut layers: Vec<Layer> = parts.layers.iter().map(|(layer, _)| *layer).collect();
+    for index in 0..layers.len() {
+        let line = |input: u8| match usize::from(input).checked_sub(1) {
+            None => Line::of_input(&net),
+            Some(input) => Line::of_layer(&layers[input]),
+        };
+        let layer = layers[index];
+        let (input, other) = (line(layer.input), line(layer.other));
+        layers[index].rows = plan::rows(&layer, &input).ok_or_else(failed)?;
+        layers[index].delay = plan::delay(&layer, &input, &other).ok_or_else(failed)?;
+        if layer.kind == Kind::Convolution {
+            layers[index].weights = tables.push(&parts.layers[index].1);
+            layers[index].weights_length = parts.layers[index].1.len() as u32;
+        }
+    }
+    let mut places = Vec::new();
+    let totals = plan::lay_out(
+        &net,
+        output,
+        |index| layers[index],
+        |_, history, start| {
+            places.push((history, start));
+            Some(())
+        },
+    );
+    let totals = totals.ok_or_else(failed)?;
+    net.history = places[0].0;
+    for (layer, (history, start)) in layers.iter_mut().zip(&places[1..]) {
+        (layer.history, layer.line) = (*history, *start);
+    }
+    let records: Vec<u8> = layers.iter().flat_map(Layer::to_bytes).collect();
+    net.layers = tables.push(&records);
+    net.delay = totals.delay;
+    net.receptive_hops = totals.receptive_hops;
+    net.elements = totals.elements;
+    Ok(net)
+}

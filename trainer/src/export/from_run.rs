@@ -1,0 +1,183 @@
+//! A run folder as something to export: weights from its checkpoint, signal from its recordings.
+
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use super::container::{ChannelParts, MetadataParts};
+use super::trained::{Codebook, NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
+use crate::architecture::NetSpec;
+use crate::data::{self, DataError, Recording};
+use crate::run::{QuantizerRecord, RecordingRecord, RunError, RunFolder, RunRecord, TensorFile};
+
+/// A finished (or interrupted) training run, read back.
+#[derive(Debug)]
+pub struct TrainedRun {
+    /// What `run.json` says.
+    pub record: RunRecord,
+    /// The nets and codes of the best checkpoint.
+    pub trained: TrainedModel,
+    /// The frames that were trained on, one recording each.
+    pub training: Vec<Recording>,
+    /// The frames that were held out, one recording each.
+    pub validation: Vec<Recording>,
+}
+
+/// Why a run cannot be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainedRunError {
+    /// A file of the run folder.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A recording.
+    #[error("the run's recording {path} cannot be read: {source}; run this where `vq train` ran, or put the file back")]
+    Recording {
+        /// The path in `run.json`.
+        path: PathBuf,
+        /// Why.
+        source: DataError,
+    },
+    /// A recording changed since.
+    #[error("{path} is not the recording that the run was trained on: its samples have another SHA-256")]
+    Changed {
+        /// The path in `run.json`.
+        path: PathBuf,
+    },
+    /// A tensor is missing from the checkpoint.
+    #[error("{checkpoint} has no tensor `{tensor}`: it is not a checkpoint of this run's architecture")]
+    Missing {
+        /// The file.
+        checkpoint: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
+}
+
+impl TrainedRun {
+    /// Reads `run.json`, the best checkpoint and the recordings.
+    ///
+    /// # Errors
+    /// What is missing, unreadable or not what it was.
+    pub fn load(folder: &RunFolder) -> Result<Self, TrainedRunError> {
+        let record = RunRecord::load(&folder.record())?;
+        let checkpoint =
+            Checkpoint { file: TensorFile::load(&folder.checkpoint_to_use())?, path: folder.checkpoint_to_use() };
+        let trained = TrainedModel {
+            encoder: checkpoint.net("encoder", &record.encoder)?,
+            decoder: checkpoint.net("decoder", &record.decoder)?,
+            quantizer: checkpoint.quantizer(&record.quantizer)?,
+            normalization: (record.normalization.offset.iter().zip(&record.normalization.scale))
+                .map(|(offset, scale)| Normalization { offset: *offset, scale: *scale })
+                .collect(),
+        };
+        let mut run = Self { record, trained, training: Vec::new(), validation: Vec::new() };
+        for source in &run.record.recordings {
+            let recording = open(source)?;
+            run.training.push(recording.slice(source.train[0]..source.train[1]));
+            if source.validation[0] < source.validation[1] {
+                run.validation.push(recording.slice(source.validation[0]..source.validation[1]));
+            }
+        }
+        Ok(run)
+    }
+
+    /// The metadata of the exported model, named `name`.
+    #[must_use]
+    pub fn metadata(&self, name: &str) -> MetadataParts {
+        let channels = self.record.signal.channels.iter().map(|channel| ChannelParts {
+            name: channel.name.clone(),
+            unit: channel.unit.clone(),
+            counts_per_unit: channel.counts_per_unit,
+            offset: channel.offset,
+            source_bits: channel.source_bits,
+        });
+        MetadataParts {
+            name: name.into(),
+            rate_millihertz: self.record.signal.rate_millihertz,
+            channels: channels.collect(),
+            run: self.identity(),
+        }
+    }
+
+    /// What a shipped model says about its run: enough to repeat it.
+    fn identity(&self) -> String {
+        let record = &self.record;
+        let recordings = record.recordings.iter().map(|recording| {
+            serde_json::json!({ "name": recording.name, "train": recording.train, "sha256": recording.sha256 })
+        });
+        serde_json::json!({
+            "program_version": record.program_version,
+            "torch_version": record.torch_version,
+            "command": record.command,
+            "seed": record.seed,
+            "started": record.started,
+            "recordings": recordings.collect::<Vec<_>>(),
+        })
+        .to_string()
+    }
+
+    /// The training frames of all recordings, one after the other, `[time, channels]`.
+    #[must_use]
+    pub fn training_samples(&self) -> Vec<i32> {
+        self.training.iter().flat_map(|recording| recording.samples.iter().copied()).collect()
+    }
+}
+
+/// Reads one of the run's recordings and checks that it is still the same.
+fn open(source: &RecordingRecord) -> Result<Recording, TrainedRunError> {
+    let failed = |error| TrainedRunError::Recording { path: source.path.clone(), source: error };
+    let recording = data::open(&source.path, &source.options).map_err(failed)?;
+    let mut hash = Sha256::new();
+    recording.samples.iter().for_each(|sample| hash.update(sample.to_le_bytes()));
+    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if hash != source.sha256 || recording.frames() != source.frames {
+        return Err(TrainedRunError::Changed { path: source.path.clone() });
+    }
+    Ok(recording)
+}
+
+/// A checkpoint's tensors by name.
+struct Checkpoint {
+    file: TensorFile,
+    path: PathBuf,
+}
+
+impl Checkpoint {
+    fn values(&self, tensor: &str) -> Result<(&[usize], Vec<f32>), TrainedRunError> {
+        let missing = || TrainedRunError::Missing { checkpoint: self.path.clone(), tensor: tensor.into() };
+        let tensor = self.file.tensors.get(tensor).ok_or_else(missing)?;
+        Ok((&tensor.shape, tensor.values.clone()))
+    }
+
+    fn net(&self, name: &str, spec: &NetSpec) -> Result<TrainedNet, TrainedRunError> {
+        let mut weights = Vec::with_capacity(spec.nodes.len());
+        for node in &spec.nodes {
+            weights.push(if node.operation.has_weights() {
+                NodeWeights {
+                    weight: self.values(&format!("{name}.{}.weight", node.name))?.1,
+                    bias: self.values(&format!("{name}.{}.bias", node.name))?.1,
+                }
+            } else {
+                NodeWeights { weight: Vec::new(), bias: Vec::new() }
+            });
+        }
+        Ok(TrainedNet { spec: spec.clone(), weights })
+    }
+
+    fn quantizer(&self, record: &QuantizerRecord) -> Result<TrainedQuantizer, TrainedRunError> {
+        match record {
+            QuantizerRecord::Vector { stages, .. } => {
+                let codebook = |stage: usize| {
+                    let (shape, vectors) = self.values(&format!("quantizer.{stage}.codebook"))?;
+                    Ok(Codebook { vectors, size: shape.first().copied().unwrap_or(0) })
+                };
+                let codebooks = (0..stages.len()).map(codebook).collect::<Result<_, TrainedRunError>>()?;
+                Ok(TrainedQuantizer::Residual { codebooks })
+            }
+            QuantizerRecord::Scalar { bits, .. } => {
+                let steps = self.values("quantizer.step")?.1;
+                Ok(TrainedQuantizer::Scalar { steps, bits: *bits as u8 })
+            }
+        }
+    }
+}

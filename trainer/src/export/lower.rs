@@ -1,0 +1,304 @@
+//! Integer lowering: scales from measured ranges, int8 weights, int16 activations, and the proof for every accumulator.
+
+use vq_core::model::records::{self, Kind, Layer, Scaling};
+
+use super::container::NetParts;
+use super::proof::{Bounds, accumulator_fits};
+use super::reference::Evaluated;
+use super::trained::{Normalization, TrainedNet};
+use super::window::WindowLayer;
+use crate::architecture::{Activation, Operation, Shape, Source};
+
+/// Room above the largest activation that was measured, before int16 saturates.
+const HEADROOM: f64 = 2.0;
+/// The largest weight.
+const WEIGHT_MAX: f64 = 127.0;
+
+/// Why a net cannot be lowered.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LoweringError {
+    /// No weight scale keeps an accumulator inside 32 bits.
+    #[error(
+        "{net} layer `{layer}` can overflow its 32-bit accumulators at any weight scale: its bias is too large for its inputs; train with more weight decay or a narrower layer"
+    )]
+    Overflow {
+        /// `encoder` or `decoder`.
+        net: &'static str,
+        /// The layer.
+        layer: String,
+    },
+    /// The output needs finer steps than its accumulators have.
+    #[error("{net} layer `{layer}` amplifies more than requantization can: the ratio of its scales is {ratio}")]
+    Ratio {
+        /// `encoder` or `decoder`.
+        net: &'static str,
+        /// The layer.
+        layer: String,
+        /// Accumulator step over output step.
+        ratio: f64,
+    },
+}
+
+/// The value of one step of a line, in the units of the float net.
+pub type Scale = f64;
+
+/// A float net with what lowering needs to know of it.
+#[derive(Debug)]
+pub struct Lowering<'a> {
+    /// `encoder` or `decoder`, for messages.
+    pub name: &'static str,
+    /// The net.
+    pub net: &'a TrainedNet,
+    /// The shapes of its nodes.
+    pub shapes: &'a [Shape],
+    /// What each node gave for representative input.
+    pub measured: &'a [Evaluated],
+    /// The scale of the input line.
+    pub input: Scale,
+    /// The scale of the output line.
+    pub output: Scale,
+}
+
+/// The scale at which a measured range fills an int16, with headroom.
+#[must_use]
+pub fn scale_for(peak: f32) -> Scale {
+    (f64::from(peak) * HEADROOM / 32_767.0).max(1e-9)
+}
+
+/// The power of two by which counts are multiplied so that a channel fills an int16 without clipping.
+///
+/// `peak` is the largest distance from the offset that was measured. Where the converter has 12 bits or fewer its whole
+/// range fits; otherwise twice what was seen.
+#[must_use]
+pub fn gain_exponent(peak: f64, source_bits: Option<u8>) -> i32 {
+    let converter = source_bits.filter(|bits| *bits <= 12).map_or(0.0, |bits| f64::from(1u32 << (bits - 1)));
+    let range = (peak * HEADROOM).max(converter).max(1.0);
+    ((32_767.0 / range).log2().floor() as i32).clamp(-14, 14)
+}
+
+/// The scale of a channel's line, in network units, when its counts are multiplied by a power of two.
+#[must_use]
+pub fn channel_scale(normalization: &Normalization, exponent: i32) -> Scale {
+    1.0 / (2f64.powi(exponent) * f64::from(normalization.scale))
+}
+
+/// The scaling record of a channel whose line has this scale.
+#[must_use]
+pub fn scaling(normalization: &Normalization, line: Scale) -> Scaling {
+    let gain_in = 1.0 / (line * f64::from(normalization.scale));
+    let ((gain, shift), (gain_out, shift_out)) = (fixed_point(gain_in), fixed_point(1.0 / gain_in));
+    Scaling { offset: normalization.offset, gain, gain_out, shift, shift_out }
+}
+
+/// A positive factor as `gain / 2^shift` with 30 significant bits; powers of two are exact.
+fn fixed_point(factor: f64) -> (i32, u8) {
+    let shift = ((30.0 - factor.log2()).floor() as i32).clamp(1, 47);
+    let gain = (factor * 2f64.powi(shift)).round().clamp(1.0, f64::from(i32::MAX));
+    (gain as i32, shift as u8)
+}
+
+impl Lowering<'_> {
+    /// The net in integers.
+    ///
+    /// # Errors
+    /// The layer that cannot be proven or scaled.
+    pub fn lower(&self) -> Result<NetParts, LoweringError> {
+        let last = self.net.spec.nodes.len() - 1;
+        let mut scales: Vec<Scale> = Vec::with_capacity(last + 1);
+        let mut layers = Vec::with_capacity(last + 1);
+        for (index, node) in self.net.spec.nodes.iter().enumerate() {
+            let from = self.scale_of(node.source, &scales);
+            let wanted = if index == last { self.output } else { scale_for(self.measured[index].reach) };
+            let mut layer = empty_layer(self.shapes[index].channels, node.activation, line_of(node.source));
+            let (scale, stream) = match node.operation {
+                Operation::Add { other } => {
+                    let scale = self.add(&mut layer, from, self.scale_of(other, &scales), wanted, index == last);
+                    layer.other = line_of(other);
+                    (scale, Vec::new())
+                }
+                operation => {
+                    let inputs = self.net.input_shape(node.source, self.shapes).channels;
+                    let window = WindowLayer::new(operation, inputs, &self.net.weights[index]);
+                    let Some(window) = window else { continue };
+                    describe(&mut layer, &window);
+                    self.convolution(&window, from, wanted, index)?
+                }
+            };
+            scales.push(scale);
+            layers.push((layer, stream));
+        }
+        Ok(NetParts { channels: self.net.spec.input_channels as u16, rows: self.net.spec.input_rows as u16, layers })
+    }
+
+    fn scale_of(&self, source: Source, scales: &[Scale]) -> Scale {
+        match source {
+            Source::Input => self.input,
+            Source::Node(index) => scales[index],
+        }
+    }
+
+    /// What a source's activations are bounded by.
+    fn bounds_of(&self, source: Source) -> Bounds {
+        match source {
+            Source::Input => Bounds::FULL,
+            Source::Node(index) => match self.net.spec.nodes[index].activation {
+                Activation::Linear => Bounds::FULL,
+                Activation::Relu => Bounds { least: 0, ..Bounds::FULL },
+                Activation::LeakyRelu => Bounds { least: Bounds::FULL.least >> 3, ..Bounds::FULL },
+            },
+        }
+    }
+
+    /// Fills in the multipliers of a sum; gives the output's scale, coarser than wanted if a summand's is.
+    fn add(&self, layer: &mut Layer, a: Scale, b: Scale, wanted: Scale, fixed: bool) -> Scale {
+        let coarsest = a.max(b) * (1.0 + 1e-6);
+        let scale = if fixed { wanted } else { wanted.max(coarsest) };
+        let mut shift = 15;
+        while shift > 1 && (a.max(b) / scale) * f64::from(1u32 << shift) > 32_766.0 {
+            shift -= 1;
+        }
+        let factor = f64::from(1u32 << shift);
+        layer.multiplier = (a / scale * factor).round().min(32_767.0) as i16;
+        layer.other_multiplier = (b / scale * factor).round().min(32_767.0) as i16;
+        layer.shift = shift;
+        scale
+    }
+
+    /// The weight stream of a convolution, and the scale of its output.
+    fn convolution(
+        &self,
+        window: &WindowLayer,
+        from: Scale,
+        wanted: Scale,
+        index: usize,
+    ) -> Result<(Scale, Vec<u8>), LoweringError> {
+        let node = &self.net.spec.nodes[index];
+        let bounds = self.bounds_of(node.source);
+        let mut channels = Vec::with_capacity(window.outputs);
+        for output in 0..window.outputs {
+            let channel = quantize_channel(window.filter(output), window.bias[output], from, bounds)
+                .ok_or_else(|| LoweringError::Overflow { net: self.name, layer: node.name.clone() })?;
+            channels.push(channel);
+        }
+        let steepest = channels.iter().map(|channel| channel.step).fold(0.0, f64::max);
+        let finest = steepest / MAX_RATIO;
+        let last = index + 1 == self.net.spec.nodes.len();
+        if last && finest > wanted {
+            let ratio = steepest / wanted;
+            return Err(LoweringError::Ratio { net: self.name, layer: node.name.clone(), ratio });
+        }
+        let scale = wanted.max(finest);
+        Ok((scale, weight_stream(&channels, window.taps, scale)))
+    }
+}
+
+/// The largest ratio of accumulator step to output step: just below a quarter, `(2^15 − 1) / 2^17`.
+const MAX_RATIO: f64 = 32_767.0 / 131_072.0;
+
+/// One output channel in integers.
+#[derive(Debug, Clone)]
+struct IntegerChannel {
+    weights: Vec<i8>,
+    bias: i32,
+    /// The value of one step of the accumulator.
+    step: f64,
+}
+
+/// Rounds a channel's weights to int8 at the finest scale whose accumulator provably fits; `None` if there is none.
+fn quantize_channel(filter: &[f32], bias: f32, from: Scale, bounds: Bounds) -> Option<IntegerChannel> {
+    let peak = filter.iter().fold(0.0f32, |peak, weight| peak.max(weight.abs()));
+    // A channel of zero weights is its bias alone: any scale will do that keeps it well inside the accumulator.
+    let alone = (f64::from(bias.abs()) / (from * f64::from(1 << 20))).max(f64::MIN_POSITIVE.sqrt());
+    let mut scale = if peak > 0.0 { f64::from(peak) / WEIGHT_MAX } else { alone };
+    for _ in 0..48 {
+        let weights: Vec<i8> =
+            filter.iter().map(|w| (f64::from(*w) / scale).round().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8).collect();
+        let bias = (f64::from(bias) / (from * scale)).round();
+        if bias.abs() < 2f64.powi(31) && accumulator_fits(bias as i64, &weights, bounds) {
+            let step = if peak > 0.0 || bias != 0.0 { from * scale } else { 0.0 };
+            return Some(IntegerChannel { weights, bias: bias as i32, step });
+        }
+        scale *= 1.25;
+    }
+    None
+}
+
+/// `m / 2^s` nearest to a ratio of at most [`MAX_RATIO`], with `m < 2^15` and `17 ≤ s ≤ 47`.
+fn requantization(ratio: f64) -> (u32, u32) {
+    let mut shift = 17;
+    while shift < 47 && ratio * 2f64.powi(shift + 1) < 32_767.0 {
+        shift += 1;
+    }
+    ((ratio * 2f64.powi(shift)).round().min(32_767.0) as u32, shift as u32)
+}
+
+/// Blocks of four channels: biases, groups of four taps, requantizations; see `vq_core::model::plan::weight_bytes`.
+fn weight_stream(channels: &[IntegerChannel], taps: usize, scale: Scale) -> Vec<u8> {
+    let idle = IntegerChannel { weights: vec![0; taps], bias: 0, step: 0.0 };
+    let mut stream = Vec::new();
+    for block in channels.chunks(4) {
+        let lanes: Vec<&IntegerChannel> = (0..4).map(|lane| block.get(lane).unwrap_or(&idle)).collect();
+        for lane in &lanes {
+            stream.extend(lane.bias.to_le_bytes());
+        }
+        for group in 0..taps.div_ceil(4) {
+            for lane in &lanes {
+                let weight = |tap: usize| lane.weights.get(group * 4 + tap).copied().unwrap_or(0);
+                stream.extend([0, 2, 1, 3].map(|tap| weight(tap) as u8));
+            }
+        }
+        for lane in &lanes {
+            let (multiplier, shift) = requantization(lane.step / scale);
+            stream.extend((multiplier << 16 | (shift - 16)).to_le_bytes());
+            stream.extend((1i32 << (shift - 17)).to_le_bytes());
+        }
+    }
+    stream
+}
+
+/// The number of the line that a source reads.
+#[must_use]
+pub fn line_of(source: Source) -> u8 {
+    match source {
+        Source::Input => 0,
+        Source::Node(index) => (index + 1) as u8,
+    }
+}
+
+/// A layer's record before its operation is filled in.
+#[must_use]
+pub fn empty_layer(channels: usize, activation: Activation, input: u8) -> Layer {
+    Layer {
+        kind: Kind::Add,
+        activation: match activation {
+            Activation::Linear => records::Activation::Linear,
+            Activation::Relu => records::Activation::Relu,
+            Activation::LeakyRelu => records::Activation::LeakyRelu,
+        },
+        input,
+        other: 0,
+        channels: channels as u16,
+        kernel: 1,
+        stride: 1,
+        upsample: 1,
+        padding: 0,
+        rows: 0,
+        delay: 0,
+        history: 0,
+        line: 0,
+        weights: 0,
+        weights_length: 0,
+        multiplier: 0,
+        other_multiplier: 0,
+        shift: 1,
+    }
+}
+
+/// Fills in a convolution's sizes.
+pub fn describe(layer: &mut Layer, window: &WindowLayer) {
+    layer.kind = Kind::Convolution;
+    layer.kernel = window.kernel as u16;
+    layer.stride = window.stride as u16;
+    layer.upsample = window.upsample as u16;
+    layer.padding = window.padding as u16;
+}

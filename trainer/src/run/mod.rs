@@ -1,0 +1,138 @@
+//! The folder a training run leaves behind: what is in it and how it is read back. Nothing here needs libtorch.
+//!
+//! ```text
+//! RUN/config.toml                      the configuration as used, every key explained
+//! RUN/run.json                         what was trained on, with what, how counts map to network units: `RunRecord`
+//! RUN/metrics.jsonl                    one line per logged step: `MetricsLine`
+//! RUN/checkpoints/latest.safetensors   weights, codebooks, optimizer and counters: what `--resume` continues from
+//! RUN/checkpoints/best.safetensors     weights and codebooks at the lowest validation error so far
+//! RUN/report.html                      written by `vq report`
+//! ```
+
+mod metrics_log;
+mod record;
+mod tensors;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+pub use metrics_log::{MetricsLine, MetricsLog, Validation};
+pub use record::{
+    ChannelRecord, Normalization, QuantizerRecord, RecordingRecord, RunRecord, SignalRecord, now_rfc3339,
+};
+pub use tensors::{NamedTensors, PlainTensor, TensorFile};
+
+/// Why a run folder could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The operating system refused.
+    #[error("{file}: cannot {action}: {source}")]
+    Io {
+        /// The file or folder.
+        file: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file of the folder does not hold what it should.
+    #[error("{file}: {what}")]
+    Malformed {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong and what to do.
+        what: String,
+    },
+}
+
+/// The paths of a run folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder {
+    root: PathBuf,
+}
+
+impl RunFolder {
+    /// The run folder at `root`, which need not exist yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Creates the folder and the one for checkpoints.
+    ///
+    /// # Errors
+    /// If the system refuses, or a run is in the folder already.
+    pub fn create(root: impl Into<PathBuf>) -> Result<Self, RunError> {
+        let folder = Self::new(root);
+        if folder.record().exists() {
+            return Err(RunError::Malformed {
+                file: folder.root.clone(),
+                what: "holds a run already: continue it with --resume, or give another folder with -o".into(),
+            });
+        }
+        let checkpoints = folder.root.join("checkpoints");
+        std::fs::create_dir_all(&checkpoints).map_err(|source| RunError::Io {
+            file: checkpoints,
+            action: "create the folder",
+            source,
+        })?;
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The configuration as used.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// The [`RunRecord`].
+    pub fn record(&self) -> PathBuf {
+        self.root.join("run.json")
+    }
+
+    /// The [`MetricsLine`]s.
+    pub fn metrics(&self) -> PathBuf {
+        self.root.join("metrics.jsonl")
+    }
+
+    /// Weights, codebooks, optimizer and counters of the last save.
+    pub fn latest_checkpoint(&self) -> PathBuf {
+        self.root.join("checkpoints/latest.safetensors")
+    }
+
+    /// Weights and codebooks at the lowest validation error.
+    pub fn best_checkpoint(&self) -> PathBuf {
+        self.root.join("checkpoints/best.safetensors")
+    }
+
+    /// The checkpoint to use: the best one, or the latest where validation never ran on a quantized model.
+    pub fn checkpoint_to_use(&self) -> PathBuf {
+        let best = self.best_checkpoint();
+        if best.exists() { best } else { self.latest_checkpoint() }
+    }
+
+    /// The page that `vq report` writes.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+}
+
+/// Writes a file so that it appears whole or not at all: to a temporary file in the same folder, then renamed.
+///
+/// # Errors
+/// If the system refuses.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
+    let error = |action| move |source| RunError::Io { file: path.to_path_buf(), action, source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(error("create a temporary file beside it"))?;
+    file.write_all(bytes).map_err(error("write"))?;
+    file.persist(path).map_err(|refused| error("replace")(refused.error))?;
+    Ok(())
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, RunError> {
+    std::fs::read(path).map_err(|source| RunError::Io { file: path.to_path_buf(), action: "read", source })
+}

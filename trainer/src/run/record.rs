@@ -1,0 +1,191 @@
+//! `run.json`: what a later command must know about a run, and what a reader wants to.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{RunError, read, write_atomically};
+use crate::architecture::NetSpec;
+use crate::data::{Channel, OpenOptions};
+
+/// Everything that `run.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Version of `vq` that trained.
+    pub program_version: String,
+    /// The command line that started the run.
+    pub command: Vec<String>,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Version of libtorch.
+    pub torch_version: String,
+    /// Where it trained: `cpu`, `cuda:0`.
+    pub device: String,
+    /// When the run started, RFC 3339, UTC.
+    pub started: String,
+    /// What was trained on.
+    pub recordings: Vec<RecordingRecord>,
+    /// The signal that the codec is for.
+    pub signal: SignalRecord,
+    /// How counts map to network units.
+    pub normalization: Normalization,
+    /// The encoder net.
+    pub encoder: NetSpec,
+    /// The decoder net.
+    pub decoder: NetSpec,
+    /// What turns latents into codes.
+    pub quantizer: QuantizerRecord,
+    /// Seconds spent training so far, over all resumptions.
+    pub training_seconds: f64,
+}
+
+/// One recording and its split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordingRecord {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// How it was read.
+    pub options: OpenOptions,
+    /// The record's name.
+    pub name: String,
+    /// Samples per channel.
+    pub frames: usize,
+    /// Frames `[from, to)` that were trained on.
+    pub train: [usize; 2],
+    /// Frames `[from, to)` held out for validation.
+    pub validation: [usize; 2],
+    /// SHA-256 of the samples, interleaved, as little-endian 32-bit integers, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Rate and channels of the signal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignalRecord {
+    /// Frames per second, times 1000.
+    pub rate_millihertz: u64,
+    /// The channels.
+    pub channels: Vec<ChannelRecord>,
+}
+
+/// What one channel's counts mean; see [`Channel`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChannelRecord {
+    /// The signal's name.
+    pub name: String,
+    /// The physical unit.
+    pub unit: String,
+    /// Counts per unit.
+    pub counts_per_unit: f64,
+    /// The count of physical zero.
+    pub offset: i32,
+    /// Resolution of the source in bits, where it has one.
+    pub source_bits: Option<u8>,
+}
+
+impl From<&Channel> for ChannelRecord {
+    fn from(channel: &Channel) -> Self {
+        Self {
+            name: channel.name.clone(),
+            unit: channel.unit.clone(),
+            counts_per_unit: channel.counts_per_unit,
+            offset: channel.offset,
+            source_bits: channel.source_bits,
+        }
+    }
+}
+
+/// Network input of channel `c` = (count − `offset[c]`) / `scale[c]`; the network's output maps back the same way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Normalization {
+    /// Count that becomes 0: the mean of the training frames, rounded. One per channel.
+    pub offset: Vec<i32>,
+    /// Counts per network unit: the standard deviation of the training frames. One per channel.
+    pub scale: Vec<f32>,
+}
+
+/// The kind of codes and their alphabets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum QuantizerRecord {
+    /// One index per stage into a codebook; each stage codes what the stages before it left.
+    Vector {
+        /// Length of a code vector: the latents per hop.
+        dimension: usize,
+        /// Codes of each stage.
+        stages: Vec<usize>,
+    },
+    /// One integer per latent, `|q| <= 2^(bits−1) − 1`: the latent divided by its step, rounded.
+    Scalar {
+        /// Latents per hop.
+        dimension: usize,
+        /// Bits of one integer.
+        bits: u32,
+    },
+}
+
+impl QuantizerRecord {
+    /// Bits of one hop's codes, each in whole bits, before any entropy coding.
+    pub fn bits_per_hop(&self) -> u32 {
+        match self {
+            Self::Vector { stages, .. } => stages.iter().map(|&codes| codes.next_power_of_two().ilog2()).sum(),
+            Self::Scalar { dimension, bits } => *dimension as u32 * bits,
+        }
+    }
+}
+
+impl RunRecord {
+    /// Reads `run.json`.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not a run's record.
+    pub fn load(path: &Path) -> Result<Self, RunError> {
+        serde_json::from_slice(&read(path)?).map_err(|error| RunError::Malformed {
+            file: path.to_path_buf(),
+            what: format!("not the record of a training run: {error}"),
+        })
+    }
+
+    /// Writes `run.json`, whole or not at all.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), RunError> {
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|error| RunError::Malformed { file: path.to_path_buf(), what: error.to_string() })?;
+        text.push(b'\n');
+        write_atomically(path, &text)
+    }
+}
+
+/// The present moment as RFC 3339 in UTC, to the second.
+pub fn now_rfc3339() -> String {
+    let now = time::OffsetDateTime::now_utc();
+    let (date, clock) = (now.date(), now.time());
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        clock.hour(),
+        clock.minute(),
+        clock.second()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_whole_per_symbol() {
+        let vector = QuantizerRecord::Vector { dimension: 8, stages: vec![256, 200, 64, 2] };
+        assert_eq!(vector.bits_per_hop(), 8 + 8 + 6 + 1);
+        assert_eq!(QuantizerRecord::Scalar { dimension: 12, bits: 3 }.bits_per_hop(), 36);
+    }
+
+    #[test]
+    fn the_kind_is_a_word_in_the_json() {
+        let json = serde_json::to_string(&QuantizerRecord::Vector { dimension: 8, stages: vec![16] }).unwrap();
+        assert_eq!(json, r#"{"kind":"vector","dimension":8,"stages":[16]}"#);
+    }
+}
