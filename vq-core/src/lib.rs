@@ -52,7 +52,7 @@ pub mod packet;
 
 pub use codec::{
     Block, Blocks, Decoder, DecoderError, Encoder, EncoderError, Options, SelfTestError, Status, decoded_crc,
-    self_test_decoder, self_test_encoder,
+    packet_codes, self_test_decoder, self_test_encoder,
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};
 pub use model::{Model, ModelError};

@@ -8,6 +8,7 @@ pub mod from_run;
 pub mod lower;
 pub mod proof;
 pub mod reference;
+pub mod summary;
 pub mod symbols;
 pub mod trained;
 pub mod window;

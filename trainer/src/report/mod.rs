@@ -5,6 +5,7 @@
 //! security policy forbids the rest.
 //!
 //! * [`data`]: what a report is made from;
+//! * [`gather`]: a run folder as that structure, its model run by `vq-core`;
 //! * [`series`]: `metrics.jsonl` read back as curves;
 //! * `charts`, on their `axis`: training curves and code usage as figures;
 //! * `embed`: the numbers that the page's script draws, packed small and escaped;
@@ -15,6 +16,7 @@ mod axis;
 mod charts;
 pub mod data;
 mod embed;
+pub mod gather;
 mod page;
 mod picture;
 pub mod series;

@@ -24,7 +24,7 @@ impl<'a> Codebook<'a> {
     }
 
     /// The symbols of a hop, in the order in which they are sent.
-    pub(crate) fn symbols(&self) -> impl Iterator<Item = Symbol> + 'a {
+    pub(crate) fn symbols(&self) -> impl Iterator<Item = Symbol> + use<'a> {
         self.model.symbols(self.quality)
     }
 

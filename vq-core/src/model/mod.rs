@@ -175,7 +175,7 @@ impl<'a> Model<'a> {
     }
 
     /// The symbols of a hop that are sent at a quality (clamped to 1..=9), in the order in which they are sent.
-    pub fn symbols(&self, quality: u8) -> impl Iterator<Item = Symbol> + 'a {
+    pub fn symbols(&self, quality: u8) -> impl Iterator<Item = Symbol> + use<'a> {
         let directory = self.directory();
         let stages = self.stages(quality);
         let records = slice(self.tables, directory.symbols, usize::from(directory.symbol_count) * Symbol::BYTES);
