@@ -9,6 +9,8 @@ mod encode;
 mod eval;
 mod inspect;
 mod output;
+#[cfg(feature = "train")]
+mod train;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
     Encode(encode::Arguments),
     Decode(decode::Arguments),
     Eval(eval::Arguments),
@@ -36,6 +40,8 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
+            #[cfg(feature = "train")]
+            Self::Train(arguments) => train::run(&arguments),
             Self::Encode(arguments) => encode::run(&arguments),
             Self::Decode(arguments) => decode::run(&arguments),
             Self::Eval(arguments) => eval::run(&arguments),
