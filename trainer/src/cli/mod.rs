@@ -11,6 +11,8 @@ mod export;
 mod inspect;
 mod output;
 mod report;
+#[cfg(feature = "train")]
+mod train;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
     Export(export::Arguments),
     Encode(encode::Arguments),
     Decode(decode::Arguments),
@@ -40,6 +44,8 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
+            #[cfg(feature = "train")]
+            Self::Train(arguments) => train::run(&arguments),
             Self::Export(arguments) => export::run(&arguments),
             Self::Encode(arguments) => encode::run(&arguments),
             Self::Decode(arguments) => decode::run(&arguments),
