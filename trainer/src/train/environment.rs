@@ -80,10 +80,10 @@ pub fn device(name: &str) -> Result<Device, TrainError> {
     Ok(Device::Cuda(index))
 }
 
-/// Sets how many threads libtorch computes with; 0 chooses.
+/// Sets how many threads libtorch computes with; 0 stands for every core.
 pub fn set_threads(wanted: usize) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if wanted == 0 { cores.min(2) } else { wanted };
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if wanted == 0 { cores() } else { wanted };
     tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
 }
 

@@ -158,10 +158,7 @@ impl Job {
             let step = self.session.step();
             let validates = step.is_multiple_of(settings.validate_every) || step == steps;
             if validates || step.is_multiple_of(settings.log_every) {
-                if let Some(line) = self.measure(validates)? {
-                    log.append(&line)?;
-                    watcher.line(&line);
-                }
+                self.report(validates, &mut log, watcher)?;
             }
             if saved.elapsed() >= between_saves {
                 self.save()?;
@@ -172,17 +169,19 @@ impl Job {
         Ok(if self.session.step() < steps { Outcome::Interrupted } else { Outcome::Finished })
     }
 
-    /// The line of the last step; if it `validates`, with the held-out frames measured and the best codec kept.
-    fn measure(&mut self, validates: bool) -> Result<Option<MetricsLine>, TrainError> {
-        let mut line = self.session.numbers()?;
-        if let Some(line) = line.as_mut().filter(|_| validates) {
+    /// Writes the line of the last step; if it `validates`, measures the held-out frames and keeps the best codec.
+    fn report(&mut self, validates: bool, log: &mut MetricsLog, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
+        let Some(mut line) = self.session.numbers()? else { return Ok(()) };
+        if validates {
             let (validation, better) = self.session.validate();
             line.validation = validation;
             if better {
                 self.session.save(&self.folder.best_checkpoint(), Extent::Model)?;
             }
         }
-        Ok(line)
+        log.append(&line)?;
+        watcher.line(&line);
+        Ok(())
     }
 
     /// Saves everything to go on from, unless the last step ended in numbers that are not finite.

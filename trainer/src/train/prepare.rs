@@ -127,7 +127,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_last_fifth_is_held_out_and_does_not_count_in_the_statistics() {
-        let mut samples = vec![1000, 1004].repeat(40);
+        let mut samples = [1000, 1004].repeat(40);
         samples.extend([5000; 20]);
         let prepared = Prepared::new(vec![recording(samples, 1)], &Config::default()).unwrap();
         assert_eq!((prepared.parts[0].train.clone(), prepared.parts[0].validation.clone()), (0..80, 80..100));
