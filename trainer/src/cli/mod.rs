@@ -11,6 +11,7 @@ mod export;
 mod inspect;
 mod output;
 mod report;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ enum Command {
     Eval(eval::Arguments),
     Inspect(inspect::Arguments),
     Report(report::Arguments),
+    Vectors(vectors::Arguments),
 }
 
 impl Command {
@@ -46,6 +48,7 @@ impl Command {
             Self::Eval(arguments) => eval::run(&arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Report(arguments) => report::run(&arguments),
+            Self::Vectors(arguments) => vectors::run(&arguments),
         }
     }
 }
