@@ -25,4 +25,6 @@ pub mod nn;
 #[cfg(feature = "train")]
 pub mod quantizer;
 #[cfg(feature = "train")]
+pub mod random;
+#[cfg(feature = "train")]
 pub mod train;

@@ -181,6 +181,9 @@ fn cut_joined_and_damaged_streams_decode() {
     assert_eq!(open(&bench.path("damaged.wav"), &OpenOptions::default()).unwrap().frames(), 108_000);
     let summary = bench.json("inspect damaged.vqs --json --model model.vqm");
     let lost = summary["segments"][0]["decoded"]["lost_frames"].as_u64().unwrap();
+    let first_packet = stream.iter().position(|byte| *byte == 0).unwrap() + 1;
+    bench.write("header.vqs", &stream[..first_packet]);
+    assert!(bench.fails("decode --model model.vqm header.vqs -o header.wav").contains("no packet of model `pass`"));
     assert!((1..=320).contains(&lost) && lost.is_multiple_of(40 * HOP as u64), "{lost}");
 }
 

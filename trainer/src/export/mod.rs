@@ -1,6 +1,6 @@
 //! From a training run to the integer container: lowering, the overflow proof, the self-test.
 //!
-//! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`reference`] → [`lower`] and [`symbols`] → [`container`].
+//! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`mod@reference`] → [`lower`] and [`symbols`] → [`container`].
 
 pub mod container;
 pub mod file;
