@@ -11,6 +11,8 @@ mod export;
 mod inspect;
 mod output;
 mod report;
+#[cfg(feature = "train")]
+mod train;
 mod vectors;
 
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
     Export(export::Arguments),
     Encode(encode::Arguments),
     Decode(decode::Arguments),
@@ -42,6 +46,8 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
+            #[cfg(feature = "train")]
+            Self::Train(arguments) => train::run(&arguments),
             Self::Export(arguments) => export::run(&arguments),
             Self::Encode(arguments) => encode::run(&arguments),
             Self::Decode(arguments) => decode::run(&arguments),

@@ -4,37 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, bail};
+use anyhow::Context as _;
+use clap::Args;
 
+use super::arguments::SignalArguments;
+use super::output;
 use crate::config::Config;
-use crate::data::{Format, OpenOptions, open};
 use crate::run::{MetricsLog, QuantizerRecord, now_rfc3339};
 use crate::train::{Job, Outcome, Progress, Source, prepare_process};
 
-/// Trains a codec on recordings. The run's folder says how to go on.
-#[derive(Debug, clap::Args)]
-pub struct TrainArgs {
-    /// Recordings to train on: WFDB (.hea), WAV or CSV files, all of one kind of signal.
+/// Train a codec on recordings of one kind of signal.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Recordings to train on.
     #[arg(value_name = "RECORD", required_unless_present_any = ["resume", "print_config"])]
     records: Vec<PathBuf>,
-    /// Frames per second, for files that do not say it.
-    #[arg(long, value_name = "HZ")]
-    rate: Option<f64>,
-    /// Channels to train on, by name or by number from 1.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    columns: Vec<String>,
-    /// The column that holds the time (CSV).
-    #[arg(long, value_name = "COLUMN")]
-    time: Option<String>,
-    /// The value of one count in the file's unit (CSV).
-    #[arg(long, value_name = "VALUE")]
-    lsb: Option<f64>,
-    /// The unit of the samples, for files that do not say it.
-    #[arg(long, value_name = "UNIT")]
-    unit: Option<String>,
-    /// The recordings' format, if not by their names' ending.
-    #[arg(long)]
-    format: Option<Format>,
     /// Configuration; `--print-config` shows every key.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -56,21 +40,18 @@ pub struct TrainArgs {
     /// Prints the configuration, every key explained, and trains nothing.
     #[arg(long)]
     print_config: bool,
+    #[command(flatten)]
+    signal: SignalArguments,
 }
 
-/// Runs the subcommand.
-///
-/// # Errors
-/// If the data, the configuration or the device cannot be used, a file cannot be written, or training diverged.
-pub fn run(args: TrainArgs) -> anyhow::Result<()> {
-    if args.print_config {
-        print!("{}", config(&args)?.to_commented_toml());
-        return Ok(());
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.print_config {
+        return output::print(&config(arguments)?.to_commented_toml());
     }
-    prepare_process(&args.device).context("cannot start anew with the environment that libtorch needs")?;
-    let mut job = match &args.resume {
-        Some(folder) => Job::resume(folder, &args.device)?,
-        None => start(&args)?,
+    prepare_process(&arguments.device).context("cannot start anew with the environment that libtorch needs")?;
+    let mut job = match &arguments.resume {
+        Some(folder) => Job::resume(folder, &arguments.device)?,
+        None => start(arguments)?,
     };
     describe(&job)?;
     let stop = stop_on_interrupt()?;
@@ -88,48 +69,29 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
     }
 }
 
-fn config(args: &TrainArgs) -> anyhow::Result<Config> {
-    let mut config = match &args.config {
+fn config(arguments: &Arguments) -> anyhow::Result<Config> {
+    let mut config = match &arguments.config {
         Some(path) => Config::load(path)?,
         None => Config::default(),
     };
-    config.training.steps = args.steps.unwrap_or(config.training.steps);
-    config.training.seed = args.seed.unwrap_or(config.training.seed);
+    config.training.steps = arguments.steps.unwrap_or(config.training.steps);
+    config.training.seed = arguments.seed.unwrap_or(config.training.seed);
     config.validate()?;
     Ok(config)
 }
 
-fn start(args: &TrainArgs) -> anyhow::Result<Job> {
-    let config = config(args)?;
-    let options = OpenOptions {
-        format: args.format,
-        rate_millihertz: args.rate.map(millihertz).transpose()?,
-        columns: args.columns.clone(),
-        time_column: args.time.clone(),
-        lsb: args.lsb,
-        unit: args.unit.clone(),
-    };
+fn start(arguments: &Arguments) -> anyhow::Result<Job> {
+    let config = config(arguments)?;
     let mut sources = Vec::new();
-    for path in &args.records {
-        let recording = open(path, &options)?;
-        for remark in &recording.remarks {
-            eprintln!("{}: {remark}", path.display());
-        }
+    for path in &arguments.records {
+        let recording = arguments.signal.open(path)?;
         // The run may be resumed from another folder.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        sources.push(Source { path, options: options.clone(), recording });
+        sources.push(Source { path, options: arguments.signal.options(), recording });
     }
-    let folder = args.output.clone().unwrap_or_else(|| default_folder(&sources));
+    let folder = arguments.output.clone().unwrap_or_else(|| default_folder(&sources));
     let command = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    Ok(Job::start(sources, &config, &folder, &args.device, command)?)
-}
-
-fn millihertz(rate: f64) -> anyhow::Result<u64> {
-    let millihertz = (rate * 1000.0).round();
-    if !(1.0..=1e12).contains(&millihertz) {
-        bail!("--rate {rate}: a rate is a positive number of frames per second");
-    }
-    Ok(millihertz as u64)
+    Ok(Job::start(sources, &config, &folder, &arguments.device, command)?)
 }
 
 fn default_folder(sources: &[Source]) -> PathBuf {
