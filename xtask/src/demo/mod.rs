@@ -18,9 +18,6 @@ use crate::stages::Stages;
 /// The recording: five minutes of ECG, one lead.
 const RECORD: &str = "data/mitdb-208";
 
-/// How it is trained: on the first four minutes, in under four minutes on two cores.
-const CONFIG: &str = "trainer/configs/demo.toml";
-
 /// Where the last minute, which training does not see, begins.
 const LAST_MINUTE: &str = "240s";
 
@@ -58,7 +55,7 @@ impl Demo<'_> {
             fs::remove_dir_all(&self.folder).with_context(|| format!("cannot empty {}", self.folder.display()))?;
         }
         fs::create_dir_all(&self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
-        run(self.vq("train").args([RECORD, "--config", CONFIG, "-o"]).arg(self.run_folder()))
+        run(self.vq("train").args([RECORD, "-o"]).arg(self.run_folder()))
     }
 
     fn export(&self) -> Result<()> {
@@ -86,14 +83,14 @@ impl Demo<'_> {
 
     fn report(&self, evaluated: &Value, sizes: Sizes, counts: Counts) -> Result<()> {
         let record = evaluated.pointer("/records/0").context("`vq eval --json` lists no record")?;
-        let rows = table::rows(record, sizes, counts)?;
+        let device = table::device_rows(sizes, counts);
         let path = self.folder.join("table.json");
-        fs::write(&path, serde_json::to_string_pretty(&table::json(&rows))?)
+        fs::write(&path, serde_json::to_string_pretty(&table::json(&device))?)
             .with_context(|| format!("cannot write {}", path.display()))?;
         let html = self.folder.join("report.html");
         run(self.vq("report").arg(self.run_folder()).arg("-o").arg(&html).arg("--table").arg(&path))?;
         println!("\nThe last minute of record 208, one patient, trained on the four minutes before:\n");
-        print!("{}", table::text(&rows));
+        print!("{}", table::text(&[table::codec_rows(record)?, device].concat()));
         println!("\nReport: {}", self.project.relative(&html).display());
         Ok(())
     }
