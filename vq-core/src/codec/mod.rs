@@ -1,10 +1,12 @@
 //! The streaming face: [`Encoder`] and [`Decoder`] over memory that the caller owns.
 
+mod codes;
 mod decoder;
 mod encoder;
 mod options;
 mod self_test;
 
+pub use codes::{Codes, packet_codes};
 pub use decoder::{Block, Blocks, Decoder, DecoderError, Status};
 pub use encoder::{Encoder, EncoderError};
 pub use options::Options;
