@@ -11,7 +11,7 @@ fn codes(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<Vec<(usize, u16)>> {
     for packet in packets {
         let mut codes = packet_codes(model, packet, &mut memory).expect("the packet is the model's");
         while let Some(hop) = codes.next_hop() {
-            hops.push(hop.collect());
+            hops.push(hop.map(|(index, _, code)| (index, code)).collect());
         }
     }
     hops

@@ -8,17 +8,22 @@
 
 pub mod architecture;
 pub mod cli;
+pub mod codec;
 pub mod config;
 pub mod data;
+pub mod evaluate;
 pub mod export;
 pub mod metrics;
 pub mod report;
 pub mod run;
 pub mod stream;
+pub mod summary;
 
 #[cfg(feature = "train")]
 pub mod nn;
 #[cfg(feature = "train")]
 pub mod quantizer;
+#[cfg(feature = "train")]
+pub mod random;
 #[cfg(feature = "train")]
 pub mod train;

@@ -55,7 +55,7 @@ pub struct NetworkPlan<'a> {
 impl NetworkPlan<'_> {
     /// Frames per hop: the product of the encoder's strides.
     pub fn hop(&self) -> usize {
-        self.encoder.iter().map(|layer| layer.stride).product()
+        stride_product(self.encoder)
     }
 
     /// The encoder and the decoder of a signal of `channels` channels.
@@ -64,7 +64,7 @@ impl NetworkPlan<'_> {
     /// If a size is zero, or the strides of encoder and decoder multiply to different hops.
     pub fn assemble(&self, channels: usize) -> Result<(NetSpec, NetSpec), ArchitectureError> {
         let hop = self.hop();
-        let up: usize = self.decoder.iter().map(|layer| layer.stride).product::<usize>() * self.output.stride;
+        let up = stride_product(self.decoder).saturating_mul(self.output.stride);
         if hop != up || hop == 0 {
             return Err(ArchitectureError::Plan {
                 what: format!(
@@ -113,6 +113,10 @@ impl NetworkPlan<'_> {
         net.finish(output, (self.linear_kernel > 0).then_some(linear));
         NetSpec { input_channels: self.latents, input_rows: 1, nodes: net.nodes }
     }
+}
+
+fn stride_product(layers: &[LayerPlan]) -> usize {
+    layers.iter().fold(1, |product: usize, layer| product.saturating_mul(layer.stride))
 }
 
 /// A transposed convolution, or, for stride 1, where both are the same map, a convolution.

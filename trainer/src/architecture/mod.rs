@@ -153,7 +153,7 @@ impl NetSpec {
     /// The shape of every node's output, in order.
     ///
     /// # Errors
-    /// If the net is empty, reads forward, names two nodes alike, or a stride does not divide its input's rows per hop.
+    /// If the net is empty, reads forward, has a name twice or with a dot, or a stride does not divide its input's rows per hop.
     pub fn shapes(&self) -> Result<Vec<Shape>, ArchitectureError> {
         let input = Shape { channels: self.input_channels, rows: self.input_rows };
         let mut shapes: Vec<Shape> = Vec::with_capacity(self.nodes.len());
@@ -169,6 +169,11 @@ impl NetSpec {
             let from = shape_of(node.source, &shapes)?;
             if !names.insert(node.name.as_str()) {
                 return Err(wrong("two layers have this name".into()));
+            }
+            if node.name.is_empty() || node.name.contains('.') {
+                return Err(wrong(
+                    "a layer needs a name, without dots: they separate the parts of a tensor's name".into(),
+                ));
             }
             let shape = match node.operation {
                 Operation::Convolution { kernel, stride, channels, .. }

@@ -1,1 +1,81 @@
 //! The subcommands of `vq`, one file each.
+//!
+//! Results go to the standard output; notes, warnings and errors to the standard error. Exit codes: 0 done, 1 failed, 2
+//! wrongly called.
+
+mod arguments;
+mod decode;
+mod encode;
+mod eval;
+mod export;
+mod inspect;
+mod output;
+mod report;
+#[cfg(feature = "train")]
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Train, export and run learned codecs for the signals of small sensors.
+///
+/// File formats follow the names' endings: .hea or .dat (WFDB), .wav, .csv for recordings, .vqm for models, .vqs for
+/// encoded streams. A single `-` is the standard input or output, and needs --format where it is a recording.
+#[derive(Debug, Parser)]
+#[command(name = "vq", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
+    Export(export::Arguments),
+    Encode(encode::Arguments),
+    Decode(decode::Arguments),
+    Eval(eval::Arguments),
+    Inspect(inspect::Arguments),
+    Report(report::Arguments),
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            #[cfg(feature = "train")]
+            Self::Train(arguments) => train::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
+            Self::Encode(arguments) => encode::run(&arguments),
+            Self::Decode(arguments) => decode::run(&arguments),
+            Self::Eval(arguments) => eval::run(&arguments),
+            Self::Inspect(arguments) => inspect::run(&arguments),
+            Self::Report(arguments) => report::run(&arguments),
+        }
+    }
+}
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    match Cli::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", output::describe(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -3,7 +3,7 @@
 mod clock;
 mod csv;
 mod error;
-mod files;
+pub(crate) mod files;
 mod fit;
 mod format;
 mod recording;

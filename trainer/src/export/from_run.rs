@@ -116,6 +116,12 @@ impl TrainedRun {
         .to_string()
     }
 
+    /// What to measure distortion on: the held-out frames, or the training frames of a run that held none out.
+    #[must_use]
+    pub fn held_out(&self) -> &[Recording] {
+        if self.validation.is_empty() { &self.training } else { &self.validation }
+    }
+
     /// The training frames of all recordings, one after the other, `[time, channels]`.
     #[must_use]
     pub fn training_samples(&self) -> Vec<i32> {

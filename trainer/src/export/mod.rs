@@ -1,6 +1,6 @@
 //! From a training run to the integer container: lowering, the overflow proof, the self-test.
 //!
-//! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`reference`] → [`lower`] and [`symbols`] → [`container`],
+//! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`mod@reference`] → [`lower`] and [`symbols`] → [`container`],
 //! first with uniform codes, then with the [`priors`] of what that model encodes.
 
 pub mod container;
@@ -10,6 +10,7 @@ pub mod lower;
 pub mod priors;
 pub mod proof;
 pub mod reference;
+pub mod summary;
 pub mod symbols;
 pub mod trained;
 pub mod window;

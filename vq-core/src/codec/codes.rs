@@ -2,6 +2,7 @@
 
 use crate::coder::range::RangeDecoder;
 use crate::model::Model;
+use crate::model::records::Symbol;
 use crate::packet::{Header, PacketError};
 use crate::prior::Prior;
 
@@ -14,13 +15,12 @@ pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16
     let (header, codes) = Header::parse(packet, &model.identity())?;
     check_length(&model, &header, codes)?;
     let prior = Prior::new(model, header.quality, memory);
-    Ok(Codes { model, header, prior, coder: RangeDecoder::new(codes), hops: header.hops, fresh: true })
+    Ok(Codes { header, prior, coder: RangeDecoder::new(codes), hops: header.hops, fresh: true })
 }
 
 /// The codes of a packet, hop by hop. Not an [`Iterator`], because every hop borrows the same memory.
 #[derive(Debug)]
 pub struct Codes<'a> {
-    model: Model<'a>,
     header: Header,
     prior: Prior<'a>,
     coder: RangeDecoder<'a>,
@@ -35,18 +35,17 @@ impl Codes<'_> {
         &self.header
     }
 
-    /// The codes of the next hop: those that are sent at the packet's quality, each with its symbol's number.
+    /// The next hop: the symbols that are sent at the packet's quality, each with its number among all symbols and its code.
     ///
-    /// An integer latent's code counts from the lowest number of steps: subtract [`integer_limit`](crate::model::records::Symbol::integer_limit).
-    pub fn next_hop(&mut self) -> Option<impl Iterator<Item = (usize, u16)>> {
+    /// An integer latent's code counts from the lowest number of steps: subtract [`Symbol::integer_limit`].
+    pub fn next_hop(&mut self) -> Option<impl Iterator<Item = (usize, Symbol, u16)>> {
         self.hops = self.hops.checked_sub(1)?;
         if !self.fresh {
             self.prior.advance();
         }
         self.fresh = false;
         self.prior.decode(&mut self.coder);
-        let numbers = self.model.numbered_symbols(self.header.quality).map(|(index, _)| index);
-        Some(numbers.zip(self.prior.sent().map(|(_, code)| code)))
+        Some(self.prior.sent())
     }
 }
 

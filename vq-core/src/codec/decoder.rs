@@ -211,7 +211,7 @@ impl<'a> Decoder<'a> {
             let latents = self.stream.input::<K>(lines);
             latents.fill(Default::default());
             if let Some(codebook) = codebook {
-                for (symbol, code) in self.prior.sent() {
+                for (_, symbol, code) in self.prior.sent() {
                     codebook.decode::<K>(&symbol, code, latents);
                 }
             }

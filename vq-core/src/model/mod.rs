@@ -185,6 +185,13 @@ impl<'a> Model<'a> {
         self.symbols(quality).map(|symbol| u32::from(symbol.bits)).sum()
     }
 
+    /// What a hop cost on average where the prior was trained, at a quality (clamped to 1..=9), in 1/256 bit.
+    #[must_use]
+    pub fn expected_hop_cost(&self, quality: u8) -> u32 {
+        let symbols = self.numbered_symbols(quality);
+        symbols.map(|(index, _)| u32::from(self.symbol_prior(index, quality).expected)).sum()
+    }
+
     /// The most bytes that one hop takes at a quality (clamped to 1..=9), whatever the signal.
     #[must_use]
     pub fn worst_hop_bytes(&self, quality: u8) -> usize {
@@ -203,12 +210,12 @@ impl<'a> Model<'a> {
     }
 
     /// The symbols of a hop that are sent at a quality (clamped to 1..=9), in the order in which they are sent.
-    pub fn symbols(&self, quality: u8) -> impl Iterator<Item = Symbol> + 'a {
+    pub fn symbols(&self, quality: u8) -> impl Iterator<Item = Symbol> + use<'a> {
         self.numbered_symbols(quality).map(|(_, symbol)| symbol)
     }
 
     /// The same, each with its number among all of the model's symbols.
-    pub fn numbered_symbols(&self, quality: u8) -> impl Iterator<Item = (usize, Symbol)> + 'a {
+    pub fn numbered_symbols(&self, quality: u8) -> impl Iterator<Item = (usize, Symbol)> + use<'a> {
         let directory = self.directory();
         let stages = self.stages(quality);
         let records = slice(self.tables, directory.symbols, usize::from(directory.symbol_count) * Symbol::BYTES);
@@ -328,6 +335,12 @@ impl<'a> Model<'a> {
             slice(self.tables, directory.test_packet, usize::from(directory.test_packet_length)),
             directory.test_samples_crc,
         )
+    }
+
+    /// The packet limit that an encoder's memory must allow for its self-test.
+    #[must_use]
+    pub fn self_test_packet_bytes(&self) -> usize {
+        self.least_packet_bytes(QUALITIES as u8).max(usize::from(self.directory().test_packet_length))
     }
 
     /// Hops that the encoder sends beyond the last sample, so that the decoder's look-ahead is covered.

@@ -219,3 +219,94 @@ pub struct Totals {
     /// Elements of all lines.
     pub elements: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::records::Activation;
+
+    fn layer(kernel: u16, stride: u16, upsample: u16, padding: u16, input: u8, channels: u16) -> Layer {
+        let activation = Activation::Linear;
+        Layer {
+            kind: Kind::Convolution,
+            activation,
+            input,
+            channels,
+            kernel,
+            stride,
+            upsample,
+            padding,
+            ..Layer::NEUTRAL
+        }
+    }
+
+    /// Plans a chain as the exporter does: rows and delays first, then the layout.
+    fn plan(net: &Net, output: Output, layers: &mut [Layer]) -> (Vec<(u16, u32)>, Totals) {
+        for index in 0..layers.len() {
+            let line = |input: u8| match input {
+                0 => Line::of_input(net),
+                input => Line::of_layer(&layers[usize::from(input) - 1]),
+            };
+            let (input, other) = (line(layers[index].input), line(layers[index].other));
+            layers[index].rows = rows(&layers[index], &input).unwrap();
+            layers[index].delay = delay(&layers[index], &input, &other).unwrap();
+        }
+        let mut lines = Vec::new();
+        let totals = lay_out(
+            net,
+            output,
+            |index| layers[index],
+            |_, history, start| {
+                lines.push((history, start));
+                Some(())
+            },
+        );
+        (lines, totals.unwrap())
+    }
+
+    extern crate std;
+    use std::vec::Vec;
+
+    fn net(count: u16, channels: u16, rows: u16) -> Net {
+        Net { layers: 0, count, channels, rows, history: 0, delay: 0, receptive_hops: 0, elements: 0 }
+    }
+
+    #[test]
+    fn a_lapped_transform_lags_by_its_look_ahead() {
+        // 48 taps every 16 frames, starting 16 early: it needs 16 frames after the hop, so it runs one hop late.
+        let mut layers = [layer(48, 16, 1, 16, 0, 16)];
+        let (lines, totals) = plan(&net(1, 1, 16), Output::Hops, &mut layers);
+        assert_eq!((layers[0].rows, layers[0].delay), (1, 1));
+        assert_eq!(lines[0], (32, 0));
+        assert_eq!((totals.delay, totals.receptive_hops), (1, 3));
+        assert_eq!(totals.elements, 52 + 20);
+    }
+
+    #[test]
+    fn its_transpose_lags_by_its_padding() {
+        let mut layers = [layer(3, 1, 16, 16, 0, 1)];
+        let (lines, totals) = plan(&net(1, 16, 1), Output::Rows, &mut layers);
+        assert_eq!((layers[0].rows, totals.delay, totals.receptive_hops), (16, 16, 3));
+        assert_eq!(lines[0].0, 2);
+    }
+
+    #[test]
+    fn a_sum_waits_for_its_later_summand() {
+        let sum = Layer { kind: Kind::Add, input: 2, other: 1, ..layer(1, 1, 1, 0, 2, 4) };
+        let mut layers = [layer(4, 4, 1, 0, 0, 4), layer(3, 1, 1, 1, 1, 4), sum];
+        let (lines, totals) = plan(&net(3, 1, 4), Output::Hops, &mut layers);
+        assert_eq!((layers[0].delay, layers[1].delay, layers[2].delay), (0, 1, 1));
+        // The first line is read by the smoothing (two rows back) and by the sum (one row back).
+        assert_eq!(lines[1].0, 2);
+        assert_eq!(totals.receptive_hops, 3);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let line = Line { channels: 1, rows: 10, delay: 0, history: 0, start: 0 };
+        assert_eq!(rows(&layer(4, 3, 1, 0, 0, 1), &line), None);
+        assert_eq!(rows(&layer(4, 0, 1, 0, 0, 1), &line), None);
+        assert_eq!(rows(&layer(4, 2, 2, 0, 0, 1), &line), None);
+        assert_eq!(delay(&layer(2, 1, u16::MAX, 0, 0, 1), &Line { delay: 9, ..line }, &line), None);
+    }
+}

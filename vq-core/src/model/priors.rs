@@ -29,6 +29,8 @@ pub struct SymbolPrior {
     pub total_bits: u8,
     /// The most that one symbol can cost, in bits, rounded up.
     pub worst_bits: u8,
+    /// What a symbol cost on average where the prior was trained, in 1/256 bit: what to expect, not what to rely on.
+    pub expected: u16,
     /// What chooses the row.
     pub contexts: [Context; CONTEXTS],
     /// One byte for every pair of classes, offset in the tables.
@@ -111,6 +113,7 @@ impl SymbolPrior {
         step: 0,
         total_bits: 0,
         worst_bits: 0,
+        expected: 0,
         contexts: [Context::NONE; CONTEXTS],
         row_map: 0,
     };
@@ -119,13 +122,14 @@ impl SymbolPrior {
     #[must_use]
     pub fn uniform(symbol: &Symbol) -> Self {
         let step = (1u16 << MAX_TOTAL_BITS).checked_div(symbol.codes()).unwrap_or(0);
-        Self { step, worst_bits: cost_bits(u32::from(step), MAX_TOTAL_BITS), ..Self::NEUTRAL }
+        let worst_bits = cost_bits(u32::from(step), MAX_TOTAL_BITS);
+        Self { step, worst_bits, expected: u16::from(worst_bits) << 8, ..Self::NEUTRAL }
     }
 
     /// Reads a record; `None` where it names a hop that does not exist or reserved bytes are not zero.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() < Self::BYTES || u16_at(bytes, 14) != 0 || u32_at(bytes, 44) != 0 {
+        if bytes.len() < Self::BYTES || u32_at(bytes, 44) != 0 {
             return None;
         }
         let context = |offset| Context::from_bytes(&array_at::<{ Context::BYTES }>(bytes, offset));
@@ -137,6 +141,7 @@ impl SymbolPrior {
             step: u16_at(bytes, 10),
             total_bits: u8_at(bytes, 12),
             worst_bits: u8_at(bytes, 13),
+            expected: u16_at(bytes, 14),
             contexts: [context(16)?, context(28)?],
             row_map: u32_at(bytes, 40),
         })
@@ -153,6 +158,7 @@ impl SymbolPrior {
         put(&mut bytes, 8, self.first.to_le_bytes());
         put(&mut bytes, 10, self.step.to_le_bytes());
         put(&mut bytes, 12, [self.total_bits, self.worst_bits]);
+        put(&mut bytes, 14, self.expected.to_le_bytes());
         put(&mut bytes, 16, first.to_bytes());
         put(&mut bytes, 28, second.to_bytes());
         put(&mut bytes, 40, self.row_map.to_le_bytes());

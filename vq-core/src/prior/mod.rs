@@ -41,10 +41,10 @@ impl<'a> Prior<'a> {
         self.has_past = false;
     }
 
-    /// The symbols of the hop that are sent, each with its code.
-    pub(crate) fn sent(&self) -> impl Iterator<Item = (Symbol, u16)> {
+    /// The symbols of the hop that are sent, each with its number and its code.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = (usize, Symbol, u16)> {
         let symbols = self.model.numbered_symbols(self.quality);
-        symbols.map(|(index, symbol)| (symbol, self.codes.get(index).copied().unwrap_or(0)))
+        symbols.map(|(index, symbol)| (index, symbol, self.codes.get(index).copied().unwrap_or(0)))
     }
 
     /// The hop's codes, one for every symbol of the model, for the encoder to fill in.
@@ -85,8 +85,7 @@ impl<'a> Prior<'a> {
 
     /// Sends the hop's codes.
     pub(crate) fn encode(&self, coder: &mut RangeEncoder, output: &mut [u8]) {
-        for (index, symbol) in self.model.numbered_symbols(self.quality) {
-            let code = self.codes.get(index).copied().unwrap_or(0);
+        for (index, symbol, code) in self.sent() {
             self.distribution(index, &symbol).encode(coder, output, code);
         }
     }

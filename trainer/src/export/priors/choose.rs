@@ -21,8 +21,9 @@ const SECONDS: usize = 3;
 /// Numbers of classes that are tried.
 const CLASSES: [usize; 4] = [2, 4, 8, 16];
 const SECOND_CLASSES: [usize; 2] = [4, 8];
-/// Numbers of rows that are tried for two contexts.
-const ROWS: [usize; 3] = [8, 16, 32];
+/// Numbers of rows for two contexts: which to compare contexts with, and what to try for the best of them.
+const ROWS: usize = 16;
+const OTHER_ROWS: [usize; 2] = [8, 32];
 /// By how many counts a row may be drawn towards the average of all.
 const WEIGHTS: [f64; 5] = [1.0, 4.0, 16.0, 64.0, 256.0];
 
@@ -37,6 +38,8 @@ pub(super) struct Choice {
     pub(super) row_map: Vec<u8>,
     /// The rows.
     pub(super) rows: Vec<Row>,
+    /// Bits of a symbol on the hops that were counted.
+    pub(super) mean_bits: f64,
 }
 
 /// A source and the classes of its codes. Where the source is the hop before, class 0 is kept for there being none.
@@ -67,22 +70,12 @@ pub(super) fn choose(symbols: &[Symbol], index: usize, codes: &HopCodes, bit_pri
         }
     }
     if let [Some(first), None] = best.contexts.clone() {
-        let looked_at = |view: &&View| view.source == Source { symbol: first.source, hop: first.hop };
-        let first_view = views.iter().find(looked_at)?;
-        for view in views.iter().filter(|view| !looked_at(view)).take(SECONDS) {
-            for classes in SECOND_CLASSES {
-                let pair = [Some((first.clone(), first_view)), Some((target.classes(view, classes), view))];
-                let joint = target.pairs(&pair);
-                for rows in ROWS {
-                    let groups = joint.cluster(rows);
-                    best = best.or_cheaper(target.plan(pair.clone(), rows, |pair| groups[pair].into()));
-                }
-            }
-        }
+        best = target.with_second(best, &first, &views);
     }
     let choice = target.fit(&best, &views);
-    let uniform = f64::from(symbols[index].codes()).log2() * target.entries.len() as f64;
-    (best.price < uniform && target.bits(&choice, &views) < uniform).then_some(choice)
+    let uniform = f64::from(symbols[index].codes()).log2();
+    let pays = best.price < uniform * target.entries.len() as f64;
+    (pays && choice.mean_bits < uniform).then_some(choice)
 }
 
 /// The symbol that is to be predicted.
@@ -195,6 +188,35 @@ impl Target {
         Classes { source: view.source.symbol, hop: view.source.hop, window: view.window, map, classes }
     }
 
+    /// The best plan with a second context beside `first`, or the one at hand.
+    fn with_second(&self, mut best: Plan, first: &Classes, views: &[View]) -> Plan {
+        let looked_at = |view: &&View| view.source == Source { symbol: first.source, hop: first.hop };
+        let Some(first_view) = views.iter().find(looked_at) else { return best };
+        let mut promising: Option<(f64, Pair<'_>, Joint)> = None;
+        for view in views.iter().filter(|view| !looked_at(view)).take(SECONDS) {
+            for classes in SECOND_CLASSES {
+                let pair = [Some((first.clone(), first_view)), Some((self.classes(view, classes), view))];
+                let joint = self.pairs(&pair);
+                let plan = self.plan_pairs(&pair, &joint, ROWS);
+                if promising.as_ref().is_none_or(|(price, ..)| plan.price < *price) {
+                    promising = Some((plan.price, pair, joint));
+                }
+                best = best.or_cheaper(plan);
+            }
+        }
+        if let Some((_, pair, joint)) = promising {
+            for rows in OTHER_ROWS {
+                best = best.or_cheaper(self.plan_pairs(&pair, &joint, rows));
+            }
+        }
+        best
+    }
+
+    fn plan_pairs(&self, pair: &Pair<'_>, joint: &Joint, rows: usize) -> Plan {
+        let groups = joint.cluster(rows);
+        self.plan(pair.clone(), rows, |pair| groups[pair].into())
+    }
+
     /// Prices a structure: `row` gives the row of every pair of classes that is seen.
     fn plan(&self, pair: Pair<'_>, rows: usize, row: impl Fn(usize) -> usize) -> Plan {
         let count = class_count(&pair[0]) * class_count(&pair[1]);
@@ -265,20 +287,17 @@ impl Target {
             counted.iter().zip(&plan.row_map).for_each(|(histogram, row)| rows[usize::from(*row)].add(histogram));
         }
         let average = sum(&rows).plain_probabilities();
-        Choice {
-            window: self.window,
-            contexts: plan.contexts.clone(),
-            row_map: plan.row_map.clone(),
-            rows: rows.iter().map(|row| Row::new(&row.probabilities(&average, plan.weight))).collect(),
-        }
+        let rows: Vec<Row> = rows.iter().map(|row| Row::new(&row.probabilities(&average, plan.weight))).collect();
+        let mean_bits = self.mean_bits(&pair, &plan.row_map, &rows);
+        Choice { window: self.window, contexts: plan.contexts.clone(), row_map: plan.row_map.clone(), rows, mean_bits }
     }
 
-    /// What the chosen frequencies spend on all hops.
-    fn bits(&self, choice: &Choice, views: &[View]) -> f64 {
-        let pair = with_views(&choice.contexts, views);
-        let costs: Vec<Vec<f64>> = choice.rows.iter().map(|row| self.with_escape(row.costs())).collect();
-        let row = |hop: usize| usize::from(choice.row_map[pair_number(&pair, hop)]);
-        self.entries.iter().enumerate().map(|(hop, entry)| costs[row(hop)][usize::from(*entry)]).sum()
+    /// What these rows spend on a symbol, over all hops.
+    fn mean_bits(&self, pair: &Pair<'_>, row_map: &[u8], rows: &[Row]) -> f64 {
+        let costs: Vec<Vec<f64>> = rows.iter().map(|row| self.with_escape(row.costs())).collect();
+        let row = |hop: usize| usize::from(row_map[pair_number(pair, hop)]);
+        let cost = |(hop, entry): (usize, &u16)| costs[row(hop)][usize::from(*entry)];
+        self.entries.iter().enumerate().map(cost).sum::<f64>() / self.entries.len() as f64
     }
 
     fn costs(&self, probabilities: &[f64]) -> Vec<f64> {
@@ -345,12 +364,10 @@ mod tests {
         let context = second.contexts[0].as_ref().expect("a context");
         assert_eq!((context.source, context.hop, context.classes), (0, Hop::Same, 16));
         // The entropies of the two: 3/4 of staying and 1/4 of anything; 7/8 of the mirror and 1/8 of anything.
-        for (choice, number, stay) in [(first, 0, 0.75f64), (second, 1, 0.875)] {
-            let target = Target::new(&symbols[number], number, &codes, 0.0);
-            let views = target.views(&symbols, number, &codes);
+        for (choice, stay) in [(first, 0.75f64), (second, 0.875)] {
             let (likely, other) = (stay + (1.0 - stay) / 16.0, (1.0 - stay) / 16.0);
             let entropy = -likely * likely.log2() - 15.0 * other * other.log2();
-            let bits = target.bits(&choice, &views) / target.entries.len() as f64;
+            let bits = choice.mean_bits;
             assert!((bits / entropy - 1.0).abs() < 0.05, "{bits} bits for {entropy}");
         }
     }

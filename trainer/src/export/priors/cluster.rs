@@ -3,7 +3,7 @@
 use super::histogram::{Histogram, costs};
 
 /// Rounds of assignment; the code length has then settled.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 8;
 /// By how many counts a group's probabilities are drawn towards the average.
 const WEIGHT: f64 = 4.0;
 
@@ -86,10 +86,10 @@ impl Joint {
     }
 
     fn nearest(&self, item: usize, prices: &[Vec<f64>]) -> u8 {
-        let bits = |prices: &[f64]| -> f64 {
+        let bits = |prices: &Vec<f64>| -> f64 {
             self.items[item].iter().map(|(entry, count)| count * prices[usize::from(*entry)]).sum()
         };
-        let best = prices.iter().enumerate().min_by(|a, b| bits(a.1).total_cmp(&bits(b.1)));
+        let best = prices.iter().map(bits).enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
         best.map_or(0, |(group, _)| group as u8)
     }
 

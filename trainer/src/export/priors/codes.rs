@@ -76,7 +76,7 @@ impl HopCodes {
         while let Some(hop) = codes.next_hop() {
             let start = self.codes.len();
             self.codes.resize(start + self.symbols, 0);
-            for (symbol, code) in hop {
+            for (symbol, _, code) in hop {
                 self.codes[start + symbol] = code;
             }
         }

@@ -97,6 +97,7 @@ impl PriorParts {
             step: 0,
             total_bits: frequencies::TOTAL_BITS,
             worst_bits: choice.rows.iter().map(|row| row.worst_bits(escape)).max().unwrap_or(0),
+            expected: (choice.mean_bits * 256.0).round() as u16,
             contexts,
             row_map: self.push(choice.row_map.clone()),
         }

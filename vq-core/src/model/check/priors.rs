@@ -74,6 +74,9 @@ fn table(model: &Model<'_>, symbol: &Symbol, prior: &SymbolPrior, part: Part) ->
             worst = worst.max(cost + escape);
         }
     }
+    if prior.expected > u16::from(worst) << 8 {
+        return Err(ModelError::Range(part));
+    }
     if worst == prior.worst_bits { Ok(()) } else { Err(ModelError::Plan(part)) }
 }
 

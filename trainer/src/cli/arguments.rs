@@ -1,0 +1,222 @@
+//! Arguments that several subcommands share.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::Context as _;
+use clap::Args;
+use vq_core::Options;
+
+use super::output;
+use crate::codec::HostCodec;
+use crate::data::{self, DataError, Format, OpenOptions, RatePolicy, Recording};
+use crate::export::file::{ModelBytes, ModelFileError};
+
+/// How to read recordings.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reading recordings")]
+pub(super) struct SignalArguments {
+    /// Format of the recording, if not by the name's ending; needed for `-`.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Sampling rate of files that carry none (CSV).
+    #[arg(long, value_name = "HZ", value_parser = millihertz)]
+    rate: Option<u64>,
+    /// Channels to take, by name or by number from 1, in this order.
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    columns: Vec<String>,
+    /// Column that holds the time, for the rate (CSV); it must be evenly spaced within 5 %.
+    #[arg(long, value_name = "COLUMN")]
+    time: Option<String>,
+    /// Value of one count in the file's unit (CSV); if not given, the finest step in the data.
+    #[arg(long, value_name = "VALUE")]
+    lsb: Option<f64>,
+    /// Unit of the samples, for files that do not say it.
+    #[arg(long)]
+    unit: Option<String>,
+}
+
+impl SignalArguments {
+    /// The same for the reader.
+    pub(super) fn options(&self) -> OpenOptions {
+        OpenOptions {
+            format: self.format,
+            rate_millihertz: self.rate,
+            columns: self.columns.clone(),
+            time_column: self.time.clone(),
+            lsb: self.lsb,
+            unit: self.unit.clone(),
+        }
+    }
+
+    /// Reads a recording, and tells what the reader found out.
+    pub(super) fn open(&self, path: &Path) -> Result<Recording, DataError> {
+        let recording = data::open(path, &self.options())?;
+        tell_remarks(&recording);
+        Ok(recording)
+    }
+}
+
+/// Prints a recording's remarks as notes.
+fn tell_remarks(recording: &Recording) {
+    for remark in &recording.remarks {
+        output::note(&format!("{}: {remark}", recording.name));
+    }
+}
+
+fn millihertz(text: &str) -> Result<u64, String> {
+    let hertz: f64 = text.parse().map_err(|_| "not a number of hertz".to_owned())?;
+    let millihertz = (hertz * 1000.0).round();
+    if (1.0..=1e15).contains(&millihertz) { Ok(millihertz as u64) } else { Err("not a sampling rate".to_owned()) }
+}
+
+/// A model, and what to do with recordings at another rate.
+#[derive(Debug, Clone, Args)]
+pub(super) struct FitArguments {
+    /// Resample recordings whose rate is not the model's.
+    #[arg(long, conflicts_with = "assume_rate")]
+    resample: bool,
+    /// Take recordings at another rate as if they were at the model's.
+    #[arg(long)]
+    assume_rate: bool,
+}
+
+impl FitArguments {
+    /// Makes a recording fit a model, and tells what had to be changed.
+    pub(super) fn fit(&self, mut recording: Recording, codec: &HostCodec<'_>) -> Result<Recording, DataError> {
+        let policy = match (self.resample, self.assume_rate) {
+            (true, _) => RatePolicy::Resample,
+            (_, true) => RatePolicy::Assume,
+            _ => RatePolicy::Refuse,
+        };
+        // What was found in reading has been told.
+        recording.remarks.clear();
+        let fitted = data::fit(recording, codec.kind(), policy)?;
+        tell_remarks(&fitted);
+        Ok(fitted)
+    }
+}
+
+/// A model file.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ModelArgument {
+    /// The model: a .vqm file that `vq export` wrote.
+    #[arg(long, value_name = "M.vqm")]
+    model: PathBuf,
+}
+
+impl ModelArgument {
+    /// Reads the file.
+    pub(super) fn read(&self) -> Result<ModelBytes, ModelFileError> {
+        ModelBytes::read(&self.model)
+    }
+
+    /// The model in it.
+    pub(super) fn codec<'b>(&self, bytes: &'b ModelBytes) -> anyhow::Result<HostCodec<'b>> {
+        HostCodec::new(bytes).with_context(|| self.model.display().to_string())
+    }
+}
+
+/// How to encode.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Encoding")]
+pub(super) struct CodingArguments {
+    /// Quality, from 1 (fewest bits) to 9 (best).
+    #[arg(long, value_name = "1..9", default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..=9))]
+    quality: u8,
+    /// Most bytes of a packet.
+    #[arg(long, value_name = "N", default_value_t = 244, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    packet_bytes: u32,
+    /// Most hops of a packet: a limit on how long a sample waits; as many as fit, if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    packet_hops: Option<u32>,
+}
+
+impl CodingArguments {
+    /// The encoder's options.
+    pub(super) fn options(&self) -> Options {
+        let options = Options::new().quality(self.quality).packet_bytes(self.packet_bytes as usize);
+        self.packet_hops.map_or(options, |hops| options.packet_hops(hops))
+    }
+}
+
+/// A stretch of a recording.
+#[derive(Debug, Clone, Args)]
+pub(super) struct StretchArguments {
+    /// Begin here: a frame's number, or seconds with an `s` (240s).
+    #[arg(long, value_name = "FRAME|SECONDS")]
+    from: Option<Position>,
+    /// End before here.
+    #[arg(long, value_name = "FRAME|SECONDS")]
+    to: Option<Position>,
+}
+
+impl StretchArguments {
+    /// The stretch of a recording.
+    pub(super) fn slice(&self, recording: Recording) -> anyhow::Result<Recording> {
+        let frames = recording.frames();
+        let frame = |position: Position| position.frame(&recording);
+        let (from, to) = (self.from.map_or(0, frame), self.to.map_or(frames, frame));
+        anyhow::ensure!(
+            from < to && to <= frames,
+            "{}: frames {from} to {to} are no stretch of a recording of {frames} frames ({} s); give other --from and --to",
+            recording.name,
+            recording.seconds(),
+        );
+        Ok(if (from, to) == (0, frames) { recording } else { recording.slice(from..to) })
+    }
+}
+
+/// A place in a recording.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Position {
+    Frame(usize),
+    Seconds(f64),
+}
+
+impl Position {
+    fn frame(self, recording: &Recording) -> usize {
+        match self {
+            Self::Frame(frame) => frame,
+            Self::Seconds(seconds) => (seconds * recording.rate()).round() as usize,
+        }
+    }
+}
+
+impl FromStr for Position {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "neither a frame's number nor seconds such as 240s".to_owned();
+        match text.strip_suffix('s') {
+            None => text.parse().map(Self::Frame).map_err(|_| wrong()),
+            Some(seconds) => match seconds.trim_end().parse() {
+                Ok(seconds) if (0.0..1e12).contains(&seconds) => Ok(Self::Seconds(seconds)),
+                _ => Err(wrong()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_frames_or_seconds() {
+        assert_eq!("86400".parse(), Ok(Position::Frame(86_400)));
+        assert_eq!("240s".parse(), Ok(Position::Seconds(240.0)));
+        assert_eq!("0.5 s".parse(), Ok(Position::Seconds(0.5)));
+        for wrong in ["", "s", "-1", "1.5", "nans", "-1s", "1m"] {
+            assert!(wrong.parse::<Position>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rates_are_kept_to_the_millihertz() {
+        assert_eq!(millihertz("173.61"), Ok(173_610));
+        for wrong in ["0", "-1", "nan", "fast", "1e99"] {
+            assert!(millihertz(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `vq encode`: a recording to a `.vqs` stream.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::arguments::{CodingArguments, FitArguments, ModelArgument, SignalArguments};
+use super::output;
+use crate::data::files;
+use crate::metrics;
+
+/// Encode a recording with a model.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The recording, or `-` for the standard input.
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    #[command(flatten)]
+    model: ModelArgument,
+    /// The stream to write, or `-` for the standard output.
+    #[arg(short, long, value_name = "X.vqs")]
+    output: PathBuf,
+    #[command(flatten)]
+    fit: FitArguments,
+    #[command(flatten)]
+    coding: CodingArguments,
+    #[command(flatten)]
+    signal: SignalArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let bytes = arguments.model.read()?;
+    let codec = arguments.model.codec(&bytes)?;
+    let recording = arguments.fit.fit(arguments.signal.open(&arguments.input)?, &codec)?;
+    let encoded =
+        codec.encode(&recording, arguments.coding.options()).with_context(|| arguments.input.display().to_string())?;
+    if encoded.clipped_samples > 0 {
+        output::warn(&format!(
+            "{}: {} samples are beyond what model `{}` can represent, and were clipped",
+            recording.name,
+            encoded.clipped_samples,
+            codec.name()
+        ));
+    }
+    files::write(&arguments.output, &encoded.file)?;
+    let (frames, channels, size) = (recording.frames(), recording.channels.len(), encoded.file.len());
+    let rate = metrics::bits_per_sample(size as u64, frames, channels).unwrap_or_default();
+    output::note(&format!(
+        "{}: {frames} frames of {channels} channels in {size} bytes, {} packets; {rate:.4} bits per sample",
+        recording.name, encoded.packets
+    ));
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! `vq eval`: what a model costs and what it keeps.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::Value;
+
+use super::arguments::{CodingArguments, FitArguments, ModelArgument, SignalArguments, StretchArguments};
+use super::output;
+use crate::evaluate::{Evaluations, evaluate};
+
+/// Measure a model's rate and distortion on recordings.
+///
+/// Every figure is computed from the bytes that `vq encode` writes, headers included, and the samples that `vq decode`
+/// returns. PRDN is 100·‖error‖/‖signal − mean‖, PRD is 100·‖error‖/‖signal − zero‖; samples are counted per channel,
+/// bits per sample of a channel.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The recordings.
+    #[arg(value_name = "RECORDS", required = true)]
+    records: Vec<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgument,
+    /// Print JSON in place of the table.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    stretch: StretchArguments,
+    #[command(flatten)]
+    fit: FitArguments,
+    #[command(flatten)]
+    coding: CodingArguments,
+    #[command(flatten)]
+    signal: SignalArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let bytes = arguments.model.read()?;
+    let codec = arguments.model.codec(&bytes)?;
+    let mut rows = Vec::new();
+    for path in &arguments.records {
+        let recording = arguments.stretch.slice(arguments.signal.open(path)?)?;
+        let recording = arguments.fit.fit(recording, &codec)?;
+        let evaluated =
+            evaluate(&codec, &recording, arguments.coding.options()).with_context(|| path.display().to_string())?;
+        rows.push(evaluated.row);
+    }
+    let evaluations = Evaluations::new(rows);
+    match arguments.json {
+        true => output::print(&serde_json::to_string(&evaluations)?),
+        false => output::print(&table(&evaluations)?),
+    }
+}
+
+/// Key in the JSON, heading, decimals.
+const COLUMNS: [(&str, &str, usize); 9] = [
+    ("samples", "samples", 0),
+    ("bits_per_sample", "bits/sample", 4),
+    ("compression_ratio", "CR", 2),
+    ("prdn_percent", "PRDN %", 2),
+    ("prd_percent", "PRD %", 2),
+    ("rmse_lsb", "RMSE LSB", 2),
+    ("max_error_lsb", "max LSB", 0),
+    ("snr_db", "SNR dB", 2),
+    ("delay_seconds", "delay s", 3),
+];
+
+fn table(evaluations: &Evaluations) -> anyhow::Result<String> {
+    let headings = ["record"].into_iter().chain(COLUMNS.map(|(_, heading, _)| heading)).chain(["RMSE"]);
+    let mut rows = vec![headings.map(str::to_owned).collect::<Vec<String>>()];
+    for row in &evaluations.records {
+        rows.push(cells(&row.name, &serde_json::to_value(row)?));
+    }
+    if evaluations.records.len() > 1 {
+        rows.push(cells("mean", &Value::Object(evaluations.mean.clone())));
+    }
+    Ok(output::table(&rows))
+}
+
+fn cells(name: &str, row: &Value) -> Vec<String> {
+    let number = |key: &str, decimals: usize| match row[key].as_f64() {
+        Some(value) => format!("{value:.decimals$}"),
+        None => "–".to_owned(),
+    };
+    let error = match row["unit"].as_str() {
+        Some(unit) => format!("{} {unit}", number("rmse", 5)),
+        None => "–".to_owned(),
+    };
+    let figures = COLUMNS.iter().map(|(key, _, decimals)| number(key, *decimals));
+    [name.to_owned()].into_iter().chain(figures).chain([error]).collect()
+}

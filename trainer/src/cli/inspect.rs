@@ -1,0 +1,74 @@
+//! `vq inspect`: what a file is.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use serde::Serialize;
+
+use super::arguments::{CodingArguments, SignalArguments};
+use super::output;
+use crate::codec::HostCodec;
+use crate::data::files;
+use crate::export::file::ModelBytes;
+use crate::stream;
+use crate::summary::{Line, ModelSummary, RecordingSummary, StreamSummary};
+
+/// Say what a model, a stream or a recording is.
+///
+/// For a model: rate, channels, bits per sample, flash, memory, multiply-accumulates, the four parts of the delay, and
+/// whether its self-test passes here. For a stream: its packets and what is damaged; with --model also what is lost and
+/// degraded. For a recording: length, rate, channels and ranges.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// A .vqm model, a .vqs stream, or a recording.
+    file: PathBuf,
+    /// The model of a stream, to check its packets with.
+    #[arg(long, value_name = "M.vqm")]
+    model: Option<PathBuf>,
+    /// Print JSON in place of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    coding: CodingArguments,
+    #[command(flatten)]
+    signal: SignalArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let ending = arguments.file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let context = || arguments.file.display().to_string();
+    match ending.as_str() {
+        "vqm" => {
+            let bytes = ModelBytes::read(&arguments.file)?;
+            let codec = HostCodec::new(&bytes).with_context(context)?;
+            let summary = ModelSummary::new(&codec, arguments.coding.options());
+            show(arguments.json, &summary, &summary.lines())
+        }
+        "vqs" => {
+            let summary = inspect_stream(&arguments.file, arguments.model.as_deref())?;
+            show(arguments.json, &summary, &summary.lines())
+        }
+        _ => {
+            let summary = RecordingSummary::new(&arguments.signal.open(&arguments.file)?);
+            show(arguments.json, &summary, &summary.lines())
+        }
+    }
+}
+
+fn inspect_stream(path: &Path, model: Option<&Path>) -> anyhow::Result<StreamSummary> {
+    let bytes = files::read(path)?;
+    let file = stream::parse(&bytes);
+    let model = model.map(ModelBytes::read).transpose()?;
+    let codec = model.as_ref().map(HostCodec::new).transpose()?;
+    StreamSummary::new(&file, bytes.len(), codec.as_ref()).with_context(|| path.display().to_string())
+}
+
+fn show(json: bool, summary: &impl Serialize, lines: &[Line]) -> anyhow::Result<()> {
+    if json {
+        return output::print(&serde_json::to_string(summary)?);
+    }
+    let width = lines.iter().map(|(heading, _)| heading.len()).max().unwrap_or(0);
+    let text: String = lines.iter().map(|(heading, value)| format!("{heading:width$}  {value}\n")).collect();
+    output::print(&text)
+}

@@ -1,0 +1,366 @@
+//! Whole recordings through `vq-core`: what `vq encode`, `vq decode` and `vq eval` share, so that they cannot disagree.
+
+use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Model, ModelError, Options, PacketError, Status, packet};
+
+use crate::data::{Channel, Recording, SignalKind};
+use crate::export::container::identity;
+use crate::export::file::{HostMemory, ModelBytes};
+use crate::stream::{self, Segment, StreamHeader};
+
+/// Most samples of a decoded recording: a damaged or hostile stream may claim any length.
+const MOST_SAMPLES: u64 = 1 << 30;
+
+/// Why a recording could not be encoded or decoded.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The model is not sound.
+    #[error("the model cannot be used")]
+    Model(#[from] ModelError),
+    /// The model's bytes do not have the hash that names it.
+    #[error("the model's identity does not match its contents: the file was altered; export it again")]
+    Identity,
+    /// The model's metadata are missing or of another version.
+    #[error("the model's metadata cannot be read: name, rate and channels are not known; export it with this version")]
+    Metadata,
+    /// The options do not suit the model, or the recording has other channels.
+    #[error("cannot encode")]
+    Encoder(#[from] EncoderError),
+    /// The decoder could not be made.
+    #[error("cannot decode")]
+    Decoder(#[from] DecoderError),
+    /// The stream was made with another model.
+    #[error(
+        "the stream was encoded with model `{stream}` ({stream_identity}), not with `{model}` ({model_identity}): give the other --model"
+    )]
+    OtherModel {
+        /// Name of the stream's model.
+        stream: String,
+        /// Its identity in hexadecimal.
+        stream_identity: String,
+        /// Name of the model at hand.
+        model: String,
+        /// Its identity in hexadecimal.
+        model_identity: String,
+    },
+    /// The stream's header and the model have different numbers of channels.
+    #[error("the stream's header describes {stream} channels where its model has {model}: the file is damaged")]
+    Channels {
+        /// Channels in the stream's header.
+        stream: usize,
+        /// Channels of the model.
+        model: usize,
+    },
+    /// The stream claims more samples than can be meant.
+    #[error("the stream claims {samples} samples, more than {MOST_SAMPLES}: the file is damaged")]
+    TooLong {
+        /// Samples claimed.
+        samples: u64,
+    },
+}
+
+/// A model with what the host knows of it.
+#[derive(Debug, Clone)]
+pub struct HostCodec<'a> {
+    model: Model<'a>,
+    name: String,
+    kind: SignalKind,
+}
+
+/// A recording as a `.vqs` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// The file's bytes.
+    pub file: Vec<u8>,
+    /// Number of packets.
+    pub packets: usize,
+    /// Bytes of the file that carry codes; the others are headers, checksums and framing.
+    pub code_bytes: usize,
+    /// Hops in the longest packet.
+    pub longest_packet_hops: u32,
+    /// Samples beyond what the model can represent, which were clipped.
+    pub clipped_samples: u64,
+}
+
+/// A stream as a recording, and what was wrong with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// The recording; lost frames are at physical zero.
+    pub recording: Recording,
+    /// Frames that were lost with their packets.
+    pub lost_frames: u64,
+    /// Frames that depend on lost ones, and may be distorted.
+    pub degraded_frames: u64,
+    /// Packets that the decoder refused: their place in the file, and why.
+    pub refused: Vec<(usize, PacketError)>,
+}
+
+impl<'a> HostCodec<'a> {
+    /// Checks a model and reads what it says about itself.
+    ///
+    /// # Errors
+    /// That the model is damaged, altered, or says nothing about itself.
+    pub fn new(bytes: &'a ModelBytes) -> Result<Self, CodecError> {
+        let model = bytes.model()?;
+        if identity(&model) != model.identity() {
+            return Err(CodecError::Identity);
+        }
+        let metadata = model.metadata().ok_or(CodecError::Metadata)?;
+        let channels: Vec<Channel> = metadata
+            .channels()
+            .map(|channel| Channel {
+                name: channel.name.to_owned(),
+                unit: channel.unit.to_owned(),
+                counts_per_unit: channel.counts_per_unit.0 as f64 / channel.counts_per_unit.1 as f64,
+                offset: channel.offset,
+                source_bits: channel.source_bits,
+            })
+            .collect();
+        let usable = |channel: &Channel| channel.counts_per_unit > 0.0 && channel.counts_per_unit.is_finite();
+        if channels.len() != model.channels() || !channels.iter().all(usable) || metadata.rate_millihertz == 0 {
+            return Err(CodecError::Metadata);
+        }
+        let kind = SignalKind { rate_millihertz: metadata.rate_millihertz, channels };
+        Ok(Self { model, name: metadata.name.to_owned(), kind })
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> Model<'a> {
+        self.model
+    }
+
+    /// The model's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the model expects of a recording; see [`fit`](crate::data::fit).
+    #[must_use]
+    pub fn kind(&self) -> &SignalKind {
+        &self.kind
+    }
+
+    /// Seconds between a sample's arrival and its decoded value, at so many hops a packet: the encoder's look-ahead, the
+    /// hop, the filling of the packet, the decoder's look-ahead.
+    #[must_use]
+    pub fn delay_seconds(&self, packet_hops: u32) -> [f64; 4] {
+        let delay = self.model.delay();
+        let fill = packet_hops.saturating_sub(1) as usize * delay.hop_frames;
+        let seconds = |frames: usize| frames as f64 * 1000.0 / self.kind.rate_millihertz as f64;
+        [delay.encoder_frames, delay.hop_frames, fill, delay.decoder_frames].map(seconds)
+    }
+
+    /// Encodes a recording that [fits](crate::data::fit) into a `.vqs` file.
+    ///
+    /// # Errors
+    /// Limits that cannot hold one hop, or a recording with another number of channels.
+    pub fn encode(&self, recording: &Recording, options: Options) -> Result<Encoded, CodecError> {
+        let mut encoded =
+            Encoded { file: Vec::new(), packets: 0, code_bytes: 0, longest_packet_hops: 0, clipped_samples: 0 };
+        stream::append_header(&mut encoded.file, &self.header(recording, options));
+        let mut memory = HostMemory::new(self.model.encoder_memory(options));
+        let mut encoder = Encoder::new(self.model, memory.bytes(), options)?;
+        for frame in recording.samples.chunks_exact(recording.channels.len()) {
+            if let Some(packet) = encoder.push(frame)? {
+                encoded.append(packet, &self.model);
+            }
+        }
+        encoded.clipped_samples = encoder.saturated_samples();
+        while let Some(packet) = encoder.finish() {
+            encoded.append(packet, &self.model);
+        }
+        Ok(encoded)
+    }
+
+    fn header(&self, recording: &Recording, options: Options) -> StreamHeader {
+        StreamHeader {
+            model_identity: self.model.identity(),
+            model_name: self.name.clone(),
+            packet_bytes: u32::try_from(options.max_packet_bytes()).unwrap_or(u32::MAX),
+            rate_millihertz: Some(recording.rate_millihertz).filter(|rate| *rate != self.kind.rate_millihertz),
+            channels: Some(recording.channels.clone()).filter(|channels| *channels != self.kind.channels),
+            start_time: recording.start_time,
+            frames: Some(recording.frames() as u64),
+        }
+    }
+
+    /// Decodes one stream of a `.vqs` file, under `name`. Packets that are damaged or lost leave gaps, which are reported.
+    ///
+    /// # Errors
+    /// A stream of another model, or one that claims an impossible length.
+    pub fn decode(&self, segment: &Segment, name: &str) -> Result<Decoded, CodecError> {
+        let header = segment.header.as_ref();
+        if let Some(header) = header.filter(|header| header.model_identity != self.model.identity()) {
+            return Err(CodecError::OtherModel {
+                stream: header.model_name.clone(),
+                stream_identity: hexadecimal(&header.model_identity),
+                model: self.name.clone(),
+                model_identity: hexadecimal(&self.model.identity()),
+            });
+        }
+        let channels = header.and_then(|header| header.channels.clone()).unwrap_or_else(|| self.kind.channels.clone());
+        if channels.len() != self.kind.channels.len() {
+            return Err(CodecError::Channels { stream: channels.len(), model: self.kind.channels.len() });
+        }
+        // A stream that is joined in its middle begins with the first packet that arrived.
+        let mut timeline = Timeline::new(&channels, header.map(|_| 0), header.and_then(|header| header.frames));
+        let mut refused = Vec::new();
+        let mut memory = HostMemory::new(self.model.decoder_memory());
+        let mut decoder = Decoder::new(self.model, memory.bytes())?;
+        for packet in &segment.packets {
+            match decoder.packet(&packet.bytes) {
+                Ok(mut blocks) => {
+                    while let Some(block) = blocks.next() {
+                        timeline.place(&block)?;
+                    }
+                }
+                Err(error) => refused.push((packet.offset, error)),
+            }
+        }
+        let mut blocks = decoder.finish();
+        while let Some(block) = blocks.next() {
+            timeline.place(&block)?;
+        }
+        drop(blocks);
+        timeline.end()?;
+        let Timeline { samples, lost_frames, degraded_frames, .. } = timeline;
+        let recording = Recording {
+            name: name.to_owned(),
+            rate_millihertz: header.and_then(|header| header.rate_millihertz).unwrap_or(self.kind.rate_millihertz),
+            channels,
+            samples,
+            start_time: header.and_then(|header| header.start_time),
+            comments: vec![format!(
+                "Decoded by microvq with model {} ({}).",
+                self.name,
+                hexadecimal(&self.model.identity())
+            )],
+            remarks: Vec::new(),
+        };
+        Ok(Decoded { recording, lost_frames, degraded_frames, refused })
+    }
+}
+
+impl Encoded {
+    fn append(&mut self, packet: &[u8], model: &Model<'_>) {
+        stream::append_packet(&mut self.file, packet);
+        self.packets += 1;
+        if let Ok((header, codes)) = packet::Header::parse(packet, &model.identity()) {
+            self.code_bytes += codes.len();
+            self.longest_packet_hops = self.longest_packet_hops.max(header.hops);
+        }
+    }
+}
+
+/// Decoded frames in their places.
+struct Timeline {
+    /// What stands where frames are lost, `[channels]`.
+    rest: Vec<i32>,
+    /// Position of the first frame; `None` until it is known.
+    start: Option<u64>,
+    /// Frames of the whole stream, if known.
+    frames: Option<u64>,
+    samples: Vec<i32>,
+    lost_frames: u64,
+    degraded_frames: u64,
+}
+
+impl Timeline {
+    fn new(channels: &[Channel], start: Option<u64>, frames: Option<u64>) -> Self {
+        let rest = channels.iter().map(|channel| channel.offset).collect();
+        Self { rest, start, frames, samples: Vec::new(), lost_frames: 0, degraded_frames: 0 }
+    }
+
+    fn place(&mut self, block: &vq_core::Block<'_>) -> Result<(), CodecError> {
+        let start = *self.start.get_or_insert(block.first_frame);
+        let width = self.rest.len();
+        self.fill_to(block.first_frame.saturating_sub(start))?;
+        let room = self.frames.map_or(u64::MAX, |frames| frames.saturating_sub(self.position()));
+        let taken = ((block.frames.len() / width) as u64).min(room);
+        if block.status == Status::Degraded {
+            self.degraded_frames += taken;
+        }
+        self.samples.extend_from_slice(&block.frames[..taken as usize * width]);
+        Ok(())
+    }
+
+    fn position(&self) -> u64 {
+        (self.samples.len() / self.rest.len()) as u64
+    }
+
+    /// Counts frames up to a position as lost.
+    fn fill_to(&mut self, position: u64) -> Result<(), CodecError> {
+        let position = self.frames.map_or(position, |frames| position.min(frames));
+        let missing = position.saturating_sub(self.position());
+        let samples = position.saturating_mul(self.rest.len() as u64);
+        if missing > 0 && samples > MOST_SAMPLES {
+            return Err(CodecError::TooLong { samples });
+        }
+        self.samples.extend(self.rest.iter().copied().cycle().take(missing as usize * self.rest.len()));
+        self.lost_frames += missing;
+        Ok(())
+    }
+
+    /// Counts what is missing at the end as lost.
+    fn end(&mut self) -> Result<(), CodecError> {
+        self.fill_to(self.frames.unwrap_or(0))
+    }
+}
+
+/// Bytes as text.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vq_core::Block;
+
+    fn timeline(start: Option<u64>, frames: Option<u64>) -> Timeline {
+        let channel =
+            |offset| Channel { name: "a".into(), unit: "mV".into(), counts_per_unit: 1.0, offset, source_bits: None };
+        Timeline::new(&[channel(7), channel(8)], start, frames)
+    }
+
+    fn block(first_frame: u64, frames: &[i32], status: Status) -> Block<'_> {
+        Block { first_frame, frames, status }
+    }
+
+    #[test]
+    fn lost_frames_are_at_physical_zero_and_counted() {
+        let mut timeline = timeline(Some(0), Some(6));
+        timeline.place(&block(1, &[1, 2], Status::Degraded)).unwrap();
+        timeline.place(&block(2, &[], Status::Gap { frames: 2 })).unwrap();
+        timeline.place(&block(4, &[3, 4], Status::Complete)).unwrap();
+        timeline.end().unwrap();
+        assert_eq!(timeline.samples, [7, 8, 1, 2, 7, 8, 7, 8, 3, 4, 7, 8]);
+        assert_eq!((timeline.lost_frames, timeline.degraded_frames), (4, 1));
+    }
+
+    #[test]
+    fn what_pads_the_last_hop_is_left_out() {
+        let mut timeline = timeline(Some(0), Some(1));
+        timeline.place(&block(0, &[1, 2, 3, 4], Status::Degraded)).unwrap();
+        timeline.end().unwrap();
+        assert_eq!((timeline.samples.as_slice(), timeline.degraded_frames), ([1, 2].as_slice(), 1));
+    }
+
+    #[test]
+    fn without_a_header_a_stream_begins_with_what_arrives() {
+        let mut timeline = timeline(None, None);
+        timeline.place(&block(9_000_000, &[1, 2], Status::Complete)).unwrap();
+        timeline.end().unwrap();
+        assert_eq!((timeline.samples.as_slice(), timeline.lost_frames), ([1, 2].as_slice(), 0));
+    }
+
+    #[test]
+    fn impossible_lengths_are_refused() {
+        let mut claims_much = timeline(Some(0), Some(u64::MAX));
+        assert!(matches!(claims_much.end(), Err(CodecError::TooLong { samples: u64::MAX })));
+        let far = block(1 << 40, &[1, 2], Status::Complete);
+        assert!(matches!(timeline(Some(0), None).place(&far), Err(CodecError::TooLong { .. })));
+    }
+}

@@ -1,1 +1,0 @@
-//! The training configuration: every key documented, unknown keys refused.

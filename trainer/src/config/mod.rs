@@ -1,0 +1,265 @@
+//! The training configuration: TOML, every key documented where it is declared, unknown keys refused.
+//!
+//! Every key has a default, so a configuration names only what differs from it. The documentation of the fields below
+//! is also what `vq train --print-config` prints as comments, and what the run's own `config.toml` carries.
+
+mod section;
+mod validate;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::architecture::{LayerPlan, NetworkPlan, OutputPlan};
+use crate::run::QuantizerRecord;
+use section::{Section, section};
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{file}: cannot read the configuration: {source}")]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The text is not TOML, has a key that does not exist, or a value of the wrong type.
+    #[error("{file}: {source}\n`vq train --print-config` prints every key with its meaning and default")]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// What and where.
+        source: toml::de::Error,
+    },
+    /// A value is out of its range.
+    #[error("configuration, {key}: {what}")]
+    Value {
+        /// The key, with its section.
+        key: &'static str,
+        /// What is wrong and what to do.
+        what: String,
+    },
+}
+
+/// How latents become codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QuantizerKind {
+    /// Codebooks of vectors, one or more residual stages.
+    Vector,
+    /// Rounded latents of a fixed bit width.
+    Scalar,
+}
+
+/// How code vectors follow the latents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodebookUpdate {
+    /// Each code is the moving average of the latents it was chosen for.
+    #[serde(alias = "ema")]
+    MovingAverage,
+    /// By the gradient of the codebook loss, like the weights.
+    Gradient,
+}
+
+section! {
+    /// What the training windows are cut from.
+    DataConfig {
+        /// Hops of a training window that the loss counts; the nets' reach is added on both sides.
+        window_hops: usize = 32,
+        /// The last part of each recording that is held out for validation, from 0 (none) to 0.9.
+        validation_fraction: f64 = 0.2,
+    }
+}
+
+section! {
+    /// The two nets. `kernel` counts taps in time, `stride` divides (encoder) or multiplies (decoder) the rate, and
+    /// `residual` puts that many residual blocks behind a layer. The strides of each net multiply to the frames per hop.
+    NetworkConfig {
+        /// Latents per hop: the length of a code vector.
+        latents: usize = 8,
+        /// Taps of the linear transforms beside both nets, usually twice the hop; 0 leaves them out.
+        linear_kernel: usize = 64,
+        /// The encoder's layers. A last layer of kernel 1 makes the latents.
+        encoder: Vec<LayerPlan> = vec![
+            LayerPlan { kernel: 8, stride: 4, channels: 16, residual: 0 },
+            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 0 },
+            LayerPlan { kernel: 4, stride: 2, channels: 32, residual: 0 },
+            LayerPlan { kernel: 4, stride: 2, channels: 32, residual: 1 },
+        ],
+        /// The decoder's layers. Those of stride 1 are plain convolutions, the others transposed ones.
+        decoder: Vec<LayerPlan> = vec![
+            LayerPlan { kernel: 3, stride: 1, channels: 24, residual: 2 },
+            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 0 },
+            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 1 },
+            LayerPlan { kernel: 4, stride: 2, channels: 8, residual: 0 },
+        ],
+        /// The decoder's last layer; its channels are the signal's.
+        output: OutputPlan = OutputPlan { kernel: 8, stride: 4 },
+    }
+}
+
+section! {
+    /// How latents become codes.
+    QuantizerConfig {
+        /// "vector": codebooks of vectors. "scalar": each latent rounded to an integer of fixed width.
+        kind: QuantizerKind = QuantizerKind::Vector,
+        /// A code (or integer) chosen less often than this part of an even share counts as dead.
+        dead_below: f64 = 0.1,
+        /// How much of the usage counts (and of the moving averages) a step keeps, from 0 to 1.
+        decay: f64 = 0.95,
+    }
+}
+
+section! {
+    /// Used where the quantizer's kind is "vector".
+    VectorConfig {
+        /// Codes of each stage, 2 to 4096; each stage codes what the stages before it left.
+        stages: Vec<usize> = vec![64, 64, 64, 16],
+        /// β: how strongly the encoder is drawn to the codes it was given.
+        commitment: f64 = 0.05,
+        /// "moving-average" (or "ema"): a code is the moving mean of its latents. "gradient": codes learn by the gradient
+        /// of the codebook loss, as in the first VQ-VAE.
+        codebook_update: CodebookUpdate = CodebookUpdate::MovingAverage,
+        /// Rounds of k-means that start each stage from the latents at the end of the warm-up.
+        kmeans_rounds: usize = 15,
+        /// Latents that k-means sees, at most.
+        kmeans_latents: usize = 16384,
+        /// Dead codes are moved onto latents of the batch every this many steps.
+        restart_every: usize = 100,
+        /// The part of the steps after which dead codes stay where they are, so that the others settle.
+        restart_until: f64 = 0.8,
+    }
+}
+
+section! {
+    /// Used where the quantizer's kind is "scalar".
+    ScalarConfig {
+        /// Bits of one integer, 2 to 12: |q| <= 2^(bits-1) - 1.
+        bits: u32 = 4,
+        /// The largest integer starts at this many standard deviations of its latent.
+        range: f64 = 4.0,
+        /// Up to this part of the steps uniform noise stands in for rounding; it must end after the warm-up.
+        noise_until: f64 = 0.3,
+    }
+}
+
+section! {
+    /// The loop.
+    TrainingConfig {
+        /// Seed of every random choice. The same seed, threads and machine give the same run.
+        seed: u64 = 0,
+        /// Optimizer steps.
+        steps: usize = 4000,
+        /// Windows per step.
+        batch: usize = 16,
+        /// Adam's highest learning rate.
+        learning_rate: f64 = 5e-3,
+        /// The part of the steps over which the learning rate rises from 0; then it falls along a cosine.
+        learning_rate_warmup: f64 = 0.05,
+        /// Where the cosine ends, as a part of the highest learning rate.
+        learning_rate_final: f64 = 0.02,
+        /// Adam's memory of the gradient.
+        beta1: f64 = 0.9,
+        /// Adam's memory of the squared gradient.
+        beta2: f64 = 0.99,
+        /// Gradients longer than this are shortened to it.
+        gradient_clip: f64 = 1.0,
+        /// The part of the steps before codes exist: the nets learn on latents as they are, then codebooks start on them.
+        unquantized: f64 = 0.15,
+        /// Gaussian noise added to the latents in that time, so that the decoder expects inexact ones.
+        latent_noise: f64 = 0.12,
+        /// From this part of the steps on the nets run with weights rounded to int8, as on the device.
+        int8_from: f64 = 0.5,
+        /// Threads; 0 chooses.
+        threads: usize = 0,
+    }
+}
+
+section! {
+    /// What is reported and saved, and when.
+    RunConfig {
+        /// Steps between lines of metrics.
+        log_every: usize = 20,
+        /// Steps between measurements of the held-out frames.
+        validate_every: usize = 250,
+        /// Seconds between checkpoints.
+        checkpoint_seconds: f64 = 30.0,
+    }
+}
+
+/// Everything that a training run can be told.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What the training windows are cut from.
+    pub data: DataConfig,
+    /// The two nets.
+    pub network: NetworkConfig,
+    /// How latents become codes.
+    pub quantizer: QuantizerConfig,
+    /// Used where the quantizer's kind is "vector".
+    pub vector: VectorConfig,
+    /// Used where the quantizer's kind is "scalar".
+    pub scalar: ScalarConfig,
+    /// The loop.
+    pub training: TrainingConfig,
+    /// What is reported and saved, and when.
+    pub run: RunConfig,
+}
+
+impl Config {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// If the file cannot be read, has an unknown key, or a value out of range.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let file = || path.to_path_buf();
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
+        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The configuration as TOML, with every key explained.
+    pub fn to_commented_toml(&self) -> String {
+        let sections = [
+            self.data.commented("data"),
+            self.network.commented("network"),
+            self.quantizer.commented("quantizer"),
+            self.vector.commented("vector"),
+            self.scalar.commented("scalar"),
+            self.training.commented("training"),
+            self.run.commented("run"),
+        ];
+        sections.join("\n")
+    }
+
+    /// The plan of the nets.
+    pub fn network_plan(&self) -> NetworkPlan<'_> {
+        let network = &self.network;
+        NetworkPlan {
+            latents: network.latents,
+            linear_kernel: network.linear_kernel,
+            encoder: &network.encoder,
+            decoder: &network.decoder,
+            output: &network.output,
+        }
+    }
+
+    /// The kind of codes and their alphabets, as a run records them.
+    pub fn quantizer_record(&self) -> QuantizerRecord {
+        let dimension = self.network.latents;
+        match self.quantizer.kind {
+            QuantizerKind::Vector => QuantizerRecord::Vector { dimension, stages: self.vector.stages.clone() },
+            QuantizerKind::Scalar => QuantizerRecord::Scalar { dimension, bits: self.scalar.bits },
+        }
+    }
+
+    /// The step at which `part` of all steps are done.
+    pub fn step_at(&self, part: f64) -> usize {
+        (part * self.training.steps as f64).round() as usize
+    }
+}

@@ -1,0 +1,172 @@
+//! The ranges of the configuration's values, checked before anything is built from them.
+
+use super::{Config, ConfigError, QuantizerKind};
+
+/// The largest sizes that a container holds and a microcontroller could run; they also keep arithmetic on them small.
+const MAX_CHANNELS: usize = 1024;
+const MAX_KERNEL: usize = 4096;
+
+impl Config {
+    /// Checks every value's range.
+    ///
+    /// # Errors
+    /// With the first key whose value cannot be used.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.validate_data()?;
+        self.validate_network()?;
+        self.validate_quantizer()?;
+        self.validate_training()
+    }
+
+    fn validate_data(&self) -> Result<(), ConfigError> {
+        let data = &self.data;
+        within("data.window_hops", data.window_hops as f64, 1.0, 65536.0)?;
+        within("data.validation_fraction", data.validation_fraction, 0.0, 0.9)
+    }
+
+    fn validate_network(&self) -> Result<(), ConfigError> {
+        let network = &self.network;
+        within("network.latents", network.latents as f64, 1.0, 256.0)?;
+        within("network.linear_kernel", network.linear_kernel as f64, 0.0, MAX_KERNEL as f64)?;
+        if network.encoder.is_empty() {
+            return Err(refused("network.encoder", "has no layer; give at least one, its strides make the hop"));
+        }
+        let named = [("network.encoder", &network.encoder), ("network.decoder", &network.decoder)];
+        for (key, layer) in named.into_iter().flat_map(|(key, layers)| layers.iter().map(move |layer| (key, layer))) {
+            within(key, layer.kernel as f64, 1.0, MAX_KERNEL as f64)?;
+            within(key, layer.stride as f64, 1.0, 1024.0)?;
+            within(key, layer.channels as f64, 1.0, MAX_CHANNELS as f64)?;
+            within(key, layer.residual as f64, 0.0, 64.0)?;
+            covers(key, layer.kernel, layer.stride)?;
+        }
+        covers("network.output", network.output.kernel, network.output.stride)?;
+        if network.linear_kernel > 0 {
+            covers("network.linear_kernel", network.linear_kernel, self.network_plan().hop())?;
+        }
+        within("network.output", network.output.kernel as f64, 1.0, MAX_KERNEL as f64)?;
+        within("network.output", network.output.stride as f64, 1.0, 1024.0)?;
+        within("network.encoder: the hop, the product of its strides,", self.network_plan().hop() as f64, 1.0, 65536.0)
+    }
+
+    fn validate_quantizer(&self) -> Result<(), ConfigError> {
+        within("quantizer.dead_below", self.quantizer.dead_below, 0.0, 1.0)?;
+        within("quantizer.decay", self.quantizer.decay, 0.0, 0.99999)?;
+        let (vector, scalar) = (&self.vector, &self.scalar);
+        within("vector.stages: their number", vector.stages.len() as f64, 1.0, 64.0)?;
+        for &codes in &vector.stages {
+            within("vector.stages", codes as f64, 2.0, 4096.0)?;
+        }
+        within("vector.commitment", vector.commitment, 0.0, 100.0)?;
+        within("vector.kmeans_rounds", vector.kmeans_rounds as f64, 0.0, 10_000.0)?;
+        let most = vector.stages.iter().copied().max().unwrap_or(1);
+        within(
+            "vector.kmeans_latents (at least the codes of the largest stage)",
+            vector.kmeans_latents as f64,
+            most as f64,
+            1e7,
+        )?;
+        within("vector.restart_every", vector.restart_every as f64, 1.0, 1e9)?;
+        within("vector.restart_until", vector.restart_until, 0.0, 1.0)?;
+        within("scalar.bits", f64::from(scalar.bits), 2.0, 12.0)?;
+        within("scalar.range", scalar.range, 0.1, 100.0)?;
+        within("scalar.noise_until", scalar.noise_until, 0.0, 1.0)
+    }
+
+    fn validate_training(&self) -> Result<(), ConfigError> {
+        let training = &self.training;
+        within("training.steps", training.steps as f64, 1.0, 1e9)?;
+        within("training.batch", training.batch as f64, 1.0, 65536.0)?;
+        within("training.learning_rate", training.learning_rate, 1e-9, 1.0)?;
+        within("training.learning_rate_warmup", training.learning_rate_warmup, 0.0, 1.0)?;
+        within("training.learning_rate_final", training.learning_rate_final, 0.0, 1.0)?;
+        within("training.beta1", training.beta1, 0.0, 0.99999)?;
+        within("training.beta2", training.beta2, 0.0, 0.99999)?;
+        within("training.gradient_clip", training.gradient_clip, 1e-9, 1e9)?;
+        within("training.unquantized", training.unquantized, 0.0, 1.0)?;
+        within("training.latent_noise", training.latent_noise, 0.0, 1e3)?;
+        within("training.int8_from", training.int8_from, 0.0, 1.0)?;
+        within("training.threads", training.threads as f64, 0.0, 1024.0)?;
+        within("run.log_every", self.run.log_every as f64, 1.0, 1e9)?;
+        within("run.validate_every", self.run.validate_every as f64, 1.0, 1e9)?;
+        within("run.checkpoint_seconds", self.run.checkpoint_seconds, 0.0, 1e9)?;
+        if self.step_at(training.unquantized) >= training.steps {
+            return Err(refused("training.unquantized", "leaves no step for training with codes; lower it"));
+        }
+        if self.quantizer.kind == QuantizerKind::Scalar && self.scalar.noise_until < training.unquantized {
+            return Err(refused(
+                "scalar.noise_until",
+                "ends before training.unquantized does; raise it to at least that",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn refused(key: &'static str, what: &str) -> ConfigError {
+    ConfigError::Value { key, what: what.into() }
+}
+
+fn covers(key: &'static str, kernel: usize, stride: usize) -> Result<(), ConfigError> {
+    if kernel >= stride {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        key,
+        what: format!("a kernel of {kernel} skips rows at stride {stride}; make it at least that"),
+    })
+}
+
+fn within(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
+    // Written so that NaN is refused.
+    if value >= low && value <= high {
+        return Ok(());
+    }
+    Err(ConfigError::Value { key, what: format!("{value} is out of range; it goes from {low} to {high}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commented_default_is_the_default() {
+        let text = Config::default().to_commented_toml();
+        assert_eq!(toml::from_str::<Config>(&text).unwrap(), Config::default());
+        assert!(text.contains("# Optimizer steps.\nsteps = "), "{text}");
+        let documented = text.lines().filter(|line| line.starts_with("# ")).count();
+        assert!(documented > 40, "only {documented} lines of documentation");
+    }
+
+    #[test]
+    fn defaults_are_in_range_and_make_nets() {
+        let config = Config::default();
+        config.validate().unwrap();
+        config.network_plan().assemble(1).unwrap();
+    }
+
+    #[test]
+    fn unknown_keys_and_sections_are_refused_by_name() {
+        for (text, name) in [("[training]\nstesp = 3", "stesp"), ("[trainings]\nsteps = 3", "trainings")] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("wrong.toml");
+            std::fs::write(&path, text).unwrap();
+            let message = Config::load(&path).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains("wrong.toml"), "{message}");
+            assert!(message.contains("line 2") || message.contains("line 1"), "{message}");
+        }
+        let text = "[network]\nencoder = [{ kernel = 8, stride = 4, channels = 2, residuals = 1 }]";
+        assert!(toml::from_str::<Config>(text).unwrap_err().to_string().contains("residuals"));
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let refuse = |text: &str| toml::from_str::<Config>(text).unwrap().validate().unwrap_err().to_string();
+        assert!(refuse("[training]\nbatch = 0").contains("training.batch"));
+        assert!(refuse("[vector]\nstages = [64, 1]").contains("vector.stages"));
+        assert!(refuse("[vector]\nstages = []").contains("vector.stages"));
+        assert!(refuse("[training]\nlearning_rate = nan").contains("learning_rate"));
+        assert!(refuse("[training]\nunquantized = 1.0").contains("unquantized"));
+        assert!(refuse("[network]\noutput = { kernel = 3, stride = 4 }").contains("network.output"));
+        assert!(refuse("[network]\nencoder = []").contains("network.encoder"));
+    }
+}

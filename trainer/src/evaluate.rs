@@ -1,0 +1,185 @@
+//! What a codec costs and what it keeps, for a recording: the row that `vq eval` prints, and the mean of such rows.
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use vq_core::Options;
+
+use crate::codec::{CodecError, Encoded, HostCodec};
+use crate::data::Recording;
+use crate::metrics::{self, Distortion};
+use crate::stream;
+
+/// One recording's results. Everything counts the bytes that `vq encode` writes and the samples that `vq decode` returns.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// The record's name.
+    pub name: String,
+    /// Samples of each channel.
+    pub samples: u64,
+    /// Channels.
+    pub channels: u64,
+    /// The source's resolution in bits (the channels' mean); `None` if it is not known.
+    #[serde(serialize_with = "whole_if_whole")]
+    pub source_bits: Option<f64>,
+    /// Bits of the file per sample of a channel.
+    pub bits_per_sample: Option<f64>,
+    /// `source_bits` over `bits_per_sample`.
+    pub compression_ratio: Option<f64>,
+    /// See [`metrics`].
+    pub prdn_percent: Option<f64>,
+    /// See [`metrics`].
+    pub prd_percent: Option<f64>,
+    /// In counts.
+    pub rmse_lsb: f64,
+    /// In `unit`.
+    pub rmse: Option<f64>,
+    /// The channels' unit; `None` if they have different ones.
+    pub unit: Option<String>,
+    /// In counts.
+    pub max_error_lsb: u64,
+    /// In dB.
+    pub snr_db: Option<f64>,
+    /// The quality that was encoded at, 1 to 9.
+    pub quality: u8,
+    /// Packets of the file.
+    pub packets: usize,
+    /// Bytes of the file that are not codes: its header, the packets' headers and checksums, framing.
+    pub header_bytes: usize,
+    /// From a sample's arrival to its decoded value: look-aheads, hop, and the filling of the longest packet.
+    pub delay_seconds: f64,
+}
+
+/// A recording's results with what they were computed from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluated {
+    /// The results.
+    pub row: Evaluation,
+    /// The file that was made.
+    pub encoded: Encoded,
+    /// The recording that the file decodes to.
+    pub decoded: Recording,
+}
+
+/// Encodes a recording that [fits](crate::data::fit) the codec, decodes the file, and compares.
+///
+/// # Errors
+/// What encoding or decoding refuses.
+pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) -> Result<Evaluated, CodecError> {
+    let encoded = codec.encode(recording, options)?;
+    let file = stream::parse(&encoded.file);
+    let segment = file.segments.first().cloned().unwrap_or_default();
+    let decoded = codec.decode(&segment, &recording.name)?.recording;
+    let channels = &recording.channels;
+    let distortion = Distortion::measure(&recording.samples, &decoded.samples, channels);
+    let bits_per_sample = metrics::bits_per_sample(encoded.file.len() as u64, recording.frames(), channels.len());
+    let source_bits = metrics::source_bits(channels);
+    let row = Evaluation {
+        name: recording.name.clone(),
+        samples: recording.frames() as u64,
+        channels: channels.len() as u64,
+        source_bits,
+        bits_per_sample,
+        compression_ratio: metrics::compression_ratio(source_bits, bits_per_sample),
+        prdn_percent: distortion.prdn_percent,
+        prd_percent: distortion.prd_percent,
+        rmse_lsb: distortion.rmse_lsb,
+        rmse: distortion.rmse,
+        unit: distortion.rmse.and_then(|_| channels.first()).map(|channel| channel.unit.clone()),
+        max_error_lsb: distortion.max_error_lsb,
+        snr_db: distortion.snr_db,
+        quality: options.chosen_quality(),
+        packets: encoded.packets,
+        header_bytes: encoded.file.len() - encoded.code_bytes,
+        delay_seconds: codec.delay_seconds(encoded.longest_packet_hops).iter().sum(),
+    };
+    Ok(Evaluated { row, encoded, decoded })
+}
+
+/// The rows and their mean, as `vq eval --json` prints them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluations {
+    /// A row per recording.
+    pub records: Vec<Evaluation>,
+    /// The mean of every number of the rows, under the same keys.
+    pub mean: Map<String, Value>,
+}
+
+impl Evaluations {
+    /// Rows with their mean, in which each recording counts the same. A number that is not defined for some recordings is
+    /// averaged over the others; the mean error has a unit if all rows have the same.
+    #[must_use]
+    pub fn new(records: Vec<Evaluation>) -> Self {
+        let rows: Vec<Value> = records.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect();
+        let same_unit = records.windows(2).all(|pair| pair[0].unit == pair[1].unit);
+        let keys = rows.first().and_then(Value::as_object).into_iter().flat_map(Map::keys).filter(|key| *key != "name");
+        let mean = keys.map(|key| {
+            let values: Vec<f64> = rows.iter().filter_map(|row| row[key].as_f64()).collect();
+            let value = match key.as_str() {
+                "unit" if same_unit => rows[0][key].clone(),
+                "unit" => Value::Null,
+                "rmse" if !same_unit => Value::Null,
+                _ if values.is_empty() => Value::Null,
+                _ => number(values.iter().sum::<f64>() / values.len() as f64),
+            };
+            (key.clone(), value)
+        });
+        Self { mean: mean.collect(), records }
+    }
+}
+
+/// A number as JSON, without a fraction if it has none.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 1e15 { Value::from(value as i64) } else { Value::from(value) }
+}
+
+fn whole_if_whole<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.map(number).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(unit: &str, prdn_percent: Option<f64>) -> Evaluation {
+        Evaluation {
+            name: "a".into(),
+            samples: 100,
+            channels: 1,
+            source_bits: Some(11.0),
+            bits_per_sample: Some(0.5),
+            compression_ratio: Some(22.0),
+            prdn_percent,
+            prd_percent: None,
+            rmse_lsb: 1.5,
+            rmse: Some(0.25),
+            unit: Some(unit.into()),
+            max_error_lsb: 3,
+            snr_db: Some(20.0),
+            quality: 9,
+            packets: 2,
+            header_bytes: 60,
+            delay_seconds: 0.5,
+        }
+    }
+
+    #[test]
+    fn the_keys_and_their_order_are_fixed() {
+        let json = serde_json::to_string(&Evaluations::new(vec![row("mV", Some(8.0))])).unwrap();
+        let keys = r#""samples":100,"channels":1,"source_bits":11,"bits_per_sample":0.5,"compression_ratio":22.0,"#;
+        assert!(
+            json.starts_with(&format!(r#"{{"records":[{{"name":"a",{keys}"prdn_percent":8.0,"prd_percent":null,"#)),
+            "{json}"
+        );
+        let rest = r#""rmse_lsb":1.5,"rmse":0.25,"unit":"mV","max_error_lsb":3,"snr_db":20.0,"quality":9,"packets":2,"header_bytes":60,"delay_seconds":0.5}],"mean":{"samples":100,"#;
+        assert!(json.contains(rest), "{json}");
+    }
+
+    #[test]
+    fn means_are_over_what_is_defined() {
+        let mean = Evaluations::new(vec![row("mV", Some(8.0)), row("mV", None), row("mV", Some(9.0))]).mean;
+        assert_eq!((&mean["prdn_percent"], &mean["prd_percent"]), (&Value::from(8.5), &Value::Null));
+        assert_eq!((&mean["rmse"], &mean["unit"]), (&Value::from(0.25), &Value::from("mV")));
+        let mean = Evaluations::new(vec![row("mV", Some(8.0)), row("g", Some(9.0))]).mean;
+        assert_eq!((&mean["rmse"], &mean["unit"], &mean["rmse_lsb"]), (&Value::Null, &Value::Null, &Value::from(1.5)));
+    }
+}

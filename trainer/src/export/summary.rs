@@ -1,0 +1,80 @@
+//! What an exported model costs and keeps: the numbers that `vq export` prints and the report shows.
+
+use serde::Serialize;
+use vq_core::Options;
+
+use super::Exported;
+use crate::codec::{CodecError, HostCodec};
+use crate::data::Recording;
+use crate::evaluate::{Evaluation, evaluate};
+
+/// Costs and distortion of an exported model. Bits, distortion and delay are means over the recordings measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExportSummary {
+    /// The model file, as it lies in flash.
+    pub model_bytes: usize,
+    /// Memory of an encoder with packets of 244 bytes.
+    pub encoder_memory_bytes: usize,
+    /// Memory of a decoder.
+    pub decoder_memory_bytes: usize,
+    /// Multiply-accumulates of the encoder net per frame.
+    pub encoder_macs_per_frame: f64,
+    /// Multiply-accumulates of the decoder net per frame.
+    pub decoder_macs_per_frame: f64,
+    /// From a sample's arrival to its decoded value.
+    pub delay_seconds: f64,
+    /// Bits per sample of a channel, all bytes counted.
+    pub bits_per_sample: f64,
+    /// PRDN of the float model.
+    pub float_prdn_percent: Option<f64>,
+    /// PRDN of the integer model: what ships.
+    pub prdn_percent: Option<f64>,
+    /// Mean squared error of the float model, in squared counts.
+    pub float_mse_lsb2: f64,
+    /// Mean squared error of the integer model.
+    pub mse_lsb2: f64,
+}
+
+impl ExportSummary {
+    /// Runs both models over recordings.
+    ///
+    /// # Errors
+    /// What the codec refuses.
+    pub fn measure(exported: &Exported, recordings: &[Recording]) -> Result<Self, CodecError> {
+        let options = Options::new();
+        let codec = HostCodec::new(&exported.integer)?;
+        let rows = |codec: &HostCodec<'_>| -> Result<Vec<Evaluation>, CodecError> {
+            recordings.iter().map(|recording| Ok(evaluate(codec, recording, options)?.row)).collect()
+        };
+        let (integer, float) = (rows(&codec)?, rows(&HostCodec::new(&exported.float)?)?);
+        let model = codec.model();
+        let directory = model.directory();
+        let per_frame = |net| model.multiply_accumulates(net) as f64 / model.hop() as f64;
+        let mse = |row: &Evaluation| Some(row.rmse_lsb * row.rmse_lsb);
+        Ok(Self {
+            model_bytes: exported.integer.bytes().len(),
+            encoder_memory_bytes: model.encoder_memory(options),
+            decoder_memory_bytes: model.decoder_memory(),
+            encoder_macs_per_frame: per_frame(&directory.encoder),
+            decoder_macs_per_frame: per_frame(&directory.decoder),
+            delay_seconds: mean(&integer, |row| Some(row.delay_seconds)).unwrap_or(f64::NAN),
+            bits_per_sample: mean(&integer, |row| row.bits_per_sample).unwrap_or(f64::NAN),
+            float_prdn_percent: mean(&float, |row| row.prdn_percent),
+            prdn_percent: mean(&integer, |row| row.prdn_percent),
+            float_mse_lsb2: mean(&float, mse).unwrap_or(f64::NAN),
+            mse_lsb2: mean(&integer, mse).unwrap_or(f64::NAN),
+        })
+    }
+
+    /// By how many percent integer lowering raised the mean squared error.
+    #[must_use]
+    pub fn lowering_cost_percent(&self) -> f64 {
+        100.0 * (self.mse_lsb2 / self.float_mse_lsb2 - 1.0)
+    }
+}
+
+/// The mean of what is defined.
+fn mean(rows: &[Evaluation], value: impl Fn(&Evaluation) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = rows.iter().filter_map(value).collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}

@@ -1,0 +1,171 @@
+//! Integer latents: each latent divided by its step and rounded to an integer of fixed width.
+
+use tch::{Kind, Tensor, nn};
+
+use super::usage::{blend, counts, perplexity};
+use super::{Health, Quantized};
+use crate::config::Config;
+
+/// The smallest step, so that none becomes zero or negative while it is learned.
+const LEAST_STEP: f64 = 1e-6;
+
+/// How integers are made while training.
+#[derive(Debug)]
+pub enum Rounding {
+    /// This noise, even over ±½ integer and of the latents' shape, instead of rounding: smooth, for the first part of
+    /// training.
+    Noise(Tensor),
+    /// To the nearest integer, with the gradient of no rounding: what the device does.
+    Nearest,
+}
+
+/// One step per latent, learned; the integers are `|q| <= 2^(bits−1) − 1`.
+#[derive(Debug)]
+pub struct ScalarQuantizer {
+    /// Latent units per integer, `[latents]`.
+    step: Tensor,
+    /// Moving average of how often each integer occurs, `[latents, integers]`.
+    count: Tensor,
+    largest: i64,
+    range: f64,
+    decay: f64,
+}
+
+impl ScalarQuantizer {
+    /// Steps of one under `variables`, as `step`.
+    pub(super) fn new(variables: &nn::Path, config: &Config) -> Self {
+        let latents = config.network.latents as i64;
+        let largest = (1i64 << (config.scalar.bits - 1)) - 1;
+        let float = (Kind::Float, variables.device());
+        Self {
+            step: variables.add("step", Tensor::ones([latents], float), true),
+            count: variables.add("count", Tensor::zeros([latents, 2 * largest + 1], float), false),
+            largest,
+            range: config.scalar.range,
+            decay: config.quantizer.decay,
+        }
+    }
+
+    /// Sets each step so that the largest integer stands for `range` standard deviations of `latents`, `[vectors, latents]`.
+    pub(super) fn start(&mut self, latents: &Tensor) {
+        let deviation = latents.square().mean_dim([0i64].as_slice(), false, Kind::Float).sqrt();
+        self.step.copy_(&(deviation * (self.range / self.largest as f64)).clamp_min(LEAST_STEP));
+    }
+
+    pub(super) fn forward(&self, latents: &Tensor, rounding: &Rounding) -> Quantized {
+        let step = self.step.view([1, -1, 1]);
+        let largest = self.largest as f64;
+        let scaled = (latents / &step).clamp(-largest, largest);
+        let rounded = scaled.detach().round();
+        let offset = match rounding {
+            Rounding::Noise(noise) => noise.shallow_clone(),
+            Rounding::Nearest => &rounded - scaled.detach(),
+        };
+        let zero = Tensor::zeros([], (Kind::Float, latents.device()));
+        let codes = rounded.permute([0, 2, 1]).reshape([-1, latents.size()[1]]).to_kind(Kind::Int64);
+        Quantized {
+            latents: (scaled + offset) * step,
+            codes: vec![codes],
+            residuals: Vec::new(),
+            codebook_loss: zero.shallow_clone(),
+            commitment_loss: zero,
+        }
+    }
+
+    pub(super) fn observe(&mut self, quantized: &Quantized) {
+        let _ = self.step.clamp_min_(LEAST_STEP);
+        let (latents, integers) = (self.count.size()[0], self.count.size()[1]);
+        for codes in &quantized.codes {
+            let row = Tensor::arange(latents, (Kind::Int64, codes.device())) * integers;
+            let cell = (codes + self.largest + row).flatten(0, -1);
+            blend(&mut self.count, &counts(&cell, latents * integers).view([latents, integers]), self.decay);
+        }
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let perplexity = Vec::try_from(perplexity(&self.count).to_kind(Kind::Double)).unwrap_or_default();
+        Health { perplexity, dead_codes: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::random::{for_step, uniform};
+
+    fn values(tensor: &Tensor) -> Vec<f32> {
+        Vec::try_from(tensor.detach().flatten(0, -1)).unwrap()
+    }
+
+    /// Two latents with steps 0.5 and 2, integers −3 to 3.
+    fn quantizer(store: &nn::VarStore) -> ScalarQuantizer {
+        let mut config = Config::default();
+        config.network.latents = 2;
+        config.scalar.bits = 3;
+        let mut quantizer = ScalarQuantizer::new(&store.root(), &config);
+        tch::no_grad(|| quantizer.step.copy_(&Tensor::from_slice(&[0.5f32, 2.0])));
+        quantizer
+    }
+
+    /// Three hops: the first latent 0.6, −0.9, 9; the second 2.9, 3.1, −100.
+    fn latents() -> Tensor {
+        Tensor::from_slice(&[0.6f32, -0.9, 9.0, 2.9, 3.1, -100.0]).view([1, 2, 3]).set_requires_grad(true)
+    }
+
+    #[test]
+    fn integers_and_latents_by_hand() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let quantized = quantizer(&store).forward(&latents(), &Rounding::Nearest);
+        assert_eq!(values(&quantized.latents), [0.5, -1.0, 1.5, 2.0, 4.0, -6.0]);
+        // [hops, latents]
+        assert_eq!(Vec::<i64>::try_from(quantized.codes[0].flatten(0, -1)).unwrap(), [1, 1, -2, 2, 3, -3]);
+    }
+
+    #[test]
+    fn gradients_pass_inside_the_range_and_steps_learn() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let latents = latents();
+        quantizer(&store).forward(&latents, &Rounding::Nearest).latents.sum(Kind::Float).backward();
+        assert_eq!(values(&latents.grad()), [1.0, 1.0, 0.0, 1.0, 1.0, 0.0]);
+        // Inside: q − z/step; outside: q. First latent: (1 − 1.2) + (−2 + 1.8) + 3; second: (1 − 1.45) + (2 − 1.55) − 3.
+        let steps = values(&store.variables()["step"].grad());
+        assert!((steps[0] - 2.6).abs() < 1e-5 && (steps[1] + 3.0).abs() < 1e-5, "{steps:?}");
+    }
+
+    #[test]
+    fn noise_is_within_half_a_step_and_not_rounding() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let quantizer = quantizer(&store);
+        let latents = Tensor::zeros([1, 2, 500], (Kind::Float, Device::Cpu));
+        let noise = uniform(&[1, 2, 500], &mut for_step(9, 0)) - 0.5;
+        let noisy = quantizer.forward(&latents, &Rounding::Noise(noise)).latents;
+        let largest = values(&noisy.abs().amax([0, 2], false));
+        assert!(largest[0] <= 0.25 && largest[0] > 0.24, "{largest:?}");
+        assert!(largest[1] <= 1.0 && largest[1] > 0.97, "{largest:?}");
+    }
+
+    #[test]
+    fn use_is_counted_per_latent() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let mut quantizer = quantizer(&store);
+        // The first latent takes four values evenly, the second one.
+        let latents = Tensor::from_slice(&[0.0f32, 0.5, 1.0, -0.5, 2.0, 2.0, 2.0, 2.0]).view([1, 2, 4]);
+        let quantized = quantizer.forward(&latents, &Rounding::Nearest);
+        tch::no_grad(|| quantizer.observe(&quantized));
+        let perplexity = quantizer.health().perplexity;
+        assert!((perplexity[0] - 4.0).abs() < 1e-4 && (perplexity[1] - 1.0).abs() < 1e-4, "{perplexity:?}");
+    }
+
+    #[test]
+    fn the_start_covers_the_range_of_each_latent() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let mut quantizer = quantizer(&store);
+        let latents = Tensor::from_slice(&[3.0f32, 0.1, -3.0, -0.1]).view([2, 2]);
+        tch::no_grad(|| quantizer.start(&latents));
+        // range 4 standard deviations over the largest integer, 3.
+        let steps = values(&quantizer.step);
+        assert!((steps[0] - 4.0).abs() < 1e-5 && (steps[1] - 0.4 / 3.0).abs() < 1e-6, "{steps:?}");
+    }
+}
