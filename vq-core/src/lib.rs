@@ -33,7 +33,7 @@
 //! * `f32`: the float path, a reference on the host and a convenience on cores with an FPU.
 //! * `metadata`: reading a model's name, rate, channels and training run from its postcard message.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -51,8 +51,8 @@ mod nn;
 pub mod packet;
 
 pub use codec::{
-    Block, Blocks, Decoder, DecoderError, Encoder, EncoderError, Options, SelfTestError, Status, decoded_crc, packet_codes,
-    self_test_decoder, self_test_encoder,
+    Block, Blocks, Decoder, DecoderError, Encoder, EncoderError, Options, SelfTestError, Status, decoded_crc,
+    packet_codes, self_test_decoder, self_test_encoder,
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};
 pub use model::{Model, ModelError};
