@@ -47,3 +47,10 @@ pub fn fill_codebook(random: &mut Random, words: &mut [u32], block_words: usize)
         components.fill_with(|| if distinct { random.bits() } else { random.bits() & 0x0001_0001 });
     }
 }
+
+/// The bytes of words, in the order that the container has them on these little-endian cores.
+#[must_use]
+pub const fn as_bytes(words: &[u32]) -> &[u8] {
+    // SAFETY: every word is four bytes, and any bytes are valid ones.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
+}

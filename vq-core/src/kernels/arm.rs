@@ -91,13 +91,26 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Out of line, so that its loops cost the usual way no registers.
+#[cold]
+#[inline(never)]
+fn portable_convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
+    Integer::convolution(windows, activation, input, stream, output);
+}
+
+#[cold]
+#[inline(never)]
+fn portable_nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
+    Integer::nearest(codebook, alphabet, latent)
+}
+
 impl Kernels for Arm {
     type Element = i16;
 
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
         match Convolution::new(windows, activation, input, stream, output) {
             Some(mut convolution) => form::convolution(&mut convolution),
-            None => Integer::convolution(windows, activation, input, stream, output),
+            None => portable_convolution(windows, activation, input, stream, output),
         }
     }
 
@@ -107,7 +120,7 @@ impl Kernels for Arm {
 
     fn nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
         let Some(search) = Search::new(codebook, alphabet, latent) else {
-            return Integer::nearest(codebook, alphabet, latent);
+            return portable_nearest(codebook, alphabet, latent);
         };
         let (best, least) = form::nearest(&search);
         if alphabet.is_multiple_of(4) {

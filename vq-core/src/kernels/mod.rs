@@ -10,6 +10,9 @@
 #[cfg(kernels)]
 #[allow(unsafe_code, reason = "gives naked functions their pointers")]
 mod arm;
+#[cfg(kernels = "armv6m")]
+#[allow(unsafe_code, reason = "naked functions")]
+mod armv6m;
 #[cfg(kernels = "dsp")]
 #[allow(unsafe_code, reason = "naked functions")]
 mod dsp;
@@ -19,6 +22,8 @@ pub mod portable;
 
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
+#[cfg(kernels = "armv6m")]
+use armv6m as form;
 #[cfg(kernels = "dsp")]
 use dsp as form;
 

@@ -10,7 +10,7 @@ use cortex_m_rt::entry;
 use cortex_m_semihosting::{hprintln, nr, syscall1};
 use firmware_kernels::end;
 use firmware_kernels::random::Random;
-use firmware_kernels::stream::{codebook_bytes, fill_codebook, fill_stream, stream_bytes};
+use firmware_kernels::stream::{as_bytes, codebook_bytes, fill_codebook, fill_stream, stream_bytes};
 use vq_core::kernels::portable::Integer;
 use vq_core::kernels::{FORM, Kernels, Native, Windows};
 use vq_core::model::records::{Activation, Kind, Layer};
@@ -110,7 +110,7 @@ fn convolution(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
     random.activations(input);
     let words = &mut buffers.words[..stream_bytes(windows.outputs, taps) / 4];
     fill_stream(random, words, taps);
-    let stream = bytes(words);
+    let stream = as_bytes(words);
     // A row that starts at an odd element, as behind an odd history of a single channel.
     let start = if windows.outputs % 2 != 0 { random.range(0, 1) } else { 0 };
     let length = windows.count * windows.outputs;
@@ -176,7 +176,7 @@ fn nearest(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
     let offset = random.range(0, 2);
     let latent = &mut buffers.input[offset..offset + channels];
     random.activations(latent);
-    let codebook = bytes(words);
+    let codebook = as_bytes(words);
     let (expected, found) = (Integer::nearest(codebook, alphabet, latent), Native::nearest(codebook, alphabet, latent));
     if expected != found {
         hprintln!("nearest {} x {} offset {}: {} not {}", alphabet, channels, offset, found, expected);
@@ -187,9 +187,4 @@ fn nearest(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
 
 fn activation(random: &mut Random) -> Activation {
     [Activation::Linear, Activation::Relu, Activation::LeakyRelu][random.range(0, 2)]
-}
-
-fn bytes(words: &[u32]) -> &[u8] {
-    // SAFETY: words are bytes, four times as many.
-    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len() * 4) }
 }

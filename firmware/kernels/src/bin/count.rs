@@ -11,7 +11,7 @@ use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use firmware_kernels::clock::Clock;
 use firmware_kernels::end;
-use firmware_kernels::stream::{codebook_bytes, stream_bytes};
+use firmware_kernels::stream::{as_bytes, codebook_bytes, stream_bytes};
 use vq_core::kernels::{FORM, Kernels, Native, Windows};
 use vq_core::model::records::Activation;
 
@@ -19,19 +19,39 @@ use vq_core::model::records::Activation;
 const INPUT_ELEMENTS: usize = 2304;
 const OUTPUT_ELEMENTS: usize = 2048;
 
-/// Bytes in flash, word aligned, with small numbers in them: what they are does not change the count.
-#[repr(C, align(8))]
-struct Flash<const BYTES: usize>([u8; BYTES]);
+/// Words in flash, as a model's are.
+struct Flash<const WORDS: usize>([u32; WORDS]);
 
-impl<const BYTES: usize> Flash<BYTES> {
-    const fn new() -> Self {
-        let mut bytes = [0; BYTES];
-        let mut at = 0;
-        while at < BYTES {
-            bytes[at] = (at % 7) as u8;
+impl<const WORDS: usize> Flash<WORDS> {
+    /// A weight stream for windows of `taps` with weights of all sizes, and requantizations that let no output saturate: on
+    /// cores that branch to saturate this costs more, and is rare.
+    const fn stream(taps: usize) -> Self {
+        let block_words = stream_bytes(4, taps) / 4;
+        let (mut words, mut random, mut at) = ([0; WORDS], 1u32, 0);
+        while at < WORDS {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let place = at % block_words;
+            words[at] = match place {
+                0..4 => random >> 16,
+                _ if place < block_words - 8 => random ^ random >> 16,
+                _ if place.is_multiple_of(2) => 0x6000 << 16 | 10,
+                _ => 1 << 9,
+            };
             at += 1;
         }
-        Self(bytes)
+        Self(words)
+    }
+
+    /// A codebook of vectors of `channels` with components of all signs and half norms of one size.
+    const fn codebook(channels: usize) -> Self {
+        let block_words = codebook_bytes(4, channels) / 4;
+        let (mut words, mut random, mut at) = ([0; WORDS], 1u32, 0);
+        while at < WORDS {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            words[at] = if at % block_words < 4 { 1 << 24 | random >> 16 } else { random & 0xf3ff_f3ff };
+            at += 1;
+        }
+        Self(words)
     }
 }
 
@@ -44,18 +64,18 @@ struct Case {
     step: usize,
     taps: usize,
     outputs: usize,
-    stream: &'static [u8],
+    stream: &'static [u32],
 }
 
 /// A case with a weight stream of its own in flash.
 macro_rules! case {
     ($name:literal, windows $count:literal, step $step:literal, taps $taps:expr, outputs $outputs:literal) => {{
-        static STREAM: Flash<{ stream_bytes($outputs, $taps) }> = Flash::new();
+        static STREAM: Flash<{ stream_bytes($outputs, $taps) / 4 }> = Flash::stream($taps);
         Case { name: $name, count: $count, step: $step, taps: $taps, outputs: $outputs, stream: &STREAM.0 }
     }};
 }
 
-static CODEBOOK: Flash<{ codebook_bytes(256, 16) }> = Flash::new();
+static CODEBOOK: Flash<{ codebook_bytes(256, 16) / 4 }> = Flash::codebook(16);
 
 #[entry]
 fn main() -> ! {
@@ -64,7 +84,7 @@ fn main() -> ! {
     let Some(peripherals) = cortex_m::Peripherals::take() else { end::exit(false) };
     let clock = Clock::start(peripherals.SYST);
     for (index, value) in INPUT.iter_mut().enumerate() {
-        *value = (index % 251) as i16;
+        *value = ((index * 7919) % 8191) as i16 - 4096;
     }
     hprintln!("form {}", FORM);
     hprintln!("case instructions macs instructions_per_mac");
@@ -90,7 +110,7 @@ fn main() -> ! {
     }
     let latent = black_box(&INPUT[..16]);
     let instructions = clock.instructions(|| {
-        black_box(Native::nearest(&CODEBOOK.0, 256, latent));
+        black_box(Native::nearest(as_bytes(&CODEBOOK.0), 256, latent));
     });
     print("nearest-256-16", "", instructions, 256 * 16);
     end::exit(true);
@@ -99,8 +119,9 @@ fn main() -> ! {
 fn convolution(clock: &Clock, case: &Case, count: usize, input: &[i16], output: &mut [i16]) {
     let windows = Windows { count, step: case.step, taps: case.taps, outputs: case.outputs };
     let output = &mut output[..count * case.outputs];
+    let stream = as_bytes(case.stream);
     let instructions = clock.instructions(|| {
-        Native::convolution(black_box(&windows), black_box(Activation::Relu), input, case.stream, black_box(output));
+        Native::convolution(black_box(&windows), black_box(Activation::Relu), input, stream, black_box(output));
     });
     let suffix = match count {
         1 => "@1",

@@ -42,7 +42,8 @@ macro_rules! lane {
 /// The index of its vector in the low word, the lowest on a tie, and the score in the high one.
 ///
 /// The frame: 0 latent, 4 its end, 8 entry of a block, 12 entry into the loop, 16 blocks left when the best was found, 20 its
-/// lane, 24 blocks. A latent with an odd number of words enters at its first word alone.
+/// lane, 24 blocks, 28 exit from the loop, which needs no test for latents of up to 16 components. A latent with an odd number
+/// of words enters at its first word alone.
 ///
 /// # Safety
 /// The latent and the blocks must be valid to read, and word aligned.
@@ -50,7 +51,7 @@ macro_rules! lane {
 pub(super) unsafe extern "C" fn nearest(latent: *const i16, codebook: *const u8, blocks: usize, length: usize) -> u64 {
     naked_asm!(concat!(
         "push {{r4-r11,lr}}
-            sub sp,#28
+            sub sp,#36
             mov lr,r1
             add r4,r0,r3
             strd r0,r4,[sp]
@@ -70,6 +71,12 @@ pub(super) unsafe extern "C" fn nearest(latent: *const i16, codebook: *const u8,
             it eq
             moveq r6,r5
             strd r6,r5,[sp,#8]
+            adr.w r6,4f
+            cmp r3,#32
+            it hi
+            adrhi.w r6,8f
+            orr r6,r6,#1
+            str r6,[sp,#28]
             mov r12,#0
             strd r2,r12,[sp,#16]
             str r2,[sp,#24]
@@ -90,7 +97,9 @@ pub(super) unsafe extern "C" fn nearest(latent: *const i16, codebook: *const u8,
         two_words!(),
         two_words!(),
         two_words!(),
-        "ldr r8,[sp,#4]
+        "ldr pc,[sp,#28]
+        8:
+            ldr r8,[sp,#4]
             cmp r0,r8
             bne 3b
         4:
@@ -108,7 +117,7 @@ pub(super) unsafe extern "C" fn nearest(latent: *const i16, codebook: *const u8,
             sub r0,r4,r5
             add r0,r6,r0,lsl #2
             mov r1,r3
-            add sp,#28
+            add sp,#36
             pop {{r4-r11,pc}}
 
         6:  // One of the four is better.
