@@ -6,7 +6,7 @@
 use std::env;
 
 fn main() {
-    println!("cargo:rustc-check-cfg=cfg(kernels, values(none(), \"dsp\", \"armv6m\"))");
+    println!("cargo:rustc-check-cfg=cfg(kernels, values(none(), \"dsp\", \"armv7m\", \"armv6m\"))");
     println!("cargo:rerun-if-changed=build.rs");
     let target = env::var("TARGET").unwrap_or_default();
     let has_dsp_feature = env::var_os("CARGO_FEATURE_CORTEX_M33_DSP").is_some();
@@ -22,6 +22,7 @@ fn form(target: &str, has_dsp_feature: bool) -> Option<&'static str> {
         "thumbv7em" => Some("dsp"),
         "thumbv6m" | "thumbv8m.base" => Some("armv6m"),
         "thumbv8m.main" if has_dsp_feature => Some("dsp"),
+        "thumbv7m" | "thumbv8m.main" => Some("armv7m"),
         _ => None,
     }
 }

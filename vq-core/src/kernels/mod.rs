@@ -13,6 +13,9 @@ mod arm;
 #[cfg(kernels = "armv6m")]
 #[allow(unsafe_code, reason = "naked functions")]
 mod armv6m;
+#[cfg(kernels = "armv7m")]
+#[allow(unsafe_code, reason = "naked functions")]
+mod armv7m;
 #[cfg(kernels = "dsp")]
 #[allow(unsafe_code, reason = "naked functions")]
 mod dsp;
@@ -24,6 +27,8 @@ use crate::model::records::{Activation, Layer, Scaling, Step};
 
 #[cfg(kernels = "armv6m")]
 use armv6m as form;
+#[cfg(kernels = "armv7m")]
+use armv7m as form;
 #[cfg(kernels = "dsp")]
 use dsp as form;
 
