@@ -33,7 +33,7 @@
 //! * `f32`: the float path, a reference on the host and a convenience on cores with an FPU.
 //! * `metadata`: reading a model's name, rate, channels and training run from its postcard message.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 

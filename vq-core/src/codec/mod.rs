@@ -19,7 +19,7 @@ macro_rules! with_lines {
     ($model:expr, $memory:expr, |$kernels:ident, $lines:ident| $body:expr) => {
         match $model.header().arithmetic {
             crate::kernels::Arithmetic::Integer => {
-                type $kernels = crate::kernels::portable::Integer;
+                type $kernels = crate::kernels::Native;
                 let $lines: &mut [i16] = bytemuck::try_cast_slice_mut($memory).unwrap_or_default();
                 $body
             }
