@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use tempfile::TempDir;
 use vq_core::Options;
 use vq_tests::{Recipe, decode, encode, samples};
+use vq_trainer::vectors::Vectors;
 
 /// What the firmware uses.
 const OPTIONS: Options = Options::new().packet_bytes(244);
@@ -22,17 +23,11 @@ fn vectors(recipe: &Recipe) -> TempDir {
     // Not a whole number of hops, so that the last one is filled up.
     let signal = recipe.signal(40 * recipe.hop() + 1);
     let packets = encode(model, OPTIONS, &signal);
-    let framed = packets.iter().flat_map(|packet| [&(packet.len() as u16).to_le_bytes(), packet.as_slice()].concat());
+    let decoded = samples(&decode(model, &packets));
     let folder = TempDir::new().unwrap();
     exported.integer.write(&folder.path().join("model.vqm")).unwrap();
-    fs::write(folder.path().join("samples.bin"), words(&signal)).unwrap();
-    fs::write(folder.path().join("packets.bin"), framed.collect::<Vec<u8>>()).unwrap();
-    fs::write(folder.path().join("decoded.bin"), words(&samples(&decode(model, &packets)))).unwrap();
+    Vectors { samples: signal, packets, decoded }.write(folder.path()).unwrap();
     folder
-}
-
-fn words(samples: &[i32]) -> Vec<u8> {
-    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
 fn check(folder: &Path) -> Output {

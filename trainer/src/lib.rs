@@ -18,6 +18,7 @@ pub mod report;
 pub mod run;
 pub mod stream;
 pub mod summary;
+pub mod vectors;
 
 #[cfg(feature = "train")]
 pub mod nn;

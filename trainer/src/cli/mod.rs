@@ -13,6 +13,7 @@ mod output;
 mod report;
 #[cfg(feature = "train")]
 mod train;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ enum Command {
     Eval(eval::Arguments),
     Inspect(inspect::Arguments),
     Report(report::Arguments),
+    Vectors(vectors::Arguments),
 }
 
 impl Command {
@@ -52,6 +54,7 @@ impl Command {
             Self::Eval(arguments) => eval::run(&arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Report(arguments) => report::run(&arguments),
+            Self::Vectors(arguments) => vectors::run(&arguments),
         }
     }
 }

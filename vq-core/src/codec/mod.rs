@@ -6,7 +6,7 @@ mod encoder;
 mod options;
 mod self_test;
 
-pub use codes::packet_codes;
+pub use codes::{Codes, packet_codes};
 pub use decoder::{Block, Blocks, Decoder, DecoderError, Status};
 pub use encoder::{Encoder, EncoderError};
 pub use options::Options;
@@ -19,7 +19,7 @@ macro_rules! with_lines {
     ($model:expr, $memory:expr, |$kernels:ident, $lines:ident| $body:expr) => {
         match $model.header().arithmetic {
             crate::kernels::Arithmetic::Integer => {
-                type $kernels = crate::kernels::portable::Integer;
+                type $kernels = crate::kernels::Native;
                 let $lines: &mut [i16] = bytemuck::try_cast_slice_mut($memory).unwrap_or_default();
                 $body
             }

@@ -1,13 +1,50 @@
 //! Inner loops and nothing else: what a core spends its time on.
 //!
 //! [`portable`] is the definition of every integer kernel; a form for a particular core must equal it bit for bit.
-//! The `f32` form is the reference that the integers are measured against.
+//! The `f32` form is the reference that the integers are measured against. `build.rs` chooses the form by the target:
+//! [`Native`] is its arithmetic and [`FORM`] its name.
+//!
+//! Forms are naked functions, the one place in this crate with `unsafe`: [`portable`] is the twin that each is tested against,
+//! on the core itself.
 
+#[cfg(kernels)]
+#[allow(unsafe_code, reason = "gives naked functions their pointers")]
+mod arm;
+#[cfg(kernels = "armv6m")]
+#[allow(unsafe_code, reason = "naked functions")]
+mod armv6m;
+#[cfg(kernels = "armv7m")]
+#[allow(unsafe_code, reason = "naked functions")]
+mod armv7m;
+#[cfg(kernels = "dsp")]
+#[allow(unsafe_code, reason = "naked functions")]
+mod dsp;
 #[cfg(feature = "f32")]
 pub mod float;
 pub mod portable;
 
 use crate::model::records::{Activation, Layer, Scaling, Step};
+
+#[cfg(kernels = "armv6m")]
+use armv6m as form;
+#[cfg(kernels = "armv7m")]
+use armv7m as form;
+#[cfg(kernels = "dsp")]
+use dsp as form;
+
+/// The integer arithmetic in the form for this target.
+#[cfg(kernels)]
+pub use arm::Arm as Native;
+/// The integer arithmetic in the form for this target.
+#[cfg(not(kernels))]
+pub use portable::Integer as Native;
+
+/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m` or `arm-dsp`.
+#[cfg(kernels)]
+pub const FORM: &str = form::NAME;
+/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m` or `arm-dsp`.
+#[cfg(not(kernels))]
+pub const FORM: &str = "portable";
 
 /// The numbers that a model computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::model::records::{Activation, Layer, Scaling, Step};
 pub struct Integer;
 
 /// Bytes of the biases and requantizations of a block of four output channels.
-const BLOCK_OVERHEAD: usize = 48;
+pub(super) const BLOCK_OVERHEAD: usize = 48;
 
 /// A 16-bit number, clamped.
 fn saturate(value: i32) -> i16 {
@@ -69,6 +69,33 @@ fn negated_words(codebook: &[u8], index: u16, channels: usize) -> impl Iterator<
     })
 }
 
+/// The search of [`Kernels::nearest`] from block `first` on, where `best` is the index and score of the best vector before it.
+pub(super) fn nearest_from(first: usize, best: (u16, i32), codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
+    let words = latent.len().div_ceil(2);
+    let (mut best, mut least) = best;
+    // `max` changes nothing, but shows the compiler that neither `chunks_exact` nor `split_at` can panic.
+    for (block, bytes) in codebook.chunks_exact((16 + 16 * words).max(16)).enumerate().skip(first) {
+        let (norms, components) = bytes.split_at(16);
+        let mut scores = [0, 4, 8, 12].map(|at| i32_at(norms, at));
+        for (z, lanes) in latent.chunks(2).zip(components.chunks_exact(16)) {
+            let z0 = i32::from(z.first().copied().unwrap_or(0));
+            let z1 = i32::from(z.get(1).copied().unwrap_or(0));
+            for (score, word) in scores.iter_mut().zip(lanes.chunks_exact(4)) {
+                let packed = u32_at(word, 0);
+                let (e0, e1) = (i32::from(packed as i16), i32::from((packed >> 16) as i16));
+                *score = score.wrapping_add(z0 * e0).wrapping_add(z1 * e1);
+            }
+        }
+        for (lane, score) in scores.into_iter().enumerate() {
+            let index = block * 4 + lane;
+            if score < least && index < alphabet {
+                (best, least) = (index as u16, score);
+            }
+        }
+    }
+    best
+}
+
 impl Kernels for Integer {
     type Element = i16;
 
@@ -98,29 +125,7 @@ impl Kernels for Integer {
     }
 
     fn nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
-        let words = latent.len().div_ceil(2);
-        let (mut best, mut least) = (0u16, i32::MAX);
-        // `max` changes nothing, but shows the compiler that neither `chunks_exact` nor `split_at` can panic.
-        for (block, bytes) in codebook.chunks_exact((16 + 16 * words).max(16)).enumerate() {
-            let (norms, components) = bytes.split_at(16);
-            let mut scores = [0, 4, 8, 12].map(|at| i32_at(norms, at));
-            for (z, lanes) in latent.chunks(2).zip(components.chunks_exact(16)) {
-                let z0 = i32::from(z.first().copied().unwrap_or(0));
-                let z1 = i32::from(z.get(1).copied().unwrap_or(0));
-                for (score, word) in scores.iter_mut().zip(lanes.chunks_exact(4)) {
-                    let packed = u32_at(word, 0);
-                    let (e0, e1) = (i32::from(packed as i16), i32::from((packed >> 16) as i16));
-                    *score = score.wrapping_add(z0 * e0).wrapping_add(z1 * e1);
-                }
-            }
-            for (lane, score) in scores.into_iter().enumerate() {
-                let index = block * 4 + lane;
-                if score < least && index < alphabet {
-                    (best, least) = (index as u16, score);
-                }
-            }
-        }
-        best
+        nearest_from(0, (0, i32::MAX), codebook, alphabet, latent)
     }
 
     fn subtract_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {

@@ -48,7 +48,8 @@ struct Demo<'p> {
 
 impl Demo<'_> {
     fn build_vq(&self) -> Result<()> {
-        let arguments = ["build", "--release", "--locked", "--package", "vq-trainer", "--bin", "vq"];
+        // The profile of `cargo test`, which optimises too: what one command builds, the other finds.
+        let arguments = ["build", "--locked", "--package", "vq-trainer", "--bin", "vq"];
         run(cargo(self.project, &self.project.root).args(arguments))
     }
 
@@ -86,20 +87,20 @@ impl Demo<'_> {
 
     fn report(&self, evaluated: &Value, sizes: Sizes, counts: Counts) -> Result<()> {
         let record = evaluated.pointer("/records/0").context("`vq eval --json` lists no record")?;
-        let rows = table::rows(record, sizes, counts)?;
+        let device = table::device_rows(sizes, counts);
         let path = self.folder.join("table.json");
-        fs::write(&path, serde_json::to_string_pretty(&table::json(&rows))?)
+        fs::write(&path, serde_json::to_string_pretty(&table::json(&device))?)
             .with_context(|| format!("cannot write {}", path.display()))?;
         let html = self.folder.join("report.html");
         run(self.vq("report").arg(self.run_folder()).arg("-o").arg(&html).arg("--table").arg(&path))?;
         println!("\nThe last minute of record 208, one patient, trained on the four minutes before:\n");
-        print!("{}", table::text(&rows));
+        print!("{}", table::text(&[table::codec_rows(record)?, device].concat()));
         println!("\nReport: {}", self.project.relative(&html).display());
         Ok(())
     }
 
     fn vq(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(self.project.root.join("target/release/vq"));
+        let mut command = Command::new(self.project.root.join("target/debug/vq"));
         command.current_dir(&self.project.root).arg(subcommand);
         command
     }

@@ -1,0 +1,190 @@
+//! The kernels that this image carries against their definition in the same image: random shapes, random and extreme
+//! values, and what lies behind the output must stay as it was.
+//!
+//! Arguments, over semihosting: a seed and a number of tiles (rows of up to four outputs). Prints `ok` and what was compared,
+//! or the shape of the first difference.
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use cortex_m_semihosting::{hprintln, nr, syscall1};
+use firmware_kernels::end;
+use firmware_kernels::random::Random;
+use firmware_kernels::stream::{as_bytes, codebook_bytes, fill_codebook, fill_stream, stream_bytes};
+use vq_core::kernels::portable::Integer;
+use vq_core::kernels::{FORM, Kernels, Native, Windows};
+use vq_core::model::records::{Activation, Kind, Layer};
+
+/// Longest window.
+const MAX_TAPS: usize = 132;
+/// Most outputs of a window.
+const MAX_OUTPUTS: usize = 19;
+/// Most windows.
+const MAX_COUNT: usize = 7;
+const INPUT_ELEMENTS: usize = 1024;
+const OUTPUT_ELEMENTS: usize = MAX_OUTPUTS * MAX_COUNT + 8;
+const STREAM_WORDS: usize = stream_bytes(MAX_OUTPUTS, MAX_TAPS) / 4;
+/// What the output holds before, and after where nothing may be written.
+const UNTOUCHED: i16 = 0x5a5a;
+
+struct Buffers {
+    input: [i16; INPUT_ELEMENTS],
+    words: [u32; STREAM_WORDS],
+    expected: [i16; OUTPUT_ELEMENTS],
+    found: [i16; OUTPUT_ELEMENTS],
+}
+
+#[entry]
+fn main() -> ! {
+    static mut BUFFERS: Buffers = Buffers {
+        input: [0; INPUT_ELEMENTS],
+        words: [0; STREAM_WORDS],
+        expected: [0; OUTPUT_ELEMENTS],
+        found: [0; OUTPUT_ELEMENTS],
+    };
+    let (seed, tiles) = arguments();
+    hprintln!("form {}", FORM);
+    end::exit(compare(BUFFERS, seed, tiles));
+}
+
+/// The seed and the number of tiles on the command line, behind the program's name.
+fn arguments() -> (u32, u32) {
+    let mut line = [0u8; 64];
+    let block = [line.as_mut_ptr().addr(), line.len()];
+    // SAFETY: the host writes at most `line.len()` bytes to `line`; the block lives until the call returns.
+    unsafe { syscall1(nr::GET_CMDLINE, block.as_ptr().addr()) };
+    let mut words = line.split(|byte| !byte.is_ascii_digit()).filter(|word| !word.is_empty());
+    let mut number = |otherwise: u32| {
+        words.next().map_or(otherwise, |word| {
+            word.iter().fold(0u32, |value, digit| value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0')))
+        })
+    };
+    (number(1), number(100_000))
+}
+
+fn compare(buffers: &mut Buffers, seed: u32, tiles: u32) -> bool {
+    let mut random = Random::new(seed);
+    let (mut compared, mut cases, mut saturated, mut zero) = (0, 0u32, 0u32, 0u32);
+    while compared < tiles {
+        let case = match random.range(0, 15) {
+            0 => add(buffers, &mut random),
+            1 => nearest(buffers, &mut random),
+            _ => convolution(buffers, &mut random),
+        };
+        let Some(case_tiles) = case else {
+            hprintln!("different seed {} case {}", seed, cases);
+            return false;
+        };
+        compared += case_tiles;
+        cases += 1;
+        for value in &buffers.expected {
+            saturated += u32::from(*value == i16::MAX || *value == i16::MIN);
+            zero += u32::from(*value == 0);
+        }
+    }
+    hprintln!("ok seed {} cases {} tiles {} saturated {} zero {}", seed, cases, compared, saturated, zero);
+    true
+}
+
+/// The number of tiles, or `None` where the two forms differ.
+fn convolution(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
+    let (row, taps) = match random.range(0, 3) {
+        0 => (1, random.range(1, 24)),
+        1 => (2, 2 * random.range(1, MAX_TAPS / 2)),
+        2 => (1, random.range(5, 8)),
+        _ => {
+            let row = 2 * random.range(1, 12);
+            (row, row * random.range(1, (MAX_TAPS / row).min(6)))
+        }
+    };
+    let windows = Windows {
+        count: random.range(0, MAX_COUNT),
+        step: row * random.range(1, 4),
+        taps,
+        outputs: if random.range(0, 2) == 0 { 4 * random.range(1, 4) } else { random.range(1, MAX_OUTPUTS) },
+    };
+    let activation = activation(random);
+    let offset = if random.range(0, 1) == 0 { 2 * random.range(0, 3) } else { random.range(0, 3) };
+    let used = windows.count.saturating_sub(1) * windows.step + taps.next_multiple_of(4);
+    let input = &mut buffers.input[offset..offset + used];
+    random.activations(input);
+    let words = &mut buffers.words[..stream_bytes(windows.outputs, taps) / 4];
+    fill_stream(random, words, taps);
+    let stream = as_bytes(words);
+    // A row that starts at an odd element, as behind an odd history of a single channel.
+    let start = if windows.outputs % 2 != 0 { random.range(0, 1) } else { 0 };
+    let length = windows.count * windows.outputs;
+    buffers.expected.fill(UNTOUCHED);
+    buffers.found.fill(UNTOUCHED);
+    Integer::convolution(&windows, activation, input, stream, &mut buffers.expected[start..start + length]);
+    Native::convolution(&windows, activation, input, stream, &mut buffers.found[start..start + length]);
+    if buffers.expected != buffers.found {
+        hprintln!("convolution {:?} {:?} offset {} start {}", windows, activation, offset, start);
+        let at = buffers.expected.iter().zip(&buffers.found).position(|(a, b)| a != b);
+        hprintln!("at {:?}", at);
+        return None;
+    }
+    Some((windows.count * windows.outputs.div_ceil(4)) as u32)
+}
+
+fn add(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
+    let length = random.range(0, 33);
+    let (a, b) = buffers.input.split_at_mut(INPUT_ELEMENTS / 2);
+    let (a, b) = (&mut a[random.range(0, 2)..], &mut b[random.range(0, 2)..]);
+    random.activations(&mut a[..length]);
+    random.activations(&mut b[..length]);
+    let other_multiplier = (random.bits() as i16) >> random.range(0, 15);
+    let room = (0xffff - i32::from(other_multiplier).abs()).min(32_767) as usize;
+    let magnitude = random.range(0, room) as i16;
+    let layer = Layer {
+        kind: Kind::Add,
+        activation: activation(random),
+        input: 0,
+        other: 0,
+        channels: 1,
+        kernel: 1,
+        stride: 1,
+        upsample: 1,
+        padding: 0,
+        rows: 1,
+        delay: 0,
+        history: 0,
+        line: 0,
+        weights: 0,
+        weights_length: 0,
+        multiplier: if random.bits() % 2 == 0 { magnitude } else { -magnitude },
+        other_multiplier,
+        shift: random.range(1, 15) as u8,
+    };
+    buffers.expected.fill(UNTOUCHED);
+    buffers.found.fill(UNTOUCHED);
+    Integer::add(&layer, a, b, &mut buffers.expected[..length]);
+    Native::add(&layer, a, b, &mut buffers.found[..length]);
+    if buffers.expected != buffers.found {
+        hprintln!("add {:?} length {}", layer, length);
+        return None;
+    }
+    Some(length.div_ceil(4) as u32)
+}
+
+fn nearest(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
+    let channels = random.range(1, 26);
+    let most = STREAM_WORDS * 4 / codebook_bytes(4, channels) * 4;
+    let alphabet = random.range(2, most.min(40));
+    let words = &mut buffers.words[..codebook_bytes(alphabet, channels) / 4];
+    fill_codebook(random, words, codebook_bytes(4, channels) / 4);
+    let offset = random.range(0, 2);
+    let latent = &mut buffers.input[offset..offset + channels];
+    random.activations(latent);
+    let codebook = as_bytes(words);
+    let (expected, found) = (Integer::nearest(codebook, alphabet, latent), Native::nearest(codebook, alphabet, latent));
+    if expected != found {
+        hprintln!("nearest {} x {} offset {}: {} not {}", alphabet, channels, offset, found, expected);
+        return None;
+    }
+    Some(alphabet.div_ceil(4) as u32)
+}
+
+fn activation(random: &mut Random) -> Activation {
+    [Activation::Linear, Activation::Relu, Activation::LeakyRelu][random.range(0, 2)]
+}

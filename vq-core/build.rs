@@ -1,0 +1,28 @@
+//! Chooses the kernels by the target's name.
+//!
+//! Not by `cfg(target_feature)`: stable compilers hide Arm's features from it and bootstrapped ones show them, so the
+//! same firmware would be fast or slow depending on who built it.
+
+use std::env;
+
+fn main() {
+    println!("cargo:rustc-check-cfg=cfg(kernels, values(none(), \"dsp\", \"armv7m\", \"armv6m\"))");
+    println!("cargo:rerun-if-changed=build.rs");
+    let target = env::var("TARGET").unwrap_or_default();
+    let has_dsp_feature = env::var_os("CARGO_FEATURE_CORTEX_M33_DSP").is_some();
+    if let Some(form) = form(&target, has_dsp_feature) {
+        println!("cargo:rustc-cfg=kernels");
+        println!("cargo:rustc-cfg=kernels=\"{form}\"");
+    }
+}
+
+/// The form for a target; none where the portable one is all there is. DSP instructions are optional in Armv8-M.
+fn form(target: &str, has_dsp_feature: bool) -> Option<&'static str> {
+    match target.split('-').next()? {
+        "thumbv7em" => Some("dsp"),
+        "thumbv6m" | "thumbv8m.base" => Some("armv6m"),
+        "thumbv8m.main" if has_dsp_feature => Some("dsp"),
+        "thumbv7m" | "thumbv8m.main" => Some("armv7m"),
+        _ => None,
+    }
+}

@@ -1,0 +1,159 @@
+//! The kernels of Arm's M-profile cores: shapes are checked here, once per call, and the loops run in naked functions.
+//!
+//! What is rare or cheap (the last vectors of a codebook, single latents, samples) is the portable form's.
+
+use super::portable::{self, Integer};
+use super::{Kernels, Windows, form};
+use crate::model::records::{Activation, Layer, Scaling, Step};
+
+/// The integer arithmetic of the numeric contract, in this core's own instructions.
+#[derive(Debug, Clone, Copy)]
+pub struct Arm;
+
+/// Sizes from here on are left to the portable form, so that no product of two of them overflows.
+const SIZE_LIMIT: usize = 1 << 15;
+
+/// A convolution whose windows, weights and rows are known to lie inside the slices they are read from and written to.
+pub(super) struct Convolution<'a> {
+    /// Number of windows, at least 1.
+    pub(super) count: usize,
+    /// Elements from one window to the next.
+    pub(super) step: usize,
+    /// Elements of a window, a multiple of 4.
+    pub(super) window: usize,
+    /// Outputs per window, at least 1.
+    pub(super) outputs: usize,
+    pub(super) activation: Activation,
+    /// `(count − 1) · step + window` elements or more, at a multiple of [`form::WINDOW_ALIGNMENT`].
+    input: &'a [i16],
+    /// Whole blocks for all outputs, word aligned.
+    pub(super) stream: &'a [u8],
+    /// `count · outputs` elements or more.
+    output: &'a mut [i16],
+}
+
+impl<'a> Convolution<'a> {
+    /// `None` where a size is zero or out of bounds, or where windows lie so that this core's loads would fault.
+    #[inline]
+    fn new(
+        windows: &Windows,
+        activation: Activation,
+        input: &'a [i16],
+        stream: &'a [u8],
+        output: &'a mut [i16],
+    ) -> Option<Self> {
+        let Windows { count, step, taps, outputs } = *windows;
+        if count == 0 || outputs == 0 || (count | step | taps | outputs) >= SIZE_LIMIT {
+            return None;
+        }
+        let window = (taps + 3) & !3;
+        let stream_bytes = outputs.div_ceil(4) * (portable::BLOCK_OVERHEAD + window * 4);
+        let last = (count - 1) * step;
+        let inside = window != 0
+            && last + window <= input.len()
+            && stream_bytes <= stream.len()
+            && count * outputs <= output.len();
+        let distance = if last == 0 { 0 } else { step * 2 };
+        let misplaced =
+            ((input.as_ptr().addr() | distance) & (form::WINDOW_ALIGNMENT - 1)) | (stream.as_ptr().addr() & 3);
+        (inside && misplaced == 0).then_some(Self { count, step, window, outputs, activation, input, stream, output })
+    }
+
+    /// Where window `index` and its row start; both are inside for every `index` below `count`.
+    #[inline]
+    pub(super) fn window_and_row(&mut self, index: usize) -> (*const i16, *mut i16) {
+        let (window, row) = (index * self.step, index * self.outputs);
+        (self.input.as_ptr().wrapping_add(window), self.output.as_mut_ptr().wrapping_add(row))
+    }
+}
+
+/// A search over whole blocks of four vectors that are known to lie inside the codebook.
+pub(super) struct Search<'a> {
+    /// Number of blocks, at least 1.
+    pub(super) blocks: usize,
+    /// Word aligned.
+    pub(super) codebook: &'a [u8],
+    /// An even number of components, at least 2, at a multiple of [`form::WINDOW_ALIGNMENT`].
+    pub(super) latent: &'a [i16],
+}
+
+impl<'a> Search<'a> {
+    /// `None` where a size is zero, odd or out of bounds, or where this core's loads would fault.
+    #[inline]
+    fn new(codebook: &'a [u8], alphabet: usize, latent: &'a [i16]) -> Option<Self> {
+        let (blocks, channels) = (alphabet / 4, latent.len());
+        if blocks == 0 || channels == 0 || channels % 2 != 0 || (alphabet | channels) >= SIZE_LIMIT {
+            return None;
+        }
+        let inside = blocks * (16 + 8 * channels) <= codebook.len();
+        let misplaced = (latent.as_ptr().addr() & (form::WINDOW_ALIGNMENT - 1)) | (codebook.as_ptr().addr() & 3);
+        (inside && misplaced == 0).then_some(Self { blocks, codebook, latent })
+    }
+}
+
+/// Out of line, so that its loops cost the usual way no registers.
+#[cold]
+#[inline(never)]
+fn portable_convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
+    Integer::convolution(windows, activation, input, stream, output);
+}
+
+#[cold]
+#[inline(never)]
+fn portable_nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
+    Integer::nearest(codebook, alphabet, latent)
+}
+
+impl Kernels for Arm {
+    type Element = i16;
+
+    fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
+        match Convolution::new(windows, activation, input, stream, output) {
+            Some(mut convolution) => form::convolution(&mut convolution),
+            None => portable_convolution(windows, activation, input, stream, output),
+        }
+    }
+
+    fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
+        form::add(layer, a, b, output);
+    }
+
+    fn nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
+        let Some(search) = Search::new(codebook, alphabet, latent) else {
+            return portable_nearest(codebook, alphabet, latent);
+        };
+        let (best, least) = form::nearest(&search);
+        if alphabet.is_multiple_of(4) {
+            return best;
+        }
+        portable::nearest_from(search.blocks, (best, least), codebook, alphabet, latent)
+    }
+
+    fn subtract_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
+        Integer::subtract_vector(codebook, index, latent);
+    }
+
+    fn add_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
+        Integer::add_vector(codebook, index, latent);
+    }
+
+    fn quantize(step: &Step, limit: i16, latent: i16) -> i16 {
+        Integer::quantize(step, limit, latent)
+    }
+
+    fn dequantize(step: &Step, code: i16) -> i16 {
+        Integer::dequantize(step, code)
+    }
+
+    fn scale_in(scaling: &Scaling, sample: i32) -> i16 {
+        Integer::scale_in(scaling, sample)
+    }
+
+    fn is_saturated(element: i16) -> bool {
+        Integer::is_saturated(element)
+    }
+
+    fn scale_out(scaling: &Scaling, output: i16) -> i32 {
+        Integer::scale_out(scaling, output)
+    }
+}

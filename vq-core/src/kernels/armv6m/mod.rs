@@ -1,0 +1,53 @@
+//! Cores with Armv6-M's instructions and no more: Cortex-M0, M0+, M1 and M23.
+//!
+//! Sums live in the high registers, which can be added to and little else; weights and inputs are loaded with sign by
+//! two registers each, four of which hold the constants 0, 4, 8 and 12. Windows may start at any element.
+
+mod convolution;
+mod nearest;
+
+use super::Kernels;
+use super::arm::{Convolution, Search};
+use super::portable::{BLOCK_OVERHEAD, Integer};
+use crate::model::records::Layer;
+
+/// What the firmware prints.
+pub(super) const NAME: &str = "armv6m";
+
+/// Windows are read by elements.
+pub(super) const WINDOW_ALIGNMENT: usize = 2;
+
+/// All windows in one call.
+#[inline]
+pub(super) fn convolution(convolution: &mut Convolution<'_>) {
+    let (input, output) = convolution.window_and_row(0);
+    let stream = convolution.stream.as_ptr();
+    let block_bytes = BLOCK_OVERHEAD + convolution.window * 4;
+    let arguments = convolution::Arguments {
+        input,
+        window: convolution.window * 2,
+        stream,
+        output,
+        step: convolution.step * 2,
+        count: convolution.count,
+        whole_blocks: stream.wrapping_add(convolution.outputs / 4 * block_bytes),
+        rest: convolution.outputs % 4,
+        activation: convolution.activation as usize,
+    };
+    // SAFETY: `Convolution` holds bounds and alignment of all windows, rows and blocks.
+    unsafe { convolution::convolution(&raw const arguments) }
+}
+
+/// Index and score of the nearest vector.
+#[inline]
+pub(super) fn nearest(search: &Search<'_>) -> (u16, i32) {
+    let (latent, codebook) = (search.latent.as_ptr(), search.codebook.as_ptr());
+    // SAFETY: `Search` holds bounds and alignment of the latent and all blocks.
+    let found = unsafe { nearest::nearest(latent, codebook, search.blocks, search.latent.len() * 2) };
+    (found as u16, (found >> 32) as i32)
+}
+
+/// The compiler's own code: a sum has no inner loop to win.
+pub(super) fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
+    Integer::add(layer, a, b, output);
+}

@@ -1,0 +1,71 @@
+//! Armv7-M cores without DSP instructions: Cortex-M3, and Armv8-M mainline ones that have none, as a Cortex-M33 may.
+//!
+//! Weights and inputs are loaded with sign, one by one, so windows may start at any element.
+
+mod nearest;
+mod requantize;
+mod single;
+mod triples;
+
+use super::Kernels;
+use super::arm::{Convolution, Search};
+use super::portable::Integer;
+use crate::model::records::Layer;
+
+/// What the firmware prints.
+pub(super) const NAME: &str = "armv7m";
+
+/// Windows are read by elements.
+pub(super) const WINDOW_ALIGNMENT: usize = 2;
+
+/// Triples of windows, then what is left one by one.
+#[inline]
+pub(super) fn convolution(convolution: &mut Convolution<'_>) {
+    let triples = convolution.count / 3;
+    if triples != 0 {
+        three_windows(convolution, triples);
+    }
+    for index in triples * 3..convolution.count {
+        one_window(convolution, index);
+    }
+}
+
+#[inline]
+fn one_window(convolution: &mut Convolution<'_>, index: usize) {
+    let (input, output) = convolution.window_and_row(index);
+    let stream = convolution.stream.as_ptr();
+    let (window, row) = (convolution.window * 2, convolution.outputs * 2);
+    // SAFETY: `Convolution` holds bounds and alignment of all windows, and `index` is below their number.
+    unsafe { single::convolution(input, stream, output, window, row, convolution.activation as usize) }
+}
+
+#[inline]
+fn three_windows(convolution: &mut Convolution<'_>, count: usize) {
+    let (input, output) = convolution.window_and_row(0);
+    let arguments = triples::Triples {
+        input,
+        stream: convolution.stream.as_ptr(),
+        output,
+        window: convolution.window * 2,
+        step: convolution.step * 2,
+        row: convolution.outputs * 2,
+        count,
+        activation: convolution.activation as usize,
+    };
+    // SAFETY: `Convolution` holds bounds and alignment of three times `count` windows and rows.
+    unsafe { triples::convolution(&raw const arguments) }
+}
+
+/// Index and score of the nearest vector.
+#[inline]
+pub(super) fn nearest(search: &Search<'_>) -> (u16, i32) {
+    let (latent, codebook) = (search.latent.as_ptr(), search.codebook.as_ptr());
+    // SAFETY: `Search` holds bounds and alignment of the latent and all blocks.
+    let found = unsafe { nearest::nearest(latent, codebook, search.blocks, search.latent.len() * 2) };
+    (found as u16, (found >> 32) as i32)
+}
+
+/// The compiler's own code: a sum has no inner loop to win.
+pub(super) fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
+    Integer::add(layer, a, b, output);
+}

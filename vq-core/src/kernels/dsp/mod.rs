@@ -1,0 +1,108 @@
+//! Cores with Arm's DSP instructions: Cortex-M4 and M7, and M33 by the feature `cortex-m33-dsp`.
+//!
+//! The dual multiply-accumulate takes two taps at a time; `sxtb16` makes its operands out of four packed weights. Loops are
+//! naked functions, because the compiler spills around the same loop written with single instructions.
+//! Word stores may be unaligned in rows of an odd number of outputs, which these cores allow on ordinary memory.
+
+mod add;
+mod first;
+mod nearest;
+mod pairs;
+mod requantize;
+mod single;
+
+use super::Kernels;
+use super::arm::{Convolution, Search};
+use super::portable::Integer;
+use crate::model::records::{Activation, Layer};
+
+/// What the firmware prints.
+pub(super) const NAME: &str = "arm-dsp";
+
+/// Windows are read two words at a time, so they start at whole words. The portable form takes the others: those of a layer
+/// with one input channel that moves by an odd number of samples or starts at an odd one.
+pub(super) const WINDOW_ALIGNMENT: usize = 4;
+
+/// Pairs of windows, then the odd one.
+#[inline]
+pub(super) fn convolution(convolution: &mut Convolution<'_>) {
+    let pairs = convolution.count / 2;
+    if pairs != 0 {
+        if convolution.window == 8 && convolution.step == 2 && convolution.outputs.is_multiple_of(4) {
+            first_layer(convolution, pairs);
+        } else {
+            two_windows(convolution, pairs);
+        }
+    }
+    if convolution.count % 2 != 0 {
+        one_window(convolution, convolution.count - 1);
+    }
+}
+
+#[inline]
+fn one_window(convolution: &mut Convolution<'_>, index: usize) {
+    let (input, output) = convolution.window_and_row(index);
+    let stream = convolution.stream.as_ptr();
+    let (window, row) = (convolution.window * 2, convolution.outputs * 2);
+    // SAFETY: `Convolution` holds bounds and alignment of all windows, and `index` is below their number.
+    unsafe { single::convolution(input, stream, output, window, row, convolution.activation as usize) }
+}
+
+#[inline]
+fn two_windows(convolution: &mut Convolution<'_>, count: usize) {
+    let (input, output) = convolution.window_and_row(0);
+    let arguments = pairs::Pairs {
+        input,
+        stream: convolution.stream.as_ptr(),
+        output,
+        window: convolution.window * 2,
+        step: convolution.step * 2,
+        row: convolution.outputs * 2,
+        count,
+        activation: convolution.activation as usize,
+    };
+    // SAFETY: `Convolution` holds bounds and alignment of twice `count` windows and rows.
+    unsafe { pairs::convolution(&raw const arguments) }
+}
+
+#[inline]
+fn first_layer(convolution: &mut Convolution<'_>, count: usize) {
+    let kernel = match convolution.activation {
+        Activation::Linear => first::convolution_linear,
+        Activation::Relu => first::convolution_relu,
+        Activation::LeakyRelu => first::convolution_leaky_relu,
+    };
+    let (input, output) = convolution.window_and_row(0);
+    // SAFETY: `Convolution` holds bounds and alignment of twice `count` windows and rows, the caller has checked their shape.
+    unsafe { kernel(input, convolution.stream.as_ptr(), output, convolution.outputs * 2, count) }
+}
+
+/// Index and score of the nearest vector.
+#[inline]
+pub(super) fn nearest(search: &Search<'_>) -> (u16, i32) {
+    let (latent, codebook) = (search.latent.as_ptr(), search.codebook.as_ptr());
+    // SAFETY: `Search` holds bounds and alignment of the latent and all blocks.
+    let found = unsafe { nearest::nearest(latent, codebook, search.blocks, search.latent.len() * 2) };
+    (found as u16, (found >> 32) as i32)
+}
+
+/// Pairs of elements; a last odd one is the portable form's.
+pub(super) fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
+    let length = output.len().min(a.len()).min(b.len());
+    let kernel = match layer.activation {
+        Activation::Linear => add::add_linear,
+        Activation::Relu => add::add_relu,
+        Activation::LeakyRelu => add::add_leaky_relu,
+    };
+    let multipliers = u32::from(layer.multiplier as u16) | u32::from(layer.other_multiplier as u16) << 16;
+    if length >= 2 {
+        let (a, b, output) = (a.as_ptr(), b.as_ptr(), output.as_mut_ptr());
+        // SAFETY: all three slices have at least `length` elements.
+        unsafe { kernel(a, b, output, length / 2, multipliers, u32::from(layer.shift & 15)) }
+    }
+    if length % 2 != 0 {
+        let last = |elements: &'_ [i16]| elements.get(length - 1).copied().unwrap_or(0);
+        let (a, b) = (last(a), last(b));
+        Integer::add(layer, &[a], &[b], output.get_mut(length - 1..length).unwrap_or_default());
+    }
+}

@@ -1,0 +1,32 @@
+//! What becomes of one accumulator, in registers: the last steps of every kernel, and their one place for activations.
+
+/// `$a` shifted right by `$s` and saturated.
+macro_rules! linear {
+    ($a:literal, $s:literal) => {
+        concat!("asr ", $a, ",", $a, ",", $s, "\nssat ", $a, ",#16,", $a, "\n")
+    };
+}
+
+/// The same with ReLU: saturating to 0..=32767 is both at once.
+macro_rules! relu {
+    ($a:literal, $s:literal) => {
+        concat!("asr ", $a, ",", $a, ",", $s, "\nusat ", $a, ",#15,", $a, "\n")
+    };
+}
+
+/// The same with leaky ReLU. Saturation keeps the sign, so the flags of the shift before it still tell it.
+macro_rules! leaky_relu {
+    ($a:literal, $s:literal) => {
+        concat!("asrs ", $a, ",", $a, ",", $s, "\nssat ", $a, ",#16,", $a, "\nit mi\nasrmi ", $a, ",", $a, ",#3\n")
+    };
+}
+
+/// Accumulator `$a` becomes the output: `$m` holds `m << 16 | (s − 16)` and `$r` the rounding term, as
+/// [`requantize`](super::super::portable::requantize) defines them; `$saturate` is one of the above.
+macro_rules! requantize {
+    ($saturate:ident, $a:literal, $m:literal, $r:literal) => {
+        concat!("smlawt ", $a, ",", $a, ",", $m, ",", $r, "\n", $saturate!($a, $m))
+    };
+}
+
+pub(super) use {leaky_relu, linear, relu, requantize};
