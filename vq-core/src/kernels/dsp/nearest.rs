@@ -2,6 +2,8 @@
 
 use core::arch::naked_asm;
 
+use super::requantize::allow_dsp;
+
 /// One word, two components, of four vectors: `$z` holds the latent's.
 macro_rules! word {
     ($z:literal) => {
@@ -50,6 +52,7 @@ macro_rules! lane {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn nearest(latent: *const i16, codebook: *const u8, blocks: usize, length: usize) -> u64 {
     naked_asm!(concat!(
+        allow_dsp!(),
         "push {{r4-r11,lr}}
             sub sp,#36
             mov lr,r1

@@ -3,7 +3,7 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{leaky_relu, linear, relu, requantize};
+use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
 
 /// What [`convolution`] reads and writes; sizes in bytes.
 #[repr(C)]
@@ -92,6 +92,7 @@ macro_rules! finish {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn convolution(pairs: *const Pairs) {
     naked_asm!(concat!(
+        allow_dsp!(),
         "push {{r4-r11,lr}}
             sub sp,#52
             ldm r0,{{r0-r7}}

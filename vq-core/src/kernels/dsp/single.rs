@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{leaky_relu, linear, relu, requantize};
+use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
 
 /// Four taps: 16 multiply-accumulates in 18 instructions of 4 bytes. `lr` walks through the stream, `r0` through the window;
 /// `r4` to `r7` are the accumulators.
@@ -74,6 +74,7 @@ pub(super) unsafe extern "C" fn convolution(
     activation: usize,
 ) {
     naked_asm!(concat!(
+        allow_dsp!(),
         "push {{r4-r11,lr}}
             ldrd r4,r5,[sp,#36]
             mov lr,r1
