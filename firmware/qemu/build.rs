@@ -1,22 +1,33 @@
 //! Puts the memory map where the linker looks, and the model where `include_model!` looks.
 
-use std::path::PathBuf;
-use std::{env, fs, io};
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
 
-/// The model to carry; relative to this folder.
+/// The model to carry unless VQ_MODEL names another; relative to this folder.
 const DEFAULT_MODEL: &str = "../../models/ecg-360hz.vqm";
 
-fn main() -> io::Result<()> {
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    fs::copy("memory.x", out.join("memory.x"))?;
+fn main() {
+    if let Err(problem) = place_memory_map().and_then(|()| place_model()) {
+        eprintln!("{problem}");
+        process::exit(1);
+    }
+}
+
+fn place_memory_map() -> Result<(), String> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?);
+    fs::copy("memory.x", out.join("memory.x")).map_err(|error| format!("cannot copy memory.x: {error}"))?;
     println!("cargo:rustc-link-search={}", out.display());
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     println!("cargo:rerun-if-changed=memory.x");
+    Ok(())
+}
 
-    let model = env::var_os("VQ_MODEL").map_or_else(|| PathBuf::from(DEFAULT_MODEL), PathBuf::from);
+fn place_model() -> Result<(), String> {
+    let named = env::var_os("VQ_MODEL");
+    let model = named.as_deref().map_or(Path::new(DEFAULT_MODEL), Path::new);
     let model = model.canonicalize().map_err(|error| {
         let advice = "set VQ_MODEL to the absolute path of a model that `vq export` wrote";
-        io::Error::new(error.kind(), format!("no model at {}: {advice}", model.display()))
+        format!("there is no model at {} ({error}): {advice}", model.display())
     })?;
     println!("cargo:rustc-env=VQ_MODEL={}", model.display());
     println!("cargo:rerun-if-env-changed=VQ_MODEL");

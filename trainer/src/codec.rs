@@ -313,3 +313,54 @@ impl Timeline {
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vq_core::Block;
+
+    fn timeline(start: Option<u64>, frames: Option<u64>) -> Timeline {
+        let channel =
+            |offset| Channel { name: "a".into(), unit: "mV".into(), counts_per_unit: 1.0, offset, source_bits: None };
+        Timeline::new(&[channel(7), channel(8)], start, frames)
+    }
+
+    fn block(first_frame: u64, frames: &[i32], status: Status) -> Block<'_> {
+        Block { first_frame, frames, status }
+    }
+
+    #[test]
+    fn lost_frames_are_at_physical_zero_and_counted() {
+        let mut timeline = timeline(Some(0), Some(6));
+        timeline.place(&block(1, &[1, 2], Status::Degraded)).unwrap();
+        timeline.place(&block(2, &[], Status::Gap { frames: 2 })).unwrap();
+        timeline.place(&block(4, &[3, 4], Status::Complete)).unwrap();
+        timeline.end().unwrap();
+        assert_eq!(timeline.samples, [7, 8, 1, 2, 7, 8, 7, 8, 3, 4, 7, 8]);
+        assert_eq!((timeline.lost_frames, timeline.degraded_frames), (4, 1));
+    }
+
+    #[test]
+    fn what_pads_the_last_hop_is_left_out() {
+        let mut timeline = timeline(Some(0), Some(1));
+        timeline.place(&block(0, &[1, 2, 3, 4], Status::Degraded)).unwrap();
+        timeline.end().unwrap();
+        assert_eq!((timeline.samples.as_slice(), timeline.degraded_frames), ([1, 2].as_slice(), 1));
+    }
+
+    #[test]
+    fn without_a_header_a_stream_begins_with_what_arrives() {
+        let mut timeline = timeline(None, None);
+        timeline.place(&block(9_000_000, &[1, 2], Status::Complete)).unwrap();
+        timeline.end().unwrap();
+        assert_eq!((timeline.samples.as_slice(), timeline.lost_frames), ([1, 2].as_slice(), 0));
+    }
+
+    #[test]
+    fn impossible_lengths_are_refused() {
+        let mut claims_much = timeline(Some(0), Some(u64::MAX));
+        assert!(matches!(claims_much.end(), Err(CodecError::TooLong { samples: u64::MAX })));
+        let far = block(1 << 40, &[1, 2], Status::Complete);
+        assert!(matches!(timeline(Some(0), None).place(&far), Err(CodecError::TooLong { .. })));
+    }
+}

@@ -18,10 +18,13 @@ pub mod report;
 pub mod run;
 pub mod stream;
 pub mod summary;
+pub mod vectors;
 
 #[cfg(feature = "train")]
 pub mod nn;
 #[cfg(feature = "train")]
 pub mod quantizer;
+#[cfg(feature = "train")]
+pub mod random;
 #[cfg(feature = "train")]
 pub mod train;

@@ -171,7 +171,8 @@ fn cut_joined_and_damaged_streams_decode() {
     let cut = bench.vq("decode --model model.vqm cut.vqs -o cut.wav", b"");
     assert!(cut.status.success() && text(&cut.stderr).contains("warning: cut.vqs: byte 0:"), "{}", text(&cut.stderr));
     let frames = open(&bench.path("cut.wav"), &OpenOptions::default()).unwrap().frames();
-    assert!((50_000..54_000).contains(&frames), "{frames}");
+    // Half of the bytes, which are not spread evenly over the beats.
+    assert!((43_000..65_000).contains(&frames), "{frames}");
 
     let middle = stream.len() / 2;
     stream[middle] ^= 0x55;
@@ -181,6 +182,9 @@ fn cut_joined_and_damaged_streams_decode() {
     assert_eq!(open(&bench.path("damaged.wav"), &OpenOptions::default()).unwrap().frames(), 108_000);
     let summary = bench.json("inspect damaged.vqs --json --model model.vqm");
     let lost = summary["segments"][0]["decoded"]["lost_frames"].as_u64().unwrap();
+    let first_packet = stream.iter().position(|byte| *byte == 0).unwrap() + 1;
+    bench.write("header.vqs", &stream[..first_packet]);
+    assert!(bench.fails("decode --model model.vqm header.vqs -o header.wav").contains("no packet of model `pass`"));
     assert!((1..=320).contains(&lost) && lost.is_multiple_of(40 * HOP as u64), "{lost}");
 }
 
@@ -215,7 +219,7 @@ fn errors_name_the_file_and_what_to_do() {
         ("decode --model model.vqm empty.vqs -o out.xyz", "empty.vqs: no packet"),
         ("encode --model model.vqm a.csv -o x.vqs --rate 360", "a.csv: row 3, column `ecg`: `oops` is not a number"),
         ("encode --model model.vqm - -o x.vqs", "give --format"),
-        ("encode --model model.vqm ECG -o x.vqs --packet-bytes 5", "cannot hold one hop"),
+        ("encode --model model.vqm ECG -o x.vqs --packet-bytes 5", "allow at least"),
         ("eval --model model.vqm ECG --from 400s", "other --from and --to"),
         ("eval --model model.vqm ECG --columns V1", "there is no channel `V1`; give --columns one of MLII"),
     ] {
@@ -248,8 +252,10 @@ fn inspect_says_what_a_model_costs() {
     let parts =
         ["encoder_look_ahead", "hop", "packet_fill", "decoder_look_ahead"].map(|part| delay[part].as_f64().unwrap());
     assert_eq!(parts.iter().sum::<f64>(), delay["total"].as_f64().unwrap());
-    // 47 hops of 40 bits fill the 244 bytes but for header and checksum.
-    assert!((parts[2] - 46.0 * 4.0 / 360.0).abs() < 1e-9, "{parts:?}");
+    // Hops of the expected length fill the 244 bytes but for header and checksum.
+    let bits = model["qualities"].as_array().unwrap().last().unwrap()["expected_bits_per_hop"].as_f64().unwrap();
+    let hops = (f64::from(244 - 7) * 8.0 / bits).floor();
+    assert!(bits < 40.0 && (parts[2] - (hops - 1.0) * 4.0 / 360.0).abs() < 1e-9, "{parts:?}");
     for (file, expected) in
         [("model.vqm", "self-test             passed"), ("ECG", "MLII: 11 bits, 200 counts per mV, zero at 1024")]
     {

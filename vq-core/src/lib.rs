@@ -3,8 +3,8 @@
 //! A sample's way through this crate, and its modules in the same order:
 //!
 //! ```text
-//! samples ─ nn ─ latents ─ codebook ─ codes ─ coder ─ packet      (Encoder)
-//! packet ─ coder ─ codes ─ codebook ─ latents ─ nn ─ samples      (Decoder)
+//! samples ─ nn ─ latents ─ codebook ─ codes ─ prior + coder ─ packet      (Encoder)
+//! packet ─ coder + prior ─ codes ─ codebook ─ latents ─ nn ─ samples      (Decoder)
 //! ```
 //!
 //! Everything between samples and bytes is integer arithmetic with one defined result on every core, so that the
@@ -49,9 +49,10 @@ mod memory;
 pub mod model;
 mod nn;
 pub mod packet;
+mod prior;
 
 pub use codec::{
-    Block, Blocks, Decoder, DecoderError, Encoder, EncoderError, Options, SelfTestError, Status, decoded_crc,
+    Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, Options, SelfTestError, Status, decoded_crc,
     packet_codes, self_test_decoder, self_test_encoder,
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};

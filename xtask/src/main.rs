@@ -1,9 +1,14 @@
 //! `cargo xtask`: what the project does to itself. It builds on a machine that has nothing but Rust.
 
+mod demo;
+mod firmware;
 mod process;
 mod project;
 mod setup;
 mod stages;
+mod test;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -21,12 +26,31 @@ struct Arguments {
 enum Task {
     /// Fetch what is missing: libtorch, the Cortex-M target, QEMU (`demo` and `test` do it by themselves)
     Setup,
+    /// Train on an ECG, put the codec on an emulated Cortex-M4F, and compare device and host bit for bit
+    Demo,
+    /// Run every check and test
+    Test(test::Arguments),
+    /// Build the firmware, show its sizes, and compare it with the host in the emulator
+    Firmware(firmware::Arguments),
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let project = Project::new();
-    match arguments.task {
-        Task::Setup => setup::all(&project, true).map(drop),
+fn main() -> ExitCode {
+    match run(&Arguments::parse().task, &Project::new()) {
+        Ok(true) => ExitCode::SUCCESS,
+        // What failed was said where it failed.
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &Task, project: &Project) -> Result<bool> {
+    match task {
+        Task::Setup => setup::all(project, true).map(|_| true),
+        Task::Demo => demo::task(project).map(|()| true),
+        Task::Test(arguments) => test::task(project, arguments),
+        Task::Firmware(arguments) => firmware::task(project, arguments).map(|()| true),
     }
 }

@@ -37,17 +37,21 @@ pub(super) struct SignalArguments {
 }
 
 impl SignalArguments {
-    /// Reads a recording, and tells what the reader found out.
-    pub(super) fn open(&self, path: &Path) -> Result<Recording, DataError> {
-        let options = OpenOptions {
+    /// The same for the reader.
+    pub(super) fn options(&self) -> OpenOptions {
+        OpenOptions {
             format: self.format,
             rate_millihertz: self.rate,
             columns: self.columns.clone(),
             time_column: self.time.clone(),
             lsb: self.lsb,
             unit: self.unit.clone(),
-        };
-        let recording = data::open(path, &options)?;
+        }
+    }
+
+    /// Reads a recording, and tells what the reader found out.
+    pub(super) fn open(&self, path: &Path) -> Result<Recording, DataError> {
+        let recording = data::open(path, &self.options())?;
         tell_remarks(&recording);
         Ok(recording)
     }

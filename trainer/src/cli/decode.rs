@@ -43,16 +43,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         false => arguments.input.file_stem().unwrap_or_default().to_string_lossy(),
     };
     let mut joined: Option<Recording> = None;
+    let mut received_frames = 0;
     for (number, segment) in (1..).zip(&file.segments) {
         let decoded = codec.decode(segment, &name).with_context(|| format!("{input}: stream {number}"))?;
         tell_losses(&input, number, &decoded);
+        received_frames += decoded.recording.frames() as u64 - decoded.lost_frames;
         joined = Some(match joined {
             None => decoded.recording,
             Some(before) => join(before, decoded.recording).with_context(|| format!("{input}: stream {number}"))?,
         });
     }
     match joined {
-        Some(recording) if recording.frames() > 0 => Ok(data::save(&arguments.output, &recording, arguments.format)?),
+        Some(recording) if received_frames > 0 => Ok(data::save(&arguments.output, &recording, arguments.format)?),
         _ => {
             bail!("{input}: no packet of model `{}` is in this file; is it a .vqs stream of that model?", codec.name())
         }

@@ -7,8 +7,13 @@ mod arguments;
 mod decode;
 mod encode;
 mod eval;
+mod export;
 mod inspect;
 mod output;
+mod report;
+#[cfg(feature = "train")]
+mod train;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -27,19 +32,29 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
+    Export(export::Arguments),
     Encode(encode::Arguments),
     Decode(decode::Arguments),
     Eval(eval::Arguments),
     Inspect(inspect::Arguments),
+    Report(report::Arguments),
+    Vectors(vectors::Arguments),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
+            #[cfg(feature = "train")]
+            Self::Train(arguments) => train::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
             Self::Encode(arguments) => encode::run(&arguments),
             Self::Decode(arguments) => decode::run(&arguments),
             Self::Eval(arguments) => eval::run(&arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
+            Self::Report(arguments) => report::run(&arguments),
+            Self::Vectors(arguments) => vectors::run(&arguments),
         }
     }
 }

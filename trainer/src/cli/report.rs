@@ -68,8 +68,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(path) = &arguments.picture {
         let start = |run: &RunReport| run.waveform.as_ref().map(|wave| wave.first_frame as f64 / wave.rate());
         let from = arguments.picture_from.or_else(|| data.runs.first().and_then(start)).unwrap_or(0.0);
-        let drawing = picture(&data, from, arguments.picture_seconds)
-            .with_context(|| format!("the first run has no held-out frames at {from} s to draw; give --picture-from"))?;
+        let drawing = picture(&data, from, arguments.picture_seconds).with_context(|| {
+            format!("the first run has no held-out frames at {from} s to draw; give --picture-from")
+        })?;
         write_atomically(path, drawing.as_bytes())?;
         eprintln!("wrote {}", path.display());
     }

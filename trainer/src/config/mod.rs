@@ -173,8 +173,8 @@ section! {
         latent_noise: f64 = 0.12,
         /// From this part of the steps on the nets run with weights rounded to int8, as on the device.
         int8_from: f64 = 0.5,
-        /// Threads; 0 chooses.
-        threads: usize = 0,
+        /// Threads; 0 takes every core. Nets that fit a microcontroller are so small that one is the fastest.
+        threads: usize = 1,
     }
 }
 

@@ -35,7 +35,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
     done.map_err(|source| DataError::io(path, "write", source))
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Puts bytes into a file, whole or not at all.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // A device such as /dev/null is written to: a rename would put a file in its place.
     if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return fs::write(path, bytes);

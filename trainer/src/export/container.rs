@@ -5,11 +5,13 @@ use vq_core::kernels::Arithmetic;
 use vq_core::model::header::{HEADER_BYTES, Header, seal};
 use vq_core::model::metadata::{Channel, Message, Metadata};
 use vq_core::model::plan::{self, Line, Output};
+use vq_core::model::priors::{Context, SymbolPrior};
 use vq_core::model::records::{Kind, Layer, Net, Scaling, Symbol};
 use vq_core::model::{Directory, Model, ModelError, QUALITIES};
 use vq_core::{Encoder, EncoderError, Options, SelfTestError, decoded_crc};
 
 use super::file::{HostMemory, ModelBytes};
+use super::priors::PriorParts;
 
 /// A net whose layers are numbers; delays, history and places are filled in here.
 #[derive(Debug, Clone)]
@@ -65,6 +67,8 @@ pub struct ModelParts {
     pub symbols: Vec<Symbol>,
     /// Codebooks and step tables.
     pub tables: Vec<Vec<u8>>,
+    /// What codes to expect.
+    pub priors: PriorParts,
     /// Stages sent at each quality.
     pub quality: [u8; QUALITIES],
     /// Frames of the self-test less their channel's offset, `[time, channels]`.
@@ -172,7 +176,8 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         .flat_map(|symbol| Symbol { table: offsets[symbol.table as usize], ..*symbol }.to_bytes())
         .collect();
     let symbols = tables.push(&symbols);
-    let quality = tables.push(&parts.quality);
+    let priors = write_priors(&parts.priors, &mut tables);
+    let quality = tables.push(&[parts.quality, parts.priors.quality].concat());
     let decoder = write_net(&parts.decoder, Output::Rows, "decoder", &mut tables)?;
     let test_frames: Vec<u8> = parts.test_frames.iter().flat_map(|x| x.to_le_bytes()).collect();
     let test_frames = tables.push(&test_frames);
@@ -190,6 +195,8 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         test_packet_length: test.packet.len() as u16,
         test_packet,
         test_samples_crc: test.samples_crc,
+        priors,
+        prior_sets: parts.priors.sets.len() as u16,
     };
     tables.0[..Directory::BYTES].copy_from_slice(&directory.to_bytes());
     let (message, tables_offset) = write_message(&parts.metadata, &tables.0)?;
@@ -250,6 +257,23 @@ fn ratio(value: f64) -> (u64, u64) {
         denominator *= 10;
     }
     ((value * denominator as f64).round() as u64, denominator)
+}
+
+/// Writes the prior's tables and records; gives where the records lie.
+fn write_priors(parts: &PriorParts, tables: &mut Tables) -> u32 {
+    let offsets: Vec<u32> = parts.tables.iter().map(|table| tables.push(table)).collect();
+    let place = |prior: &SymbolPrior| {
+        if prior.rows == 0 {
+            return *prior;
+        }
+        let contexts = prior.contexts.map(|context| {
+            if context == Context::NONE { context } else { Context { map: offsets[context.map as usize], ..context } }
+        });
+        let (starts, row_map) = (offsets[prior.starts as usize], offsets[prior.row_map as usize]);
+        SymbolPrior { starts, row_map, contexts, ..*prior }
+    };
+    let records: Vec<u8> = parts.sets.iter().flatten().flat_map(|prior| place(prior).to_bytes()).collect();
+    tables.push(&records)
 }
 
 /// Plans a net and writes its weights and records.

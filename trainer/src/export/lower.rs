@@ -302,3 +302,54 @@ pub fn describe(layer: &mut Layer, window: &WindowLayer) {
     layer.upsample = window.upsample as u16;
     layer.padding = window.padding as u16;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn requantization_keeps_fourteen_bits(exponent in -32.0f64..-2.01) {
+            let ratio = 2f64.powf(exponent);
+            let (multiplier, shift) = requantization(ratio);
+            prop_assert!(multiplier < 1 << 15 && (17..=47).contains(&shift));
+            let given = f64::from(multiplier) / 2f64.powi(shift as i32);
+            prop_assert!((given / ratio - 1.0).abs() < 1.0 / f64::from(1 << 14));
+        }
+
+        #[test]
+        fn gains_keep_thirty_bits(exponent in -15.0f64..15.0) {
+            let factor = 2f64.powf(exponent);
+            let (gain, shift) = fixed_point(factor);
+            prop_assert!((f64::from(gain) / 2f64.powi(shift.into()) / factor - 1.0).abs() < 1e-8);
+        }
+    }
+
+    #[test]
+    fn counts_of_a_small_converter_pass_unchanged() {
+        let normal = Normalization { offset: 1024, scale: 53.7 };
+        let exponent = gain_exponent(600.0, Some(11));
+        assert_eq!(exponent, 4);
+        let record = scaling(&normal, channel_scale(&normal, exponent));
+        assert_eq!(i64::from(record.gain), 16 << record.shift);
+        assert_eq!(i64::from(record.gain_out) * 16, 1 << record.shift_out);
+    }
+
+    #[test]
+    fn wide_converters_are_scaled_by_what_was_seen() {
+        assert_eq!(gain_exponent(100.0, Some(24)), 7);
+        assert_eq!(gain_exponent(4_000_000.0, Some(24)), -8);
+        assert_eq!(gain_exponent(0.0, None), 14);
+    }
+
+    #[test]
+    fn a_bias_beyond_the_accumulator_coarsens_the_weights() {
+        let fine = quantize_channel(&[1.0, -1.0], 0.0, 1e-4, Bounds::FULL).unwrap();
+        assert_eq!((fine.weights.as_slice(), fine.bias), ([127, -127].as_slice(), 0));
+        let coarse = quantize_channel(&[1.0, -1.0], 2000.0, 1e-4, Bounds::FULL).unwrap();
+        assert!(coarse.weights[0] < 127 && coarse.weights[0] > 50, "{:?}", coarse.weights);
+        assert!(accumulator_fits(coarse.bias.into(), &coarse.weights, Bounds::FULL));
+        assert!(quantize_channel(&[1e-30], 1e30, 1e-4, Bounds::FULL).is_none());
+    }
+}

@@ -1,11 +1,13 @@
 //! From a training run to the integer container: lowering, the overflow proof, the self-test.
 //!
-//! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`reference`] → [`lower`] and [`symbols`] → [`container`].
+//! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`mod@reference`] → [`lower`] and [`symbols`] → [`container`],
+//! first with uniform codes, then with the [`priors`] of what that model encodes.
 
 pub mod container;
 pub mod file;
 pub mod from_run;
 pub mod lower;
+pub mod priors;
 pub mod proof;
 pub mod reference;
 pub mod summary;
@@ -22,6 +24,7 @@ use file::ModelBytes;
 use lower::{
     Lowering, LoweringError, channel_scale, describe, empty_layer, gain_exponent, line_of, scale_for, scaling,
 };
+use priors::{PriorError, PriorParts};
 use reference::{Evaluated, Rows, forward};
 use trained::{TrainedModel, TrainedModelError, TrainedNet, TrainedQuantizer};
 use window::WindowLayer;
@@ -43,6 +46,9 @@ pub enum ExportError {
     /// It does not fit the container.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// The model that was made cannot encode the frames that its prior is trained on.
+    #[error(transparent)]
+    Prior(#[from] PriorError),
     /// Too little signal to measure ranges on.
     #[error("{frames} frames are too few to measure activation ranges on: at least {need} are needed")]
     TooShort {
@@ -62,7 +68,8 @@ pub struct Exported {
     pub float: ModelBytes,
 }
 
-/// Exports a trained model; `samples` `[time, channels]` are representative counts that activation ranges are measured on.
+/// Exports a trained model; `samples` `[time, channels]` are representative counts: activation ranges are measured and the
+/// prior is trained on them.
 ///
 /// # Errors
 /// What cannot be exported, and in which layer.
@@ -93,17 +100,20 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         output: input_scale,
     };
     let quantizer = symbols::integer(&trained.quantizer, channels, rows, latent_scale);
-    let integer = ModelParts {
+    let mut integer = ModelParts {
         arithmetic: Arithmetic::Integer,
         encoder: encoder.lower()?,
         decoder: decoder.lower()?,
         scaling: scalings,
+        priors: PriorParts::uniform(&quantizer.symbols),
         symbols: quantizer.symbols,
         tables: quantizer.tables,
         quality: quantizer.quality,
         test_frames: test_frames.clone(),
         metadata: metadata.clone(),
     };
+    // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
+    integer.priors = PriorParts::train(assemble(&integer)?.model().map_err(ContainerError::from)?, samples)?;
     let quantizer = symbols::float(&trained.quantizer, channels, rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
@@ -112,6 +122,7 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         scaling: trained.normalization.iter().map(float_scaling).collect(),
         symbols: quantizer.symbols,
         tables: quantizer.tables,
+        priors: integer.priors.clone(),
         quality: quantizer.quality,
         test_frames,
         metadata: metadata.clone(),

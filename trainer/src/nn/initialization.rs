@@ -5,9 +5,11 @@
 
 use std::f64::consts::PI;
 
+use rand::rngs::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use crate::architecture::{FINAL, LINEAR, NetSpec, NodeSpec, Operation};
+use crate::random;
 
 /// How much smaller than usual the last layer beside a linear path starts.
 const SMALL: f64 = 0.1;
@@ -19,7 +21,7 @@ pub(super) struct Start {
 }
 
 /// First values for a weight of `sizes` and a bias of `channels`.
-pub(super) fn start(net: &NetSpec, node: &NodeSpec, sizes: &[i64; 3], channels: i64) -> Start {
+pub(super) fn start(net: &NetSpec, node: &NodeSpec, sizes: &[i64; 3], channels: i64, random: &mut ChaCha8Rng) -> Start {
     let cpu = (Kind::Float, Device::Cpu);
     match (node.name.as_str(), node.operation) {
         // Latents come first in both: they are the outputs of the one and the inputs of the other.
@@ -29,21 +31,21 @@ pub(super) fn start(net: &NetSpec, node: &NodeSpec, sizes: &[i64; 3], channels: 
             Start { weight, bias: Tensor::zeros([channels], cpu) }
         }
         (FINAL, _) if net.nodes.iter().any(|other| other.name == LINEAR) => {
-            let Start { weight, bias } = uniform(node, sizes, channels);
+            let Start { weight, bias } = uniform(node, sizes, channels, random);
             Start { weight: weight * SMALL, bias: bias.zeros_like() }
         }
-        _ => uniform(node, sizes, channels),
+        _ => uniform(node, sizes, channels, random),
     }
 }
 
 /// Uniform within ±1/√(inputs of one output), for weights and biases.
-fn uniform(node: &NodeSpec, sizes: &[i64; 3], channels: i64) -> Start {
+fn uniform(node: &NodeSpec, sizes: &[i64; 3], channels: i64, random: &mut ChaCha8Rng) -> Start {
     let inputs = match node.operation {
         Operation::Transposed { stride, .. } => sizes[0] as f64 * sizes[2] as f64 / stride as f64,
         Operation::Convolution { .. } | Operation::Add { .. } => (sizes[1] * sizes[2]) as f64,
     };
     let bound = 1.0 / inputs.sqrt();
-    let draw = |sizes: &[i64]| (Tensor::rand(sizes, (Kind::Float, Device::Cpu)) * 2.0 - 1.0) * bound;
+    let mut draw = |sizes: &[i64]| (random::uniform(sizes, random) * 2.0 - 1.0) * bound;
     Start { weight: draw(sizes), bias: draw(&[channels]) }
 }
 
@@ -74,6 +76,7 @@ mod tests {
 
     use super::super::{Net, Precision};
     use crate::architecture::{LayerPlan, NetworkPlan, OutputPlan};
+    use crate::random;
 
     #[test]
     fn with_all_frequencies_the_linear_paths_alone_rebuild_the_signal() {
@@ -86,10 +89,10 @@ mod tests {
             output: &OutputPlan { kernel: 8, stride: 8 },
         };
         let (encoder, decoder) = plan.assemble(2).unwrap();
-        tch::manual_seed(5);
+        let mut random = random::for_step(5, 0);
         let store = nn::VarStore::new(tch::Device::Cpu);
-        let encoder = Net::new(&(store.root() / "encoder"), &encoder).unwrap();
-        let decoder = Net::new(&(store.root() / "decoder"), &decoder).unwrap();
+        let encoder = Net::new(&(store.root() / "encoder"), &encoder, &mut random).unwrap();
+        let decoder = Net::new(&(store.root() / "decoder"), &decoder, &mut random).unwrap();
         for (name, mut variable) in store.variables() {
             if name.contains("final") {
                 let _ = tch::no_grad(|| variable.zero_());

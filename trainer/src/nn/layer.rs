@@ -1,5 +1,6 @@
 //! One node of a net: its weights and what it computes.
 
+use rand::rngs::ChaCha8Rng;
 use tch::{Tensor, nn};
 
 use super::Precision;
@@ -31,10 +32,16 @@ struct Weights {
 
 impl Layer {
     /// A layer with fresh weights under `variables`. `shapes` are the shapes of the nodes before it, at least.
-    pub(super) fn new(variables: &nn::Path, net: &NetSpec, node: &NodeSpec, shapes: &[Shape]) -> Self {
+    pub(super) fn new(
+        variables: &nn::Path,
+        net: &NetSpec,
+        node: &NodeSpec,
+        shapes: &[Shape],
+        random: &mut ChaCha8Rng,
+    ) -> Self {
         let inputs = net.shape_of(node.source, shapes).channels;
-        let weights = |sizes: [usize; 3], channels: usize| {
-            let Start { weight, bias } = start(net, node, &sizes.map(|size| size as i64), channels as i64);
+        let mut weights = |sizes: [usize; 3], channels: usize| {
+            let Start { weight, bias } = start(net, node, &sizes.map(|size| size as i64), channels as i64, random);
             let add = |name, values: Tensor| variables.add(name, values.to_device(variables.device()), true);
             Weights { weight: add("weight", weight), bias: add("bias", bias) }
         };
@@ -109,6 +116,7 @@ mod tests {
 
     use super::super::Net;
     use super::*;
+    use crate::random::for_step;
 
     fn net(input_rows: usize, operation: Operation, activation: Activation) -> NetSpec {
         let node = NodeSpec { name: "only".into(), source: Source::Input, operation, activation };
@@ -116,9 +124,8 @@ mod tests {
     }
 
     fn run(spec: &NetSpec, input: &Tensor) -> (Tensor, Tensor, Tensor) {
-        tch::manual_seed(7);
         let store = nn::VarStore::new(Device::Cpu);
-        let output = Net::new(&store.root(), spec).unwrap().forward(input, Precision::Float);
+        let output = Net::new(&store.root(), spec, &mut for_step(7, 0)).unwrap().forward(input, Precision::Float);
         let variables = store.variables();
         (output, variables["only.weight"].shallow_clone(), variables["only.bias"].shallow_clone())
     }
@@ -199,10 +206,9 @@ mod tests {
                 node("sum", Source::Node(0), Operation::Add { other: Source::Node(1) }, Activation::Relu),
             ],
         };
-        tch::manual_seed(3);
         let store = nn::VarStore::new(Device::Cpu);
         let input = Tensor::randn([2, 2, 6], (Kind::Float, Device::Cpu));
-        let output = Net::new(&store.root(), &spec).unwrap().forward(&input, Precision::Float);
+        let output = Net::new(&store.root(), &spec, &mut for_step(3, 0)).unwrap().forward(&input, Precision::Float);
         let weights = store.variables();
         let apply = |name: &str, x: &Tensor| {
             x.conv1d(&weights[&format!("{name}.weight")], Some(&weights[&format!("{name}.bias")]), 1, 0, 1, 1)
@@ -220,9 +226,8 @@ mod tests {
         let input = Tensor::randn([1, 2, 12], (Kind::Float, Device::Cpu));
         let operation = Operation::Transposed { kernel: 4, stride: 2, padding: 1, channels: 3 };
         let spec = net(1, operation, Activation::Linear);
-        tch::manual_seed(7);
         let store = nn::VarStore::new(Device::Cpu);
-        let net = Net::new(&store.root(), &spec).unwrap();
+        let net = Net::new(&store.root(), &spec, &mut for_step(3, 0)).unwrap();
         let output = net.forward(&input, Precision::Int8);
         let variables = store.variables();
         let image = int8_image(&variables["only.weight"], Axis::Second);

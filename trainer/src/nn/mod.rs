@@ -7,6 +7,7 @@ mod fake_quantization;
 mod initialization;
 mod layer;
 
+use rand::rngs::ChaCha8Rng;
 use tch::{Tensor, nn};
 
 use crate::architecture::{ArchitectureError, NetSpec, Source};
@@ -30,14 +31,14 @@ pub struct Net {
 }
 
 impl Net {
-    /// Builds the net with fresh weights under `variables`.
+    /// Builds the net with fresh weights from `random` under `variables`.
     ///
     /// # Errors
     /// If the description is not a net.
-    pub fn new(variables: &nn::Path, spec: &NetSpec) -> Result<Self, ArchitectureError> {
+    pub fn new(variables: &nn::Path, spec: &NetSpec, random: &mut ChaCha8Rng) -> Result<Self, ArchitectureError> {
         let shapes = spec.shapes()?;
         let nodes = spec.nodes.iter();
-        let layers = nodes.map(|node| Layer::new(&(variables / &node.name), spec, node, &shapes)).collect();
+        let layers = nodes.map(|node| Layer::new(&(variables / &node.name), spec, node, &shapes, random)).collect();
         Ok(Self { spec: spec.clone(), layers })
     }
 

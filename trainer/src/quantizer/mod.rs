@@ -78,7 +78,7 @@ impl Quantizer {
     }
 
     /// Quantizes `latents`, `[batch, latents, hops]`.
-    pub fn forward(&self, latents: &Tensor, rounding: Rounding) -> Quantized {
+    pub fn forward(&self, latents: &Tensor, rounding: &Rounding) -> Quantized {
         match self {
             Self::Vector(quantizer) => quantizer.forward(latents),
             Self::Scalar(quantizer) => quantizer.forward(latents, rounding),

@@ -10,10 +10,11 @@ use crate::config::Config;
 const LEAST_STEP: f64 = 1e-6;
 
 /// How integers are made while training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Rounding {
-    /// Uniform noise of one step's width instead of rounding: smooth, for the first part of training.
-    Noise,
+    /// This noise, even over ±½ integer and of the latents' shape, instead of rounding: smooth, for the first part of
+    /// training.
+    Noise(Tensor),
     /// To the nearest integer, with the gradient of no rounding: what the device does.
     Nearest,
 }
@@ -51,13 +52,13 @@ impl ScalarQuantizer {
         self.step.copy_(&(deviation * (self.range / self.largest as f64)).clamp_min(LEAST_STEP));
     }
 
-    pub(super) fn forward(&self, latents: &Tensor, rounding: Rounding) -> Quantized {
+    pub(super) fn forward(&self, latents: &Tensor, rounding: &Rounding) -> Quantized {
         let step = self.step.view([1, -1, 1]);
         let largest = self.largest as f64;
         let scaled = (latents / &step).clamp(-largest, largest);
         let rounded = scaled.detach().round();
         let offset = match rounding {
-            Rounding::Noise => scaled.rand_like() - 0.5,
+            Rounding::Noise(noise) => noise.shallow_clone(),
             Rounding::Nearest => &rounded - scaled.detach(),
         };
         let zero = Tensor::zeros([], (Kind::Float, latents.device()));
@@ -92,6 +93,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::random::{for_step, uniform};
 
     fn values(tensor: &Tensor) -> Vec<f32> {
         Vec::try_from(tensor.detach().flatten(0, -1)).unwrap()
@@ -115,7 +117,7 @@ mod tests {
     #[test]
     fn integers_and_latents_by_hand() {
         let store = nn::VarStore::new(Device::Cpu);
-        let quantized = quantizer(&store).forward(&latents(), Rounding::Nearest);
+        let quantized = quantizer(&store).forward(&latents(), &Rounding::Nearest);
         assert_eq!(values(&quantized.latents), [0.5, -1.0, 1.5, 2.0, 4.0, -6.0]);
         // [hops, latents]
         assert_eq!(Vec::<i64>::try_from(quantized.codes[0].flatten(0, -1)).unwrap(), [1, 1, -2, 2, 3, -3]);
@@ -125,7 +127,7 @@ mod tests {
     fn gradients_pass_inside_the_range_and_steps_learn() {
         let store = nn::VarStore::new(Device::Cpu);
         let latents = latents();
-        quantizer(&store).forward(&latents, Rounding::Nearest).latents.sum(Kind::Float).backward();
+        quantizer(&store).forward(&latents, &Rounding::Nearest).latents.sum(Kind::Float).backward();
         assert_eq!(values(&latents.grad()), [1.0, 1.0, 0.0, 1.0, 1.0, 0.0]);
         // Inside: q − z/step; outside: q. First latent: (1 − 1.2) + (−2 + 1.8) + 3; second: (1 − 1.45) + (2 − 1.55) − 3.
         let steps = values(&store.variables()["step"].grad());
@@ -134,11 +136,11 @@ mod tests {
 
     #[test]
     fn noise_is_within_half_a_step_and_not_rounding() {
-        tch::manual_seed(9);
         let store = nn::VarStore::new(Device::Cpu);
         let quantizer = quantizer(&store);
         let latents = Tensor::zeros([1, 2, 500], (Kind::Float, Device::Cpu));
-        let noisy = quantizer.forward(&latents, Rounding::Noise).latents;
+        let noise = uniform(&[1, 2, 500], &mut for_step(9, 0)) - 0.5;
+        let noisy = quantizer.forward(&latents, &Rounding::Noise(noise)).latents;
         let largest = values(&noisy.abs().amax([0, 2], false));
         assert!(largest[0] <= 0.25 && largest[0] > 0.24, "{largest:?}");
         assert!(largest[1] <= 1.0 && largest[1] > 0.97, "{largest:?}");
@@ -150,7 +152,7 @@ mod tests {
         let mut quantizer = quantizer(&store);
         // The first latent takes four values evenly, the second one.
         let latents = Tensor::from_slice(&[0.0f32, 0.5, 1.0, -0.5, 2.0, 2.0, 2.0, 2.0]).view([1, 2, 4]);
-        let quantized = quantizer.forward(&latents, Rounding::Nearest);
+        let quantized = quantizer.forward(&latents, &Rounding::Nearest);
         tch::no_grad(|| quantizer.observe(&quantized));
         let perplexity = quantizer.health().perplexity;
         assert!((perplexity[0] - 4.0).abs() < 1e-4 && (perplexity[1] - 1.0).abs() < 1e-4, "{perplexity:?}");

@@ -51,19 +51,20 @@ impl VectorQuantizer {
         let zero = Tensor::zeros([], (Kind::Float, latents.device()));
         let (mut codebook_loss, mut commitment_loss) = (zero.shallow_clone(), zero);
         let (mut codes, mut residuals) = (Vec::new(), Vec::new());
+        // Sums are made anew: `+=` would change tensors that gradients are yet to be computed from.
         for stage in &self.stages {
             let fixed = residual.detach();
             let chosen = tch::no_grad(|| nearest(&fixed, &stage.vectors));
             let vectors = stage.vectors.index_select(0, &chosen);
             // The losses see the chosen vectors themselves. After the straight-through step below they would see only
             // the latents, and the codebook would get no gradient.
-            codebook_loss = codebook_loss + (&vectors - &fixed).square().mean(Kind::Float);
+            codebook_loss = &codebook_loss + (&vectors - &fixed).square().mean(Kind::Float);
             let vectors = vectors.detach();
-            commitment_loss = commitment_loss + (&residual - &vectors).square().mean(Kind::Float);
+            commitment_loss = &commitment_loss + (&residual - &vectors).square().mean(Kind::Float);
             // Only the vectors are cut off: the residual stays a function of the latents, so that the commitment of the
             // later stages reaches the encoder.
-            residual = residual - &vectors;
-            sum = sum + vectors;
+            residual = &residual - &vectors;
+            sum = &sum + vectors;
             codes.push(chosen);
             residuals.push(fixed);
         }

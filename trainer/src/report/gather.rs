@@ -103,23 +103,22 @@ fn usage(codec: &HostCodec<'_>, packets: &[Vec<u8>]) -> Vec<StageUsage> {
         SymbolKind::Index => usize::from(symbol.stage),
         SymbolKind::Integer => usize::from(symbol.first),
     };
-    let alphabet = |symbol: &Symbol| match symbol.kind {
-        SymbolKind::Index => usize::from(symbol.alphabet),
-        SymbolKind::Integer => (1 << symbol.bits) - 1,
-    };
     let mut counts: Vec<Vec<u64>> = Vec::new();
+    let mut memory = vec![0; 2 * usize::from(codec.model().header().symbols_per_hop)];
     for bytes in packets {
-        let Ok(codes) = packet_codes(codec.model(), bytes) else { continue };
-        for (symbol, code) in codes {
-            let place = place(&symbol);
-            if counts.len() <= place {
-                counts.resize(place + 1, Vec::new());
-            }
-            if counts[place].is_empty() {
-                counts[place] = vec![0; alphabet(&symbol)];
-            }
-            if let Some(count) = counts[place].get_mut(usize::from(code)) {
-                *count += 1;
+        let Ok(mut codes) = packet_codes(codec.model(), bytes, &mut memory) else { continue };
+        while let Some(hop) = codes.next_hop() {
+            for (_, symbol, code) in hop {
+                let place = place(&symbol);
+                if counts.len() <= place {
+                    counts.resize(place + 1, Vec::new());
+                }
+                if counts[place].is_empty() {
+                    counts[place] = vec![0; usize::from(symbol.codes())];
+                }
+                if let Some(count) = counts[place].get_mut(usize::from(code)) {
+                    *count += 1;
+                }
             }
         }
     }

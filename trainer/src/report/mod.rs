@@ -16,9 +16,9 @@ mod axis;
 mod charts;
 pub mod data;
 mod embed;
+pub mod gather;
 mod page;
 mod picture;
-pub mod gather;
 pub mod series;
 mod text;
 

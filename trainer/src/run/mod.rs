@@ -13,7 +13,6 @@ mod metrics_log;
 mod record;
 mod tensors;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use metrics_log::{MetricsLine, MetricsLog, Validation};
@@ -21,6 +20,8 @@ pub use record::{
     ChannelRecord, Normalization, QuantizerRecord, RecordingRecord, RunRecord, SignalRecord, now_rfc3339,
 };
 pub use tensors::{NamedTensors, PlainTensor, TensorFile};
+
+use crate::data::files;
 
 /// Why a run folder could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -125,12 +126,7 @@ impl RunFolder {
 /// # Errors
 /// If the system refuses.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
-    let error = |action| move |source| RunError::Io { file: path.to_path_buf(), action, source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(error("create a temporary file beside it"))?;
-    file.write_all(bytes).map_err(error("write"))?;
-    file.persist(path).map_err(|refused| error("replace")(refused.error))?;
-    Ok(())
+    files::replace(path, bytes).map_err(|source| RunError::Io { file: path.to_path_buf(), action: "write", source })
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, RunError> {

@@ -42,7 +42,15 @@ impl ChannelSummary {
     #[must_use]
     pub fn describe(&self) -> String {
         let bits = self.source_bits.map_or("resolution not known".to_owned(), |bits| format!("{bits} bits"));
-        format!("{}: {bits}, {} counts per {}, zero at {}", self.name, self.counts_per_unit, self.unit, self.offset)
+        match self.unit == Channel::COUNTS {
+            true => format!("{}: {bits}, zero at {}", self.name, self.offset),
+            false => {
+                format!(
+                    "{}: {bits}, {} counts per {}, zero at {}",
+                    self.name, self.counts_per_unit, self.unit, self.offset
+                )
+            }
+        }
     }
 }
 

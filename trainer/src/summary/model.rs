@@ -51,9 +51,11 @@ pub struct ModelSummary {
 pub struct QualitySummary {
     /// The quality, 1 to 9.
     pub quality: u8,
-    /// Bits of a hop's codes.
+    /// Bits of a hop's codes as plain numbers.
     pub bits_per_hop: u32,
-    /// The codes alone, per sample of a channel.
+    /// Bits of a hop's codes under the prior, on average where it was trained.
+    pub expected_bits_per_hop: f64,
+    /// Those, per sample of a channel.
     pub code_bits_per_sample: f64,
     /// With the headers and checksums of full packets.
     pub packet_bits_per_sample: Option<f64>,
@@ -83,12 +85,15 @@ pub struct DelaySummary {
     pub total: f64,
 }
 
-/// Most hops that a packet of these options holds; 0 if it cannot hold one.
-fn hops_per_packet(bits_per_hop: u32, options: Options) -> u32 {
-    let fits = |hops: u32| {
-        let codes = (u64::from(bits_per_hop) * u64::from(hops)).div_ceil(8) as usize;
-        Header::bytes(hops) + codes + CHECKSUM_BYTES <= options.max_packet_bytes()
-    };
+/// Bytes of this many hops' codes.
+fn code_bytes(bits_per_hop: f64, hops: u32) -> usize {
+    (bits_per_hop * f64::from(hops) / 8.0).ceil() as usize
+}
+
+/// Most hops that a packet of these options holds, of hops as long as most; 0 if it cannot hold one.
+fn hops_per_packet(bits_per_hop: f64, options: Options) -> u32 {
+    let fits =
+        |hops: u32| Header::bytes(hops) + code_bytes(bits_per_hop, hops) + CHECKSUM_BYTES <= options.max_packet_bytes();
     // A packet grows with its hops: the last number that fits is found by halving.
     let (mut fitting, mut limit) = (0, options.max_packet_hops() + 1);
     while limit - fitting > 1 {
@@ -104,23 +109,27 @@ impl ModelSummary {
     pub fn new(codec: &HostCodec<'_>, options: Options) -> Self {
         let model = codec.model();
         let samples_per_hop = (model.hop() * model.channels()) as f64;
+        let expected = |quality: u8| f64::from(model.expected_hop_cost(quality)) / 256.0;
         let quality = |quality: u8| {
-            let bits_per_hop = model.bits_per_hop(quality);
-            let hops = hops_per_packet(bits_per_hop, options);
-            let code_bytes = (u64::from(bits_per_hop) * u64::from(hops)).div_ceil(8) as usize;
+            let expected_bits_per_hop = expected(quality);
+            let hops = hops_per_packet(expected_bits_per_hop, options);
+            let code_bytes = code_bytes(expected_bits_per_hop, hops);
             let packet_bits = (Header::bytes(hops) + code_bytes + CHECKSUM_BYTES) as f64 * 8.0;
             QualitySummary {
                 quality,
-                bits_per_hop,
-                code_bits_per_sample: f64::from(bits_per_hop) / samples_per_hop,
+                bits_per_hop: model.bits_per_hop(quality),
+                expected_bits_per_hop,
+                code_bits_per_sample: expected_bits_per_hop / samples_per_hop,
                 packet_bits_per_sample: (hops > 0).then(|| packet_bits / (f64::from(hops) * samples_per_hop)),
             }
         };
         let mut qualities: Vec<QualitySummary> = (1..=QUALITIES as u8).map(quality).collect();
-        qualities.dedup_by_key(|row| row.bits_per_hop);
+        qualities.dedup_by(|row, before| {
+            (row.bits_per_hop, row.expected_bits_per_hop) == (before.bits_per_hop, before.expected_bits_per_hop)
+        });
         let directory = model.directory();
         let per_sample = |net| model.multiply_accumulates(net) as f64 / samples_per_hop;
-        let packet_hops = hops_per_packet(model.bits_per_hop(options.chosen_quality()), options);
+        let packet_hops = hops_per_packet(expected(options.chosen_quality()), options);
         let parts = codec.delay_seconds(packet_hops);
         let [encoder_look_ahead, hop, packet_fill, decoder_look_ahead] = parts;
         let total = parts.iter().sum();
@@ -189,7 +198,7 @@ impl ModelSummary {
 
 /// Runs the model's self-test here: `passed`, or what went wrong.
 fn self_test(model: Model<'_>) -> String {
-    let options = Options::new().packet_bytes(usize::from(model.directory().test_packet_length));
+    let options = Options::new().packet_bytes(model.self_test_packet_bytes());
     let mut memory = HostMemory::new(model.encoder_memory(options).max(model.decoder_memory()));
     let tested = self_test_encoder(model, memory.bytes()).and_then(|()| self_test_decoder(model, memory.bytes()));
     tested.map_or_else(|error| error.to_string(), |()| "passed".to_owned())

@@ -1,1 +1,29 @@
 //! The training loop: losses, schedule, checkpoints, resume, metrics.
+//!
+//! [`Prepared`] makes recordings into one signal with a split; a [`Session`] holds all state and takes single steps; a
+//! [`Job`] takes them until the end or until it is told to stop, and keeps the run folder up to date.
+
+mod adam;
+mod checkpoint;
+mod codec;
+mod environment;
+mod error;
+mod job;
+mod prepare;
+mod progress;
+mod schedule;
+mod session;
+mod validation;
+mod windows;
+
+pub use adam::{Adam, Parameter};
+pub use checkpoint::Extent;
+pub use codec::{Codec, Margins};
+pub use environment::{device, prepare_process, set_threads, torch_version};
+pub use error::TrainError;
+pub use job::{Job, Outcome, Source, Watcher};
+pub use prepare::{Part, Prepared, fingerprint};
+pub use progress::Progress;
+pub use schedule::learning_rate;
+pub use session::Session;
+pub use windows::Windows;

@@ -23,14 +23,9 @@ impl<'a> Codebook<'a> {
         Self { model, quality, row_elements }
     }
 
-    /// The symbols of a hop, in the order in which they are sent.
-    pub(crate) fn symbols(&self) -> impl Iterator<Item = Symbol> + use<'a> {
-        self.model.symbols(self.quality)
-    }
-
     /// Finds the code of one symbol and takes what it says out of the latents `[rows, row_elements]`.
     ///
-    /// An integer latent's code is stored with an offset of half its range, so that every code is a plain bit field.
+    /// An integer latent's code is stored with an offset of half its range, so that codes count from zero.
     pub(crate) fn encode<K: Kernels>(&self, symbol: &Symbol, latents: &mut [K::Element]) -> u16 {
         let Some(latent) = self.latent_of::<K>(symbol, latents) else { return 0 };
         let table = self.model.symbol_table(symbol);
@@ -41,7 +36,7 @@ impl<'a> Codebook<'a> {
                 index
             }
             SymbolKind::Integer => {
-                let limit = integer_limit(symbol);
+                let limit = symbol.integer_limit();
                 let value = latent.first().copied().unwrap_or_default();
                 let code = K::quantize(&self.model.step(symbol, self.quality), limit, value);
                 (code + limit) as u16
@@ -49,21 +44,13 @@ impl<'a> Codebook<'a> {
         }
     }
 
-    /// Whether a code is in its symbol's range.
-    pub(crate) fn holds(&self, symbol: &Symbol, code: u16) -> bool {
-        match symbol.kind {
-            SymbolKind::Index => code < symbol.alphabet,
-            SymbolKind::Integer => i32::from(code) <= 2 * i32::from(integer_limit(symbol)),
-        }
-    }
-
-    /// Adds what one symbol's code says to the latents. The code must be one that [`Codebook::holds`].
+    /// Adds what one symbol's code says to the latents. The code must be one that the symbol has.
     pub(crate) fn decode<K: Kernels>(&self, symbol: &Symbol, code: u16, latents: &mut [K::Element]) {
         let Some(latent) = self.latent_of::<K>(symbol, latents) else { return };
         match symbol.kind {
             SymbolKind::Index => K::add_vector(self.model.symbol_table(symbol), code, latent),
             SymbolKind::Integer => {
-                let steps = (code as i16).wrapping_sub(integer_limit(symbol));
+                let steps = (code as i16).wrapping_sub(symbol.integer_limit());
                 if let Some(value) = latent.first_mut() {
                     *value = K::dequantize(&self.model.step(symbol, self.quality), steps);
                 }
@@ -79,9 +66,4 @@ impl<'a> Codebook<'a> {
         let start = usize::from(symbol.row) * self.row_elements + usize::from(symbol.first);
         latents.get_mut(start..)?.get_mut(..usize::from(symbol.channels))
     }
-}
-
-/// The largest magnitude of an integer latent that fits its bits.
-fn integer_limit(symbol: &Symbol) -> i16 {
-    (1i16 << (symbol.bits.clamp(2, 12) - 1)) - 1
 }

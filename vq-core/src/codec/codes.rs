@@ -1,24 +1,59 @@
-//! The codes of a packet, without running a net: for statistics, and for models that work on codes.
+//! The codes of a packet, without the net: for usage statistics, for training priors, for models that work on tokens.
 
-use crate::codebook::Codebook;
-use crate::coder::fixed::BitReader;
+use crate::coder::range::RangeDecoder;
 use crate::model::Model;
 use crate::model::records::Symbol;
 use crate::packet::{Header, PacketError};
+use crate::prior::Prior;
 
-/// The symbols of a packet with their codes, hop by hop, in the order in which they were sent.
-///
-/// An integer latent's code counts from the most negative value that it can have.
+/// Reads the codes of one packet. `memory` must hold two codes for every symbol of the model:
+/// `2 * header().symbols_per_hop`; what a shorter one cannot hold reads as zero.
 ///
 /// # Errors
 /// A packet that is damaged or of another model.
-pub fn packet_codes<'p>(
-    model: Model<'p>,
-    packet: &'p [u8],
-) -> Result<impl Iterator<Item = (Symbol, u16)> + 'p, PacketError> {
+pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16]) -> Result<Codes<'a>, PacketError> {
     let (header, codes) = Header::parse(packet, &model.identity())?;
-    let codebook = Codebook::new(model, header.quality);
-    let mut reader = BitReader::new(codes);
-    let symbols = (0..header.hops).flat_map(move |_| codebook.symbols());
-    Ok(symbols.map_while(move |symbol| reader.read(symbol.bits).map(|code| (symbol, code))))
+    check_length(&model, &header, codes)?;
+    let prior = Prior::new(model, header.quality, memory);
+    Ok(Codes { header, prior, coder: RangeDecoder::new(codes), hops: header.hops, fresh: true })
+}
+
+/// The codes of a packet, hop by hop. Not an [`Iterator`], because every hop borrows the same memory.
+#[derive(Debug)]
+pub struct Codes<'a> {
+    header: Header,
+    prior: Prior<'a>,
+    coder: RangeDecoder<'a>,
+    hops: u32,
+    fresh: bool,
+}
+
+impl Codes<'_> {
+    /// What the packet says about itself.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The next hop: the symbols that are sent at the packet's quality, each with its number among all symbols and its code.
+    ///
+    /// An integer latent's code counts from the lowest number of steps: subtract [`Symbol::integer_limit`].
+    pub fn next_hop(&mut self) -> Option<impl Iterator<Item = (usize, Symbol, u16)>> {
+        self.hops = self.hops.checked_sub(1)?;
+        if !self.fresh {
+            self.prior.advance();
+        }
+        self.fresh = false;
+        self.prior.decode(&mut self.coder);
+        Some(self.prior.sent())
+    }
+}
+
+/// Checks that a packet's codes are not longer than its hops can need, and end as the coder ends.
+///
+/// More there is not to check: any bytes decode to codes that exist, and the checksum tells whether they are the encoder's.
+pub(super) fn check_length(model: &Model<'_>, header: &Header, codes: &[u8]) -> Result<(), PacketError> {
+    let most = (model.worst_hop_bytes(header.quality) as u64).saturating_mul(u64::from(header.hops));
+    let ends_in_zero = codes.last() == Some(&0);
+    if codes.len() as u64 > most || ends_in_zero { Err(PacketError::Length) } else { Ok(()) }
 }

@@ -2,14 +2,17 @@
 
 use core::fmt;
 
+use super::codes::check_length;
 use super::with_lines;
 use crate::codebook::Codebook;
-use crate::coder::fixed::BitReader;
+use crate::coder::range::RangeDecoder;
 use crate::kernels::Kernels;
 use crate::model::Model;
+use crate::model::header::code_bytes;
 use crate::model::plan::row_elements;
 use crate::nn::Stream;
 use crate::packet::{HOP_INDEX_MODULUS, Header, PacketError};
+use crate::prior::Prior;
 
 /// Why a decoder cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub struct Block<'b> {
 pub struct Decoder<'a> {
     model: Model<'a>,
     stream: Stream<'a>,
+    /// The prior, which also holds the codes of the newest hop.
+    prior: Prior<'a>,
     /// Line buffers, of whole elements.
     lines: &'a mut [u8],
     /// One hop of frames.
@@ -95,11 +100,15 @@ impl<'a> Decoder<'a> {
         let (need, have) = (model.decoder_memory(), memory.len());
         let too_small = DecoderError::MemoryTooSmall { need, have };
         let memory = memory.get_mut(..need).ok_or(too_small)?;
-        let (lines, frames) =
-            memory.split_at_mut_checked(model.header().decoder_line_bytes as usize).ok_or(too_small)?;
+        let line_bytes = model.header().decoder_line_bytes as usize;
+        let (lines, memory) = memory.split_at_mut_checked(line_bytes).ok_or(too_small)?;
+        let code_bytes = code_bytes(model.header().symbols_per_hop);
+        let (codes, frames) = memory.split_at_mut_checked(code_bytes).ok_or(too_small)?;
         lines.fill(0);
+        let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
+        let prior = Prior::new(model, 1, codes);
         let stream = Stream::new(model, model.directory().decoder);
-        Ok(Self { model, stream, lines, frames, next_hop: None, run_start: 0, next_frame: 0 })
+        Ok(Self { model, stream, prior, lines, frames, next_hop: None, run_start: 0, next_frame: 0 })
     }
 
     /// The model that this decoder runs.
@@ -114,8 +123,7 @@ impl<'a> Decoder<'a> {
     /// A packet that is damaged, of another model, repeated or out of order; the decoder stays as it was.
     pub fn packet<'d>(&'d mut self, packet: &'d [u8]) -> Result<Blocks<'d, 'a>, PacketError> {
         let (header, codes) = Header::parse(packet, &self.model.identity())?;
-        let codebook = Codebook::new(self.model, header.quality);
-        check_codes(&codebook, &header, codes)?;
+        check_length(&self.model, &header, codes)?;
         let first_hop = match self.next_hop {
             None => u64::from(header.first_hop),
             Some(next) => {
@@ -127,6 +135,7 @@ impl<'a> Decoder<'a> {
                 next + u64::from(ahead)
             }
         };
+        self.prior.start_packet(header.quality);
         let gap = self.next_hop.filter(|next| *next < first_hop);
         if self.next_hop.is_none() {
             self.begin_run(first_hop);
@@ -137,8 +146,8 @@ impl<'a> Decoder<'a> {
             gap_before: gap.map(|_| first_hop),
             hops: header.hops,
             hop: first_hop,
-            codebook,
-            codes: BitReader::new(codes),
+            codebook: Codebook::new(self.model, header.quality),
+            codes: RangeDecoder::new(codes),
             last: false,
             decoder: self,
         })
@@ -154,7 +163,7 @@ impl<'a> Decoder<'a> {
             hops: 0,
             hop: 0,
             codebook: Codebook::new(self.model, 1),
-            codes: BitReader::new(&[]),
+            codes: RangeDecoder::new(&[]),
             last: true,
             decoder: self,
         }
@@ -193,17 +202,16 @@ impl<'a> Decoder<'a> {
         self.begin_run(0);
     }
 
-    /// Runs the net over one hop of latents that `fill` makes, from zeros, and scales what comes out into `frames`.
-    fn run_hop(&mut self, fill: Option<(&Codebook<'_>, &mut BitReader<'_>)>) {
+    /// Runs the net over one hop of latents, those of the prior's codes or zeros, and scales what comes out into `frames`.
+    fn run_hop(&mut self, codebook: Option<&Codebook<'_>>) {
         let row = row_elements(self.model.header().channels) as usize;
         let channels = self.model.channels();
         let samples: &mut [i32] = bytemuck::try_cast_slice_mut(self.frames).unwrap_or_default();
         with_lines!(self.model, self.lines, |K, lines| {
             let latents = self.stream.input::<K>(lines);
             latents.fill(Default::default());
-            if let Some((codebook, codes)) = fill {
-                for symbol in codebook.symbols() {
-                    let code = codes.read(symbol.bits).unwrap_or(0);
+            if let Some(codebook) = codebook {
+                for (_, symbol, code) in self.prior.sent() {
                     codebook.decode::<K>(&symbol, code, latents);
                 }
             }
@@ -216,24 +224,6 @@ impl<'a> Decoder<'a> {
             }
         });
     }
-}
-
-/// Checks that a packet's codes have the length of its hops, and that each is in its alphabet.
-fn check_codes(codebook: &Codebook<'_>, header: &Header, codes: &[u8]) -> Result<(), PacketError> {
-    let bits_per_hop: u64 = codebook.symbols().map(|symbol| u64::from(symbol.bits)).sum();
-    if (bits_per_hop * u64::from(header.hops)).div_ceil(8) != codes.len() as u64 {
-        return Err(PacketError::Length);
-    }
-    let mut reader = BitReader::new(codes);
-    for _ in 0..header.hops {
-        for symbol in codebook.symbols() {
-            let code = reader.read(symbol.bits).ok_or(PacketError::Length)?;
-            if !codebook.holds(&symbol, code) {
-                return Err(PacketError::Code);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What one packet gave: blocks of at most one hop, in order. Read them with `while let Some(block) = blocks.next()`;
@@ -252,7 +242,7 @@ pub struct Blocks<'d, 'a> {
     hops: u32,
     hop: u64,
     codebook: Codebook<'a>,
-    codes: BitReader<'d>,
+    codes: RangeDecoder<'d>,
     /// Whether the stream ends here.
     last: bool,
 }
@@ -289,7 +279,9 @@ impl Blocks<'_, '_> {
             let hop = self.hop;
             self.hop += 1;
             self.decoder.next_hop = Some(self.hop);
-            self.decoder.run_hop(Some((&self.codebook, &mut self.codes)));
+            self.decoder.prior.decode(&mut self.codes);
+            self.decoder.run_hop(Some(&self.codebook));
+            self.decoder.prior.advance();
             if let Some((first, place)) = self.decoder.take_frames(hop, u64::MAX) {
                 return Some((first, place, self.decoder.status(hop)));
             }

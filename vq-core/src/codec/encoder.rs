@@ -4,12 +4,14 @@ use core::fmt;
 
 use super::{Options, with_lines};
 use crate::codebook::Codebook;
-use crate::coder::fixed::BitWriter;
+use crate::coder::range::RangeEncoder;
 use crate::kernels::Kernels;
 use crate::model::Model;
+use crate::model::header::code_bytes;
 use crate::model::plan::row_elements;
 use crate::nn::Stream;
 use crate::packet::{CHECKSUM_BYTES, HOP_INDEX_MODULUS, Header, MAX_HEADER_BYTES, checksum};
+use crate::prior::Prior;
 
 /// Why an encoder cannot be made, or a frame not be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub enum EncoderError {
         /// Bytes handed in.
         have: usize,
     },
-    /// A packet of this many bytes cannot hold one hop.
+    /// A packet of this many bytes cannot hold every hop that may come.
     PacketTooSmall {
         /// Bytes needed.
         need: usize,
@@ -48,7 +50,7 @@ impl fmt::Display for EncoderError {
                 write!(f, "the encoder needs {need} bytes of memory and was given {have}")
             }
             Self::PacketTooSmall { need, have } => {
-                write!(f, "a packet of {have} bytes cannot hold one hop of this model: allow at least {need}")
+                write!(f, "a packet of {have} bytes cannot hold every hop of this model: allow at least {need}")
             }
             Self::Channels { model, frame } => write!(f, "a frame of {frame} samples for a model of {model} channels"),
         }
@@ -64,7 +66,10 @@ pub struct Encoder<'a> {
     options: Options,
     codebook: Codebook<'a>,
     stream: Stream<'a>,
-    bits_per_hop: usize,
+    /// The prior, which also holds the codes of the newest hop.
+    prior: Prior<'a>,
+    /// The coder after the last hop of the packet under construction.
+    coder: RangeEncoder,
     /// Line buffers, of whole elements.
     lines: &'a mut [u8],
     /// The packet under construction, behind room for the longest header.
@@ -77,9 +82,10 @@ pub struct Encoder<'a> {
     hop: u32,
     /// Hops still to run before the first latents are those of hop 0: the encoder's look-ahead.
     skip: usize,
-    /// Hops and bits in the packet under construction.
+    /// Hops in the packet under construction.
     hops: u32,
-    bits: usize,
+    /// Whether the newest hop did not fit in the packet before and waits to be the first of this one.
+    waiting: bool,
     /// Whether a frame was taken since the stream began.
     started: bool,
     /// Hops that `finish` has still to push, once it has begun.
@@ -90,29 +96,32 @@ impl<'a> Encoder<'a> {
     /// An encoder at the start of a stream, over memory of at least [`Model::encoder_memory`] bytes.
     ///
     /// # Errors
-    /// Too little or unaligned memory, or packets too small for one hop.
+    /// Too little or unaligned memory, or packets too small for the longest hop.
     pub fn new(model: Model<'a>, memory: &'a mut [u8], options: Options) -> Result<Self, EncoderError> {
         if memory.as_ptr().align_offset(8) != 0 {
             return Err(EncoderError::Misaligned);
         }
         let (need, have) = (model.encoder_memory(options), memory.len());
-        let codebook = Codebook::new(model, options.chosen_quality());
-        let bits_per_hop = codebook.symbols().map(|symbol| usize::from(symbol.bits)).sum::<usize>();
-        let packet_need = Header::bytes(1) + bits_per_hop.div_ceil(8) + CHECKSUM_BYTES;
+        let quality = options.chosen_quality();
+        let packet_need = model.least_packet_bytes(quality);
         if options.max_packet_bytes() < packet_need {
             return Err(EncoderError::PacketTooSmall { need: packet_need, have: options.max_packet_bytes() });
         }
         let too_small = EncoderError::MemoryTooSmall { need, have };
         let memory = memory.get_mut(..need).ok_or(too_small)?;
         let line_bytes = model.header().encoder_line_bytes as usize;
-        let (lines, packet) = memory.split_at_mut_checked(line_bytes).ok_or(too_small)?;
+        let (lines, memory) = memory.split_at_mut_checked(line_bytes).ok_or(too_small)?;
+        let code_bytes = code_bytes(model.header().symbols_per_hop);
+        let (codes, packet) = memory.split_at_mut_checked(code_bytes).ok_or(too_small)?;
         lines.fill(0);
+        let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         Ok(Self {
             model,
             options,
-            codebook,
+            codebook: Codebook::new(model, quality),
             stream: Stream::new(model, model.directory().encoder),
-            bits_per_hop,
+            prior: Prior::new(model, quality, codes),
+            coder: RangeEncoder::new(),
             lines,
             packet,
             filled: 0,
@@ -120,7 +129,7 @@ impl<'a> Encoder<'a> {
             hop: 0,
             skip: model.look_ahead_hops(),
             hops: 0,
-            bits: 0,
+            waiting: false,
             started: false,
             closing: None,
         })
@@ -170,6 +179,7 @@ impl<'a> Encoder<'a> {
                 return Some(self.close_packet());
             }
         }
+        self.append_waiting_hop();
         if self.hops > 0 {
             self.closing = Some(0);
             return Some(self.close_packet());
@@ -234,22 +244,43 @@ impl<'a> Encoder<'a> {
             self.skip -= 1;
             return false;
         }
-        let room = self.options.max_packet_bytes() + MAX_HEADER_BYTES - CHECKSUM_BYTES;
-        let codes = self.packet.get_mut(..room).and_then(|room| room.get_mut(MAX_HEADER_BYTES..)).unwrap_or_default();
-        let mut writer = BitWriter::new(codes, self.bits);
-        let codebook = self.codebook;
+        self.append_waiting_hop();
+        let (model, codebook) = (self.model, self.codebook);
+        let codes = self.prior.codes_mut();
         with_lines!(self.model, self.lines, |K, lines| {
             let latents = self.stream.output::<K>(lines);
-            for symbol in codebook.symbols() {
+            for (index, symbol) in model.numbered_symbols(self.options.chosen_quality()) {
                 let code = codebook.encode::<K>(&symbol, latents);
-                let written = writer.write(code, symbol.bits);
-                debug_assert!(written, "the packet had room for a hop");
+                if let Some(place) = codes.get_mut(index) {
+                    *place = code;
+                }
             }
         });
-        self.bits = writer.bits();
-        self.hops += 1;
-        let next = Header::bytes(self.hops + 1) + (self.bits + self.bits_per_hop).div_ceil(8) + CHECKSUM_BYTES;
-        self.hops >= self.options.max_packet_hops() || next > self.options.max_packet_bytes()
+        self.waiting = !self.append_hop();
+        self.waiting || self.hops >= self.options.max_packet_hops()
+    }
+
+    /// Appends the hop that did not fit in the packet before, if there is one. It fits in an empty packet, and a packet that
+    /// may hold one hop only is sent before another can fail to fit.
+    fn append_waiting_hop(&mut self) {
+        if self.waiting {
+            self.waiting = !self.append_hop();
+        }
+    }
+
+    /// Appends the newest hop's codes; `false`, with the packet as it was, if they do not fit.
+    fn append_hop(&mut self) -> bool {
+        let mut coder = self.coder;
+        let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
+        self.prior.encode(&mut coder, output);
+        let length = Header::bytes(self.hops + 1) + coder.finish(output) + CHECKSUM_BYTES;
+        let fits = length <= self.options.max_packet_bytes();
+        if fits {
+            self.coder = coder;
+            self.hops += 1;
+            self.prior.advance();
+        }
+        fits
     }
 
     /// Puts header and checksum around the codes and starts the next packet.
@@ -257,9 +288,12 @@ impl<'a> Encoder<'a> {
         let header =
             Header { quality: self.options.chosen_quality(), first_hop: self.hop % HOP_INDEX_MODULUS, hops: self.hops };
         let start = header.write(self.packet);
-        let end = MAX_HEADER_BYTES + self.bits.div_ceil(8);
+        let codes = self.coder.finish(self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default());
+        let end = MAX_HEADER_BYTES + codes;
         self.hop = (self.hop + self.hops) % HOP_INDEX_MODULUS;
-        (self.hops, self.bits) = (0, 0);
+        self.hops = 0;
+        self.coder = RangeEncoder::new();
+        self.prior.start_packet(self.options.chosen_quality());
         let crc = checksum(&self.model.identity(), self.packet.get(start..end).unwrap_or_default());
         crate::bytes::put(self.packet, end, crc.to_le_bytes());
         self.packet.get(start..end + CHECKSUM_BYTES).unwrap_or_default()

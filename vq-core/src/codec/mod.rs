@@ -6,7 +6,7 @@ mod encoder;
 mod options;
 mod self_test;
 
-pub use codes::packet_codes;
+pub use codes::{Codes, packet_codes};
 pub use decoder::{Block, Blocks, Decoder, DecoderError, Status};
 pub use encoder::{Encoder, EncoderError};
 pub use options::Options;

@@ -41,13 +41,13 @@ impl core::error::Error for SelfTestError {}
 
 /// Encodes the model's test frames in one packet and compares it with the one in the model.
 ///
-/// `memory` is the encoder's: it must be large enough for packets of the length of the test packet.
+/// `memory` is the encoder's: it must be large enough for packets of [`Model::self_test_packet_bytes`].
 ///
 /// # Errors
 /// [`SelfTestError::OtherPacket`], or that the encoder cannot be made.
 pub fn self_test_encoder(model: Model<'_>, memory: &mut [u8]) -> Result<(), SelfTestError> {
     let (frames, expected, _) = model.self_test();
-    let options = Options::new().packet_bytes(expected.len());
+    let options = Options::new().packet_bytes(model.self_test_packet_bytes());
     let mut encoder = Encoder::new(model, memory, options).map_err(SelfTestError::Encoder)?;
     let mut frame = [0i32; 64];
     let frame = frame.get_mut(..model.channels()).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! From symbols to bytes.
+//! From symbols to bytes, spending on each symbol what a prior says it is worth.
 //!
-//! [`fixed`] writes every code with the bits that its alphabet needs. A coder that spends what a prior says a code is
-//! worth takes the same place: symbols come in order, one at a time, and a hop that does not fit is taken back.
+//! [`range`] is the coder. Symbols come in order, one at a time, and a hop that does not fit is taken back by restoring
+//! the encoder's state, which is a few words.
 
-pub mod fixed;
+pub mod range;

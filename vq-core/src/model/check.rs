@@ -1,5 +1,7 @@
 //! What [`Model::parse`](super::Model::parse) proves about the tables, part by part.
 
+mod priors;
+
 use super::plan::{self, Line, Output};
 use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
 use super::{Directory, Model, ModelError, Part, QUALITIES, symbol_table_bytes};
@@ -41,6 +43,7 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     }
     symbols(model, &directory)?;
     quality(model, &directory)?;
+    priors::priors(model, &directory)?;
     self_test(model, &directory)
 }
 
@@ -245,7 +248,7 @@ fn symbol(model: &Model<'_>, directory: &Directory, symbol: &Symbol, part: Part)
 }
 
 fn quality(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
-    if !inside(model, directory.quality, QUALITIES) {
+    if !inside(model, directory.quality, 2 * QUALITIES) {
         return Err(ModelError::Bounds(Part::Quality));
     }
     let mut fewest = 1;
@@ -256,7 +259,7 @@ fn quality(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
         }
         fewest = stages;
     }
-    let nothing_sent = model.symbols(1).next().is_none();
+    let nothing_sent = model.numbered_symbols(1).next().is_none();
     let all_sent = model.symbols(QUALITIES as u8).count() == usize::from(directory.symbol_count);
     if nothing_sent || !all_sent { Err(ModelError::Range(Part::Quality)) } else { Ok(()) }
 }

@@ -17,6 +17,8 @@ pub enum Part {
     DecoderLayer(u16),
     /// A symbol of the hop: its codebook or its steps.
     Symbol(u16),
+    /// The prior of a symbol.
+    Prior(u16),
     /// The quality table.
     Quality,
     /// The self-test.
@@ -32,6 +34,7 @@ impl fmt::Display for Part {
             Self::EncoderLayer(layer) => write!(f, "encoder layer {layer}"),
             Self::DecoderLayer(layer) => write!(f, "decoder layer {layer}"),
             Self::Symbol(symbol) => write!(f, "symbol {symbol}"),
+            Self::Prior(symbol) => write!(f, "the prior of symbol {symbol}"),
             Self::Quality => f.write_str("the quality table"),
             Self::SelfTest => f.write_str("the self-test"),
         }

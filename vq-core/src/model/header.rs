@@ -146,12 +146,23 @@ pub(crate) const fn encoder_line_bytes(file: &[u8]) -> usize {
     u32_at(file, 40) as usize
 }
 
-/// A decoder's memory in bytes: its line buffers and one hop of frames.
-pub(crate) const fn decoder_bytes(file: &[u8]) -> usize {
-    decoder_memory_bytes(u32_at(file, 44), u16_at(file, 48), u16_at(file, 50))
+/// The symbols of a hop, as the header states them.
+pub(crate) const fn symbols_per_hop(file: &[u8]) -> u16 {
+    u16_at(file, 52)
 }
 
-/// A decoder's memory for line buffers of `line_bytes` and frames of a hop.
-pub(crate) const fn decoder_memory_bytes(line_bytes: u32, hop: u16, channels: u16) -> usize {
-    (line_bytes as usize).saturating_add((hop as usize).saturating_mul(channels as usize).saturating_mul(4))
+/// Bytes of two hops of codes, which is what a prior remembers, rounded up to keep what follows aligned.
+pub(crate) const fn code_bytes(symbols: u16) -> usize {
+    (symbols as usize * 4).next_multiple_of(8)
+}
+
+/// A decoder's memory in bytes, as the header states it.
+pub(crate) const fn decoder_bytes(file: &[u8]) -> usize {
+    decoder_memory_bytes(u32_at(file, 44), u16_at(file, 48), u16_at(file, 50), u16_at(file, 52))
+}
+
+/// A decoder's memory: line buffers of `line_bytes`, two hops of codes and one hop of frames.
+pub(crate) const fn decoder_memory_bytes(line_bytes: u32, hop: u16, channels: u16, symbols: u16) -> usize {
+    let frames = (hop as usize).saturating_mul(channels as usize).saturating_mul(4);
+    (line_bytes as usize).saturating_add(code_bytes(symbols)).saturating_add(frames)
 }

@@ -9,6 +9,7 @@ pub mod header;
 #[cfg(feature = "metadata")]
 pub mod metadata;
 pub mod plan;
+pub mod priors;
 pub mod records;
 
 pub use error::{ModelError, Part};
@@ -16,14 +17,16 @@ pub use error::{ModelError, Part};
 use crate::bytes::{array_at, u8_at, u16_at, u32_at};
 use crate::codec::Options;
 use crate::kernels::Arithmetic;
+use crate::packet;
 use header::Header;
 use plan::Line;
+use priors::{Context, SymbolPrior, code_bytes};
 use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
 
 /// Number of qualities, 1 (fewest bits) to 9 (best).
 pub const QUALITIES: usize = 9;
 
-/// The directory at the start of the tables. 80 bytes, all offsets from the start of the tables.
+/// The directory at the start of the tables. 88 bytes, all offsets from the start of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Directory {
     /// The encoder net: samples to latents.
@@ -38,7 +41,7 @@ pub struct Directory {
     pub symbol_count: u16,
     /// Channels of a latent row.
     pub latent_channels: u16,
-    /// Stages sent at each quality, one byte for each of the [`QUALITIES`].
+    /// Stages sent at each quality, one byte for each of the [`QUALITIES`]; then which set of priors holds, as many bytes.
     pub quality: u32,
     /// Self-test frames: 16-bit samples less their channel's offset.
     pub test_frames: u32,
@@ -50,11 +53,15 @@ pub struct Directory {
     pub test_packet: u32,
     /// CRC-32 of the samples that it must decode to, as little-endian 32-bit numbers.
     pub test_samples_crc: u32,
+    /// [`SymbolPrior`] records, `[prior_sets, symbol_count]`.
+    pub priors: u32,
+    /// Sets of priors, 1..=9.
+    pub prior_sets: u16,
 }
 
 impl Directory {
     /// Length of the directory.
-    pub const BYTES: usize = 80;
+    pub const BYTES: usize = 88;
 
     fn from_bytes(bytes: &[u8]) -> Self {
         Self {
@@ -70,6 +77,8 @@ impl Directory {
             test_packet_length: u16_at(bytes, 70),
             test_packet: u32_at(bytes, 72),
             test_samples_crc: u32_at(bytes, 76),
+            priors: u32_at(bytes, 80),
+            prior_sets: u16_at(bytes, 84),
         }
     }
 
@@ -89,6 +98,8 @@ impl Directory {
         crate::bytes::put(&mut bytes, 70, self.test_packet_length.to_le_bytes());
         crate::bytes::put(&mut bytes, 72, self.test_packet.to_le_bytes());
         crate::bytes::put(&mut bytes, 76, self.test_samples_crc.to_le_bytes());
+        crate::bytes::put(&mut bytes, 80, self.priors.to_le_bytes());
+        crate::bytes::put(&mut bytes, 84, self.prior_sets.to_le_bytes());
         bytes
     }
 }
@@ -168,18 +179,101 @@ impl<'a> Model<'a> {
         usize::from(self.header.channels)
     }
 
-    /// Bits of a hop's fixed-width codes at a quality (clamped to 1..=9).
+    /// Bits of a hop's codes as plain numbers at a quality (clamped to 1..=9): what they would take without a prior.
     #[must_use]
     pub fn bits_per_hop(&self, quality: u8) -> u32 {
         self.symbols(quality).map(|symbol| u32::from(symbol.bits)).sum()
     }
 
+    /// What a hop cost on average where the prior was trained, at a quality (clamped to 1..=9), in 1/256 bit.
+    #[must_use]
+    pub fn expected_hop_cost(&self, quality: u8) -> u32 {
+        let symbols = self.numbered_symbols(quality);
+        symbols.map(|(index, _)| u32::from(self.symbol_prior(index, quality).expected)).sum()
+    }
+
+    /// The most bytes that one hop takes at a quality (clamped to 1..=9), whatever the signal.
+    #[must_use]
+    pub fn worst_hop_bytes(&self, quality: u8) -> usize {
+        let (mut bits, mut symbols) = (0, 0);
+        for (index, _) in self.numbered_symbols(quality) {
+            bits += u64::from(self.symbol_prior(index, quality).worst_bits);
+            symbols += 1;
+        }
+        code_bytes(bits, symbols) as usize
+    }
+
+    /// The smallest limit that packets of a quality (clamped to 1..=9) may have: one that holds any hop.
+    #[must_use]
+    pub fn least_packet_bytes(&self, quality: u8) -> usize {
+        packet::Header::bytes(1) + self.worst_hop_bytes(quality) + packet::CHECKSUM_BYTES
+    }
+
     /// The symbols of a hop that are sent at a quality (clamped to 1..=9), in the order in which they are sent.
     pub fn symbols(&self, quality: u8) -> impl Iterator<Item = Symbol> + use<'a> {
+        self.numbered_symbols(quality).map(|(_, symbol)| symbol)
+    }
+
+    /// The same, each with its number among all of the model's symbols.
+    pub fn numbered_symbols(&self, quality: u8) -> impl Iterator<Item = (usize, Symbol)> + use<'a> {
         let directory = self.directory();
         let stages = self.stages(quality);
         let records = slice(self.tables, directory.symbols, usize::from(directory.symbol_count) * Symbol::BYTES);
-        records.chunks_exact(Symbol::BYTES).filter_map(Symbol::from_bytes).filter(move |symbol| symbol.stage < stages)
+        let symbols = records.chunks_exact(Symbol::BYTES).filter_map(Symbol::from_bytes).enumerate();
+        symbols.filter(move |(_, symbol)| symbol.stage < stages)
+    }
+
+    /// A symbol by its number.
+    #[must_use]
+    pub fn symbol(&self, index: usize) -> Option<Symbol> {
+        let directory = self.directory();
+        let records = slice(self.tables, directory.symbols, usize::from(directory.symbol_count) * Symbol::BYTES);
+        records.chunks_exact(Symbol::BYTES).nth(index).and_then(Symbol::from_bytes)
+    }
+
+    /// The set of priors that holds at a quality (clamped to 1..=9).
+    #[must_use]
+    pub fn prior_set(&self, quality: u8) -> u8 {
+        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
+        u8_at(self.tables, (self.directory().quality as usize).saturating_add(QUALITIES + row))
+    }
+
+    /// The prior of a symbol, by its number, at a quality (clamped to 1..=9).
+    #[must_use]
+    pub fn symbol_prior(&self, index: usize, quality: u8) -> SymbolPrior {
+        let directory = self.directory();
+        let number = usize::from(self.prior_set(quality)) * usize::from(directory.symbol_count) + index;
+        let at = (directory.priors as usize).saturating_add(number.saturating_mul(SymbolPrior::BYTES));
+        let record = array_at::<{ SymbolPrior::BYTES }>(self.tables, at);
+        SymbolPrior::from_bytes(&record).unwrap_or(SymbolPrior::NEUTRAL)
+    }
+
+    /// The records of all priors, `[prior_sets, symbol_count]`.
+    fn prior_records(&self) -> &'a [u8] {
+        let directory = self.directory();
+        let count = usize::from(directory.prior_sets) * usize::from(directory.symbol_count);
+        slice(self.tables, directory.priors, count * SymbolPrior::BYTES)
+    }
+
+    /// The class of a code that a context looks at.
+    pub(crate) fn class(&self, context: &Context, code: u16) -> u8 {
+        let place = code.saturating_sub(context.first).min(context.length.saturating_sub(1));
+        u8_at(self.tables, (context.map as usize).saturating_add(usize::from(place)))
+    }
+
+    /// The row of starts that a pair of classes chooses.
+    pub(crate) fn prior_row(&self, prior: &SymbolPrior, classes: [u8; priors::CONTEXTS]) -> &'a [u8] {
+        let [first, second] = classes.map(usize::from);
+        let [_, inner] = prior.contexts;
+        let place = first * usize::from(inner.classes) + second;
+        let row = usize::from(u8_at(self.tables, (prior.row_map as usize).saturating_add(place)));
+        let length = usize::from(prior.entries) * 2;
+        self.bytes((prior.starts as usize).saturating_add(row * length) as u32, length)
+    }
+
+    /// Bytes of the tables, or nothing.
+    fn bytes(&self, offset: u32, length: usize) -> &'a [u8] {
+        slice(self.tables, offset, length)
     }
 
     /// Stages that are sent at a quality (clamped to 1..=9).
@@ -243,6 +337,12 @@ impl<'a> Model<'a> {
         )
     }
 
+    /// The packet limit that an encoder's memory must allow for its self-test.
+    #[must_use]
+    pub fn self_test_packet_bytes(&self) -> usize {
+        self.least_packet_bytes(QUALITIES as u8).max(usize::from(self.directory().test_packet_length))
+    }
+
     /// Hops that the encoder sends beyond the last sample, so that the decoder's look-ahead is covered.
     #[must_use]
     pub fn closing_hops(&self) -> usize {
@@ -298,13 +398,14 @@ impl<'a> Model<'a> {
     /// The bytes that an encoder needs, see [`encoder_memory`](crate::encoder_memory).
     #[must_use]
     pub fn encoder_memory(&self, options: Options) -> usize {
-        options.encoder_bytes(self.header.encoder_line_bytes as usize)
+        options.encoder_bytes(self.header.encoder_line_bytes as usize, self.header.symbols_per_hop)
     }
 
     /// The bytes that a decoder needs, see [`decoder_memory`](crate::decoder_memory).
     #[must_use]
     pub fn decoder_memory(&self) -> usize {
-        header::decoder_memory_bytes(self.header.decoder_line_bytes, self.header.hop, self.header.channels)
+        let Header { decoder_line_bytes, hop, channels, symbols_per_hop, .. } = self.header;
+        header::decoder_memory_bytes(decoder_line_bytes, hop, channels, symbols_per_hop)
     }
 }
 

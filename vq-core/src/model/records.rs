@@ -216,7 +216,7 @@ impl Net {
 pub struct Symbol {
     /// Index of a vector, or a rounded latent.
     pub kind: SymbolKind,
-    /// Bits of its fixed-width code.
+    /// Bits of its code as a plain number.
     pub bits: u8,
     /// The symbol is sent at qualities with more than this many stages.
     pub stage: u8,
@@ -245,6 +245,22 @@ pub enum SymbolKind {
 impl Symbol {
     /// Length of the record.
     pub const BYTES: usize = 16;
+
+    /// Number of codes: the vectors of a codebook, or every whole number of steps within the range of an integer latent,
+    /// of which code 0 is the lowest.
+    #[must_use]
+    pub fn codes(&self) -> u16 {
+        match self.kind {
+            SymbolKind::Index => self.alphabet,
+            SymbolKind::Integer => (self.integer_limit() as u16) * 2 + 1,
+        }
+    }
+
+    /// The largest magnitude of an integer latent that fits its bits.
+    #[must_use]
+    pub fn integer_limit(&self) -> i16 {
+        (1i16 << (self.bits.clamp(2, 12) - 1)) - 1
+    }
 
     /// Reads a record; `None` where the kind does not exist.
     #[must_use]

@@ -5,7 +5,7 @@
 //! | 1 | bits 0–3 quality 1..=9, bits 4–5 mode (0: best effort), bits 6–7 zero |
 //! | 3 | index of the first hop, modulo 2^24, little-endian |
 //! | 1–3 | number of hops, at least 1, LEB128 |
-//! | n | codes, most significant bit first, padded with zero bits to a byte |
+//! | n | codes of the range coder; the last byte is not zero |
 //! | 2 | CRC-16 (IBM-3740) of the model's identity followed by all bytes before, little-endian |
 //!
 //! The packet's own length is not in it: every link states one.
@@ -47,10 +47,8 @@ pub enum PacketError {
     Checksum,
     /// A quality, mode or hop count that does not exist.
     Header,
-    /// The codes' length is not the one that the number of hops asks for.
+    /// The codes are longer than the number of hops can need, or end in a byte that no encoder writes.
     Length,
-    /// A code outside its codebook.
-    Code,
     /// Its hops were decoded before, or come before one that was: repeated or too late.
     Stale {
         /// The packet's first hop.
@@ -68,8 +66,7 @@ impl fmt::Display for PacketError {
                 f.write_str("the packet's checksum does not match: damaged, or encoded with another model")
             }
             Self::Header => f.write_str("the packet's header names a quality, mode or length that does not exist"),
-            Self::Length => f.write_str("the packet's length does not match its number of hops"),
-            Self::Code => f.write_str("the packet holds a code that its codebook does not have"),
+            Self::Length => f.write_str("the packet's codes are longer than its hops can need"),
             Self::Stale { first_hop, expected } => {
                 write!(f, "the packet starts at hop {first_hop}, hop {expected} comes next: repeated or out of order")
             }

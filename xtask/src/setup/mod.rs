@@ -12,7 +12,7 @@ mod wheels;
 use anyhow::{Context, Result};
 
 pub(crate) use qemu::PROGRAM as QEMU;
-pub(crate) use target::Toolchain;
+pub(crate) use target::{TRIPLE, Toolchain};
 
 use crate::project::Project;
 

@@ -1,7 +1,6 @@
 //! What builds firmware for a Cortex-M4F: the compiler at hand with the target's `core` from rustup, or, where rustup
 //! cannot get that, a compiler that has the source of `core` beside it and builds it on the way.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,13 +31,10 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// A cargo command in `folder` that is to build for the target.
-    ///
-    /// `arguments` start with cargo's subcommand. Images of the two kinds lie in different folders, because cargo would
-    /// otherwise rebuild everything when it changes compilers.
-    pub(crate) fn cargo(&self, project: &Project, folder: &Path, arguments: &[&str]) -> Command {
+    /// Cargo's `subcommand`, for the target, in `folder`.
+    pub(crate) fn cargo(&self, project: &Project, folder: &Path, subcommand: &str) -> Command {
         let mut command = process::cargo(project, folder);
-        command.args(arguments).args(["--target", TRIPLE]).arg("--target-dir").arg(self.target_folder(project));
+        command.args([subcommand, "--target", TRIPLE, "--target-dir"]).arg(self.target_folder(project));
         if let Some((rustc, linker)) = &self.from_source {
             // RUSTC_BOOTSTRAP lets a stable compiler take -Z options: on this command alone, as it would also hide any
             // use of an unstable feature.
@@ -48,10 +44,16 @@ impl Toolchain {
         command
     }
 
-    /// The folder in which cargo puts what it builds.
+    /// The folder in which cargo puts what it builds: its usual one, or another one for the other compiler, because
+    /// cargo would rebuild everything each time that compilers change.
     pub(crate) fn target_folder(&self, project: &Project) -> PathBuf {
-        let name = if self.from_source.is_some() { "build-std" } else { "rustup" };
-        project.firmware().join("target").join(name)
+        let usual = project.firmware().join("target");
+        if self.from_source.is_some() { usual.join("build-std") } else { usual }
+    }
+
+    /// The subcommand that finds the most mistakes, and its last arguments: there is no clippy for the other compiler.
+    pub(crate) fn strictest_check(&self) -> (&'static str, &'static [&'static str]) {
+        if self.from_source.is_some() { ("check", &[]) } else { ("clippy", &["--", "-D", "warnings"]) }
     }
 
     /// For the reader: which compiler, and whose `core`.
@@ -132,7 +134,7 @@ fn from_source() -> Option<Toolchain> {
         let version = probe(Command::new(&rustc).arg("--version"))?;
         let has_source = sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs").is_file();
         let linker = linker.clone();
-        (has_source && is_recent(&version)).then(|| Toolchain { version, from_source: Some((rustc, linker)) })
+        (has_source && is_recent(&version)).then_some(Toolchain { version, from_source: Some((rustc, linker)) })
     })
 }
 
@@ -167,11 +169,11 @@ mod tests {
     fn only_the_fallback_takes_unstable_options() {
         let project = Project::new();
         let ordinary = Toolchain { version: "rustc 1.90.0".into(), from_source: None };
-        let command = ordinary.cargo(&project, &project.firmware(), &["build"]);
+        let command = ordinary.cargo(&project, &project.firmware(), "build");
         assert!(!process::describe(&command).contains("-Z"));
         let paths = (PathBuf::from("/usr/bin/rustc"), PathBuf::from("/lld"));
         let fallback = Toolchain { version: "rustc 1.90.0".into(), from_source: Some(paths) };
-        let command = fallback.cargo(&project, &project.firmware(), &["build"]);
+        let command = fallback.cargo(&project, &project.firmware(), "build");
         assert!(process::describe(&command).contains("-Zbuild-std=core"));
         let names: Vec<_> = command.get_envs().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
         assert!(names.contains(&"CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER".to_owned()), "{names:?}");

@@ -60,21 +60,27 @@ pub(crate) fn fetch(folder: &Path) -> Result<PathBuf> {
         return Ok(complete.join("torch"));
     }
     remove_leftovers(folder)?;
+    let partial = folder.join(partial_name(process::id()));
+    let fetched = fetch_into(&partial, &complete);
+    fs::remove_dir_all(&partial).with_context(|| format!("cannot remove {}", partial.display()))?;
+    fetched?;
+    Ok(complete.join("torch"))
+}
+
+fn fetch_into(partial: &Path, complete: &Path) -> Result<()> {
+    let (downloads, unpacked) = (partial.join("downloads"), partial.join("unpacked"));
+    fs::create_dir_all(&unpacked).with_context(|| format!("cannot make {}", unpacked.display()))?;
+    let mut pip = python::pip()?;
     println!("  libtorch: fetching torch {} (544 MB, then 0.5 GB in {})", libtorch::VERSION, complete.display());
     println!(
         "  It is the part for the CPU. To train on an NVIDIA GPU, stop here, `pip install torch=={}`",
         libtorch::VERSION
     );
     println!("  and run this command again: it takes the torch of your Python.");
-    let partial = folder.join(partial_name(process::id()));
-    let (downloads, unpacked) = (partial.join("downloads"), partial.join("unpacked"));
-    fs::create_dir_all(&unpacked).with_context(|| format!("cannot make {}", unpacked.display()))?;
-    run(python::pip()?.args(["download", "--no-cache-dir"]).args(PLATFORM).arg("-d").arg(&downloads).args(WHEELS))?;
+    run(pip.args(["download", "--no-cache-dir"]).args(PLATFORM).arg("-d").arg(&downloads).args(WHEELS))?;
     unpack(&downloads, &unpacked)?;
     fs::write(unpacked.join("ORIGIN.txt"), format!("{}\n", WHEELS.join("\n")))?;
-    fs::rename(&unpacked, &complete).with_context(|| format!("cannot name {}", complete.display()))?;
-    fs::remove_dir_all(&partial)?;
-    Ok(complete.join("torch"))
+    fs::rename(&unpacked, complete).with_context(|| format!("cannot name {}", complete.display()))
 }
 
 fn partial_name(process: u32) -> String {
@@ -109,7 +115,7 @@ fn unpack(downloads: &Path, unpacked: &Path) -> Result<()> {
 fn unpack_wheel(wheel: &Path, unpacked: &Path, bar: &ProgressBar) -> Result<()> {
     let mut archive = ZipArchive::new(File::open(wheel)?)?;
     let kept: Vec<usize> =
-        (0..archive.len()).filter(|&index| archive.name_for_index(index).is_some_and(|name| is_kept(name))).collect();
+        (0..archive.len()).filter(|&index| archive.name_for_index(index).is_some_and(is_kept)).collect();
     for index in kept {
         let mut entry = archive.by_index(index)?;
         let name = entry.enclosed_name().context("an entry would land outside of the folder")?;

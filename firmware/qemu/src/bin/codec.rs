@@ -1,6 +1,7 @@
-//! One ECG lead through the codec: the recording's samples go in as a sensor's would, packets come out, and the same
-//! packets are decoded again. Files stand for the sensor (`samples.bin`), the radio (`packets.bin`) and the far end's
-//! screen (`decoded.bin`).
+//! A sensor's samples through the codec and back: what a device on a patient does, and what the far end does.
+//!
+//! Files of the host stand for the sensor (samples.bin), the radio (device-packets.bin) and the far end's screen
+//! (device-decoded.bin).
 #![no_std]
 #![no_main]
 
@@ -9,7 +10,7 @@ use firmware_qemu::clock::Clock;
 use firmware_qemu::fault::{self, Failure};
 use firmware_qemu::samples::{BlockWriter, SampleReader};
 use firmware_qemu::{console, stack};
-use vq_core::{Aligned, Decoder, Encoder, Memory, Model, Options};
+use vq_core::{Aligned, Blocks, Decoder, Encoder, Memory, Model, Options};
 
 const MODEL: &Aligned<[u8]> = vq_core::include_model!(env!("VQ_MODEL"));
 const OPTIONS: Options = Options::new().packet_bytes(244);
@@ -28,36 +29,35 @@ fn run(encoder_memory: &mut [u8], decoder_memory: &mut [u8]) -> Result<(), Failu
     vq_core::self_test_decoder(model, decoder_memory)?;
 
     let mut sensor = SampleReader::open(c"samples.bin")?;
-    let mut radio = BlockWriter::create(c"packets.bin")?;
-    let mut screen = BlockWriter::create(c"decoded.bin")?;
+    let mut radio = BlockWriter::create(c"device-packets.bin")?;
+    let mut screen = BlockWriter::create(c"device-decoded.bin")?;
     let mut encoder = Encoder::new(model, encoder_memory, OPTIONS)?;
     let mut decoder = Decoder::new(model, decoder_memory)?;
-    let (mut encoding, mut decoding) = (0, 0);
+    let (mut frames, mut encoding, mut decoding) = (0, 0, 0);
 
+    let mut show = |blocks: &mut Blocks, decoding: &mut u64| -> Result<(), Failure> {
+        while let Some(block) = clock.measure(decoding, || blocks.next()) {
+            screen.samples(block.frames)?;
+        }
+        Ok(())
+    };
     let mut frame = [0; vq_core::channels(MODEL)];
     while sensor.next(&mut frame)? {
+        frames += 1;
         if let Some(packet) = clock.measure(&mut encoding, || encoder.push(&frame))? {
             radio.packet(packet)?;
-            let mut blocks = decoder.packet(packet)?;
-            while let Some(block) = clock.measure(&mut decoding, || blocks.next()) {
-                screen.samples(block.frames)?;
-            }
+            show(&mut clock.measure(&mut decoding, || decoder.packet(packet))?, &mut decoding)?;
         }
     }
     while let Some(packet) = clock.measure(&mut encoding, || encoder.finish()) {
         radio.packet(packet)?;
-        let mut blocks = decoder.packet(packet)?;
-        while let Some(block) = clock.measure(&mut decoding, || blocks.next()) {
-            screen.samples(block.frames)?;
-        }
+        show(&mut clock.measure(&mut decoding, || decoder.packet(packet))?, &mut decoding)?;
     }
-    let mut blocks = decoder.finish();
-    while let Some(block) = clock.measure(&mut decoding, || blocks.next()) {
-        screen.samples(block.frames)?;
-    }
+    show(&mut decoder.finish(), &mut decoding)?;
     radio.finish()?;
     screen.finish()?;
 
+    console::number("frames", frames);
     console::number("encode_instructions", encoding);
     console::number("decode_instructions", decoding);
     console::number("stack_bytes", stack::high_water_bytes() as u64);

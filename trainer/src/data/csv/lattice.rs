@@ -1,7 +1,9 @@
 //! The lattice of a column: the step that all its values are whole multiples of, if there is one.
 
-/// Most significant digits of a value that are looked at, so that `0.28500000000000003` counts as 0.285.
-const DIGITS: i32 = 9;
+/// Significant digits that a number in floating point surely has: `0.28500000000000003` counts as 0.285.
+const SURE_DIGITS: i32 = 15;
+/// Significant digits that are left where the values went through arithmetic.
+const WORN_DIGITS: i32 = 9;
 /// More steps than the finest sensors resolve mean that the values lie on no lattice.
 const MOST_STEPS: f64 = (1 << 24) as f64;
 /// Counts keep this far from the ends of `i32`, so that differences of counts fit too.
@@ -26,22 +28,76 @@ pub(super) fn find(values: &[f64], decimals: i32) -> Option<Lattice> {
         return None;
     }
     let magnitude = least.abs().max(greatest.abs());
-    let resolvable = DIGITS - magnitude.log10().floor() as i32 - 1;
-    let digits = decimals.min(resolvable);
-    let quanta_per_unit = 10_f64.powi(digits);
-    let mut quanta: Vec<i64> = values.iter().map(|value| (value * quanta_per_unit).round() as i64).collect();
-    quanta.sort_unstable();
-    quanta.dedup();
+    let sure = Quanta::of(values, decimals.min(digits_left(magnitude, SURE_DIGITS)));
+    let worn = Quanta::of(values, decimals.min(digits_left(magnitude, WORN_DIGITS)));
+    let shown = (sure.digits == decimals).then_some(sure.per_unit);
+    let candidates = [sure.common_step(), worn.rounded_step(), worn.common_step(), shown];
+    let steps = |per_unit: f64| (greatest - least) * per_unit;
+    match candidates.into_iter().flatten().find(|per_unit| steps(*per_unit) <= MOST_STEPS) {
+        Some(counts_per_unit) => {
+            Some(Lattice { counts_per_unit, source_bits: Some(bits(steps(counts_per_unit).round())) })
+        }
+        None => {
+            let digits = decimals.min((LARGEST_COUNT / magnitude).log10().floor() as i32);
+            Some(Lattice { counts_per_unit: 10_f64.powi(digits), source_bits: None })
+        }
+    }
+}
 
-    let exact = quanta.iter().fold(0, |divisor, &quantum| greatest_common_divisor(divisor, quantum.abs()));
-    // Truncated digits that share no divisor are noise, not a lattice.
-    let exact = (exact > 1 || digits == decimals).then_some(exact as f64);
-    let steps = |step: &f64| (greatest - least) * quanta_per_unit / step;
-    let Some(step) = rounded_step(&quanta).or(exact).filter(|step| steps(step) <= MOST_STEPS) else {
-        let digits = decimals.min((LARGEST_COUNT / magnitude).log10().floor() as i32);
-        return Some(Lattice { counts_per_unit: 10_f64.powi(digits), source_bits: None });
-    };
-    Some(Lattice { counts_per_unit: quanta_per_unit / step, source_bits: Some(bits(steps(&step).round())) })
+/// Decimals that so many significant digits leave to numbers of a magnitude.
+fn digits_left(magnitude: f64, significant: i32) -> i32 {
+    significant - magnitude.log10().floor() as i32 - 1
+}
+
+/// The distinct values of a column, in whole multiples of a power of ten.
+struct Quanta {
+    digits: i32,
+    per_unit: f64,
+    sorted: Vec<i64>,
+}
+
+impl Quanta {
+    fn of(values: &[f64], digits: i32) -> Self {
+        let per_unit = 10_f64.powi(digits);
+        let mut sorted: Vec<i64> = values.iter().map(|value| (value * per_unit).round() as i64).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        Self { digits, per_unit, sorted }
+    }
+
+    /// Steps per unit of the greatest step that all values are multiples of; `None` if that is one quantum, which would
+    /// be said of any numbers.
+    fn common_step(&self) -> Option<f64> {
+        let step = self.sorted.iter().fold(0, |divisor, quantum| greatest_common_divisor(divisor, quantum.abs()));
+        (step > 1).then(|| self.per_unit / step as f64)
+    }
+
+    /// Steps per unit of a step that is no whole number of quanta, such as 5/1024 V written with five decimals: the least
+    /// difference between values, refined over longer and longer spans. `None` unless it explains every value, zero
+    /// included, within rounding.
+    fn rounded_step(&self) -> Option<f64> {
+        let first = *self.sorted.first()?;
+        let mut step = self.sorted.windows(2).map(|pair| pair[1] - pair[0]).min()? as f64;
+        if self.sorted.len() < EVIDENCE || step < 4.0 {
+            return None;
+        }
+        for quantum in &self.sorted[1..] {
+            let span = (quantum - first) as f64;
+            step = span / (span / step).round();
+        }
+        let (mut products, mut squares) = (0.0, 0.0);
+        for &quantum in &self.sorted {
+            let count = (quantum as f64 / step).round();
+            products += count * quantum as f64;
+            squares += count * count;
+        }
+        let step = products / squares;
+        let explained = |&quantum: &i64| {
+            let steps = quantum as f64 / step;
+            (steps - steps.round()).abs() * step <= 0.75
+        };
+        self.sorted.iter().all(explained).then_some(self.per_unit / step)
+    }
 }
 
 /// Bits that tell apart all counts of a span.
@@ -51,32 +107,6 @@ pub(super) fn bits(span: f64) -> u8 {
 
 fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
-}
-
-/// A step that is no whole number of quanta, such as 5/1024 V written with five decimals: the least difference between
-/// values, refined over longer and longer spans. `None` unless it explains every value, zero included, within rounding.
-fn rounded_step(quanta: &[i64]) -> Option<f64> {
-    let first = *quanta.first()?;
-    let mut step = quanta.windows(2).map(|pair| pair[1] - pair[0]).min()? as f64;
-    if quanta.len() < EVIDENCE || step < 4.0 {
-        return None;
-    }
-    for &quantum in &quanta[1..] {
-        let span = (quantum - first) as f64;
-        step = span / (span / step).round();
-    }
-    let (mut products, mut squares) = (0.0, 0.0);
-    for &quantum in quanta {
-        let count = (quantum as f64 / step).round();
-        products += count * quantum as f64;
-        squares += count * count;
-    }
-    let step = products / squares;
-    let explained = |&quantum: &i64| {
-        let steps = quantum as f64 / step;
-        (steps - steps.round()).abs() * step <= 0.75
-    };
-    quanta.iter().all(explained).then_some(step)
 }
 
 #[cfg(test)]
@@ -108,10 +138,13 @@ mod tests {
     fn the_noise_of_floating_point_is_seen_through() {
         assert!(counts().any(|count| format!("{}", count * 0.005).len() > 12), "the noise is there");
         assert_eq!(found(|count| format!("{}", count * 0.005)).counts_per_unit, 200.0);
+        let sums = found(|count| format!("{}", (0..(count + 440.0) as i32).fold(-2.2, |sum, _| sum + 0.005)));
+        assert_eq!(sums.counts_per_unit, 200.0);
     }
 
     #[test]
-    fn steps_that_are_shown_rounded_are_found() {
+    fn binary_fractions_are_found_whole_or_rounded() {
+        assert_eq!(found(|count| format!("{}", count * 5.0 / 1024.0)).counts_per_unit, 204.8);
         let lattice = found(|count| format!("{:.5}", count * 5.0 / 1024.0));
         assert!((lattice.counts_per_unit - 204.8).abs() < 0.001, "{lattice:?}");
         assert_eq!(lattice.source_bits, Some(10));

@@ -61,7 +61,7 @@ pub(super) fn read(
             return Err(DataError::malformed(
                 file,
                 format!("row {row}, column `{}`", layout.names[*index]),
-                format!("`{}` is not a time", field(*index)),
+                format!("`{}` is not a time", shown(field(*index))),
                 "write seconds, a clock reading or a date and a clock reading, or give --rate HZ and --columns",
             ));
         }
@@ -79,10 +79,22 @@ fn line_of_record(text: &str, position: &csv::Position) -> u64 {
 
 /// A sample, or what is wrong with the field and what to do.
 fn parse_field(field: &str, decimal_comma: bool) -> Result<Number, (String, &'static str)> {
+    let gap = "fill the gap, or cut the file there";
     match Number::parse(field, decimal_comma) {
         Some(number) if number.value.is_finite() => Ok(number),
-        Some(_) => Err((format!("`{field}` is no sample"), "fill the gap, or cut the file there")),
-        None if field.is_empty() => Err(("the field is empty".into(), "fill the gap, or cut the file there")),
-        None => Err((format!("`{field}` is not a number"), "correct it, or choose the signals with --columns")),
+        Some(_) => Err((format!("`{}` is no sample", shown(field)), gap)),
+        None if field.is_empty() => Err(("the field is empty".into(), gap)),
+        None => Err((
+            format!("`{}` is not a number", shown(field)),
+            "correct it, or choose the signals with --columns and the times with --time",
+        )),
     }
+}
+
+/// The start of a field as it can be printed, whatever is in it.
+fn shown(field: &str) -> String {
+    const LONGEST: usize = 40;
+    let start: String = field.chars().take(LONGEST).collect();
+    let dots = if start.len() < field.len() { "…" } else { "" };
+    format!("{}{dots}", start.escape_debug())
 }

@@ -1,0 +1,95 @@
+//! The firmware in the emulator against the codec on the host: the same packets and the same samples, bit for bit.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Mutex;
+
+use tempfile::TempDir;
+use vq_core::Options;
+use vq_tests::{Recipe, decode, encode, samples};
+use vq_trainer::vectors::Vectors;
+
+/// What the firmware uses.
+const OPTIONS: Options = Options::new().packet_bytes(244);
+
+/// Held while an image is built and run: the next build takes its place.
+static IMAGE: Mutex<()> = Mutex::new(());
+
+/// A folder with a model, a signal, and what the host makes of it, as `cargo xtask firmware --check` reads them.
+fn vectors(recipe: &Recipe) -> TempDir {
+    let exported = recipe.export();
+    let model = exported.integer.model().unwrap();
+    // Not a whole number of hops, so that the last one is filled up.
+    let signal = recipe.signal(40 * recipe.hop() + 1);
+    let packets = encode(model, OPTIONS, &signal);
+    let decoded = samples(&decode(model, &packets));
+    let folder = TempDir::new().unwrap();
+    exported.integer.write(&folder.path().join("model.vqm")).unwrap();
+    Vectors { samples: signal, packets, decoded }.write(folder.path()).unwrap();
+    folder
+}
+
+fn check(folder: &Path) -> Output {
+    let _guard = IMAGE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root).args(["xtask", "firmware", "--model"]).arg(folder.join("model.vqm"));
+    command.arg("--check").arg(folder).output().unwrap()
+}
+
+fn assert_same(recipe: &Recipe) {
+    let folder = vectors(recipe);
+    let output = check(folder.path());
+    assert!(output.status.success(), "{recipe:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn mono() -> Recipe {
+    Recipe {
+        seed: 11,
+        channels: 1,
+        width: 6,
+        latents: 3,
+        strides: vec![2, 4],
+        extra: vec![3, 1],
+        rows: 1,
+        unbiased: false,
+        stages: Some(2),
+    }
+}
+
+#[test]
+fn residual_codebooks_are_the_same() {
+    assert_same(&mono());
+}
+
+#[test]
+fn integer_latents_of_three_channels_are_the_same() {
+    assert_same(&Recipe { seed: 12, channels: 3, width: 5, rows: 2, stages: None, ..mono() });
+}
+
+#[test]
+fn odd_widths_without_stride_are_the_same() {
+    assert_same(&Recipe {
+        seed: 13,
+        channels: 2,
+        width: 7,
+        latents: 5,
+        strides: vec![1, 3, 2],
+        extra: vec![4, 0, 5],
+        stages: Some(1),
+        ..mono()
+    });
+}
+
+#[test]
+fn a_difference_is_found_and_named() {
+    let folder = vectors(&mono());
+    let path = folder.path().join("decoded.bin");
+    let mut decoded = fs::read(&path).unwrap();
+    decoded[400] ^= 1;
+    fs::write(&path, decoded).unwrap();
+    let output = check(folder.path());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("sample 100 is "), "{said}");
+}

@@ -1,0 +1,88 @@
+//! The prior that an export trains: never dearer than none, the same codes on both sides, in packets of any size.
+
+use proptest::prelude::*;
+use vq_core::{Model, Options, packet_codes};
+use vq_tests::{Recipe, encode, recipes};
+
+/// The codes of all packets, hop by hop, as (symbol, code).
+fn codes(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<Vec<(usize, u16)>> {
+    let mut memory = vec![0; 2 * usize::from(model.header().symbols_per_hop)];
+    let mut hops = Vec::new();
+    for packet in packets {
+        let mut codes = packet_codes(model, packet, &mut memory).expect("the packet is the model's");
+        while let Some(hop) = codes.next_hop() {
+            hops.push(hop.map(|(index, _, code)| (index, code)).collect());
+        }
+    }
+    hops
+}
+
+/// A recipe with enough hops in its training signal for tables to pay.
+fn lively() -> impl Strategy<Value = Recipe> {
+    recipes().prop_map(|recipe| Recipe { strides: vec![2], extra: vec![recipe.extra[0]], rows: 1, ..recipe })
+}
+
+fn bytes(packets: &[Vec<u8>]) -> usize {
+    packets.iter().map(Vec::len).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn codes_do_not_depend_on_packets(recipe in lively(), room in 0usize..60, hops in 1u32..20, quality in 1u8..=9) {
+        let exported = recipe.export();
+        let model = exported.integer.model().unwrap();
+        let signal = recipe.signal(500);
+        let options = Options::new().quality(quality);
+        let whole = codes(model, &encode(model, options.packet_bytes(1 << 16), &signal));
+        let least = model.least_packet_bytes(quality);
+        let packets = encode(model, options.packet_bytes(least + room).packet_hops(hops), &signal);
+        prop_assert_eq!(&codes(model, &packets), &whole);
+        let sent: Vec<usize> = model.numbered_symbols(quality).map(|(index, _)| index).collect();
+        for hop in &whole {
+            prop_assert_eq!(&hop.iter().map(|(index, _)| *index).collect::<Vec<_>>(), &sent);
+        }
+    }
+
+    #[test]
+    fn a_trained_prior_costs_less_than_none(recipe in lively(), quality in 1u8..=9) {
+        let exported = recipe.export();
+        let model = exported.integer.model().unwrap();
+        let packets = encode(model, Options::new().packet_bytes(1 << 16).quality(quality), &recipe.signal(600));
+        let hops = codes(model, &packets).len();
+        let uniform: f64 = model.symbols(quality).map(|symbol| f64::from(symbol.codes()).log2()).sum();
+        // A header, a checksum, a byte to end with, and the first hop, which is not counted on.
+        let room = 9.0 + uniform / 8.0;
+        prop_assert!(bytes(&packets) as f64 <= uniform * hops as f64 * 1.001 / 8.0 + room);
+    }
+
+    #[test]
+    fn the_longest_hop_fits_what_the_model_says(recipe in lively(), samples in prop::collection::vec(any::<i32>(), 300)) {
+        let exported = recipe.export();
+        let model = exported.integer.model().unwrap();
+        let least = model.least_packet_bytes(9);
+        let packets = encode(model, Options::new().packet_bytes(least), &samples);
+        prop_assert!(packets.iter().all(|packet| packet.len() <= least));
+    }
+}
+
+#[test]
+fn uneven_codes_cost_less_than_their_width() {
+    let recipe = Recipe {
+        seed: 3,
+        channels: 1,
+        width: 4,
+        latents: 3,
+        strides: vec![2, 2],
+        extra: vec![2, 2],
+        rows: 1,
+        unbiased: false,
+        stages: None,
+    };
+    let exported = recipe.export();
+    let model = exported.integer.model().unwrap();
+    let packets = encode(model, Options::new(), &recipe.signal(600));
+    let uniform = f64::from(model.bits_per_hop(9)) * codes(model, &packets).len() as f64 / 8.0;
+    assert!((bytes(&packets) as f64) < 0.9 * uniform, "{} of {uniform}", bytes(&packets));
+}

@@ -1,0 +1,164 @@
+//! `vq train`: recordings to a run folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::arguments::SignalArguments;
+use super::output;
+use crate::config::Config;
+use crate::run::{MetricsLog, QuantizerRecord, now_rfc3339};
+use crate::train::{Job, Outcome, Progress, Source, prepare_process};
+
+/// Train a codec on recordings of one kind of signal.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Recordings to train on.
+    #[arg(value_name = "RECORD", required_unless_present_any = ["resume", "print_config"])]
+    records: Vec<PathBuf>,
+    /// Configuration; `--print-config` shows every key.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Optimizer steps, instead of the configuration's.
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// Seed of every random choice, instead of the configuration's.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Where to compute: cpu, cuda, cuda:1.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Folder of the run; a new one under runs/ if not given.
+    #[arg(short, long, value_name = "RUN")]
+    output: Option<PathBuf>,
+    /// Goes on with an interrupted run, with its own recordings and configuration.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "output"])]
+    resume: Option<PathBuf>,
+    /// Prints the configuration, every key explained, and trains nothing.
+    #[arg(long)]
+    print_config: bool,
+    #[command(flatten)]
+    signal: SignalArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.print_config {
+        return output::print(&config(arguments)?.to_commented_toml());
+    }
+    prepare_process(&arguments.device).context("cannot start anew with the environment that libtorch needs")?;
+    let mut job = match &arguments.resume {
+        Some(folder) => Job::resume(folder, &arguments.device)?,
+        None => start(arguments)?,
+    };
+    describe(&job)?;
+    let stop = stop_on_interrupt()?;
+    let config = job.session().config();
+    let mut progress = Progress::new(config.training.steps, job.session().step(), job.record().training_seconds);
+    let outcome = job.train(&mut progress, &stop);
+    progress.finish();
+    match outcome? {
+        Outcome::Finished => summarise(&job),
+        Outcome::Interrupted => {
+            let (step, folder) = (job.session().step(), job.folder().root().display());
+            println!("Stopped after step {step}. Go on with: vq train --resume {folder}");
+            Ok(())
+        }
+    }
+}
+
+fn config(arguments: &Arguments) -> anyhow::Result<Config> {
+    let mut config = match &arguments.config {
+        Some(path) => Config::load(path)?,
+        None => Config::default(),
+    };
+    config.training.steps = arguments.steps.unwrap_or(config.training.steps);
+    config.training.seed = arguments.seed.unwrap_or(config.training.seed);
+    config.validate()?;
+    Ok(config)
+}
+
+fn start(arguments: &Arguments) -> anyhow::Result<Job> {
+    let config = config(arguments)?;
+    let mut sources = Vec::new();
+    for path in &arguments.records {
+        let recording = arguments.signal.open(path)?;
+        // The run may be resumed from another folder.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        sources.push(Source { path, options: arguments.signal.options(), recording });
+    }
+    let folder = arguments.output.clone().unwrap_or_else(|| default_folder(&sources));
+    let command = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    Ok(Job::start(sources, &config, &folder, &arguments.device, command)?)
+}
+
+fn default_folder(sources: &[Source]) -> PathBuf {
+    let name = sources.first().map_or("run", |source| source.recording.name.as_str());
+    // Colons are not allowed in names everywhere.
+    Path::new("runs").join(format!("{name}-{}", now_rfc3339().replace(':', "-")))
+}
+
+fn describe(job: &Job) -> anyhow::Result<()> {
+    let record = job.record();
+    let codec = job.session().codec();
+    let hop = codec.hop;
+    let (train, held_out) = record.recordings.iter().fold((0, 0), |(train, held_out), part| {
+        (train + part.train[1] - part.train[0], held_out + part.validation[1] - part.validation[0])
+    });
+    let rate = record.signal.rate_millihertz as f64 / 1000.0;
+    eprintln!(
+        "{} recording(s), {} channel(s) at {rate} Hz: {:.0} s to train on, {:.0} s held out; run folder {}",
+        record.recordings.len(),
+        record.signal.channels.len(),
+        train as f64 / rate,
+        held_out as f64 / rate,
+        job.folder().root().display()
+    );
+    let codes = match &record.quantizer {
+        QuantizerRecord::Vector { dimension, stages } => {
+            format!("codebooks of {stages:?} codes of {dimension}")
+        }
+        QuantizerRecord::Scalar { dimension, bits } => format!("{dimension} integers of {bits} bits"),
+    };
+    eprintln!(
+        "encoder {} weights, {} multiply-accumulates per frame; decoder {}, {}; {codes}, {:.4} bits per sample; hop {hop}",
+        record.encoder.weights()?,
+        record.encoder.multiply_accumulates()? / hop,
+        record.decoder.weights()?,
+        record.decoder.multiply_accumulates()? / hop,
+        f64::from(record.quantizer.bits_per_hop()) / (hop * record.signal.channels.len()) as f64,
+    );
+    Ok(())
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the program.
+fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\nStopping after this step, to save it; again to stop at once.");
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn summarise(job: &Job) -> anyhow::Result<()> {
+    let lines = MetricsLog::read(&job.folder().metrics())?;
+    let measured = lines.iter().filter(|line| !line.perplexity.is_empty()).filter_map(|line| line.validation);
+    let best = measured.min_by(|a, b| a.mse_normalized.total_cmp(&b.mse_normalized));
+    let folder = job.folder().root().display();
+    println!("{} steps in {:.0} s.", job.session().step(), job.record().training_seconds);
+    if let Some(best) = best {
+        println!(
+            "Held out, in float with int8 weights: PRDN {:.2} % at {:.4} bits per sample of codes.",
+            best.prdn_percent, best.bits_per_sample
+        );
+    }
+    println!("Go on with: vq export {folder} -o model.vqm");
+    Ok(())
+}

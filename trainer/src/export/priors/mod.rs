@@ -1,0 +1,117 @@
+//! The prior that ships: frequencies of every symbol's codes, counted on the training frames.
+//!
+//! [`codes`] collects what the integer model makes of the frames; [`choose`] finds, symbol by symbol, which earlier codes
+//! are worth looking at, by code length on hops that were not counted, less what the tables take of flash;
+//! [`cluster`] makes classes and rows; [`frequencies`] makes the integers.
+
+mod choose;
+mod cluster;
+mod codes;
+mod frequencies;
+mod histogram;
+
+use vq_core::model::priors::{Context, Hop, SymbolPrior};
+use vq_core::model::records::{Symbol, SymbolKind};
+use vq_core::model::{Model, QUALITIES};
+
+use choose::Choice;
+use frequencies::Row;
+
+pub use codes::{HopCodes, PriorError};
+
+/// Uniform code length that a KiB of tables must save at least, as a share.
+const FLASH_PRICE_PER_KIB: f64 = 0.002;
+
+/// The prior's part of [`super::container::ModelParts`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct PriorParts {
+    /// Records, `[sets, symbols]`; all offsets count in `tables`.
+    pub sets: Vec<Vec<SymbolPrior>>,
+    /// Rows of starts, class maps, row maps.
+    pub tables: Vec<Vec<u8>>,
+    /// The set that holds at each quality.
+    pub quality: [u8; QUALITIES],
+}
+
+impl PriorParts {
+    /// A prior that knows nothing.
+    #[must_use]
+    pub fn uniform(symbols: &[Symbol]) -> Self {
+        let sets = vec![symbols.iter().map(SymbolPrior::uniform).collect()];
+        Self { sets, tables: Vec::new(), quality: [0; QUALITIES] }
+    }
+
+    /// A prior for what `model` makes of `samples` `[time, channels]`.
+    ///
+    /// Indices mean the same at every quality and have one set; integer latents change with their step, hence a set for each quality.
+    ///
+    /// # Errors
+    /// That the model cannot encode the samples.
+    pub fn train(model: Model<'_>, samples: &[i32]) -> Result<Self, PriorError> {
+        let best = QUALITIES as u8;
+        let symbols: Vec<Symbol> = model.symbols(best).collect();
+        let scalar = symbols.iter().any(|symbol| symbol.kind == SymbolKind::Integer);
+        let mut parts = Self { sets: Vec::new(), tables: Vec::new(), quality: [0; QUALITIES] };
+        for quality in if scalar { 1..=best } else { best..=best } {
+            let codes = HopCodes::collect(model, samples, quality)?;
+            let set = parts.sets.len() as u8;
+            let records = parts.train_set(&symbols, &codes);
+            parts.sets.push(records);
+            if scalar {
+                parts.quality[usize::from(quality) - 1] = set;
+            }
+        }
+        Ok(parts)
+    }
+
+    fn train_set(&mut self, symbols: &[Symbol], codes: &HopCodes) -> Vec<SymbolPrior> {
+        let uniform: f64 = symbols.iter().map(|symbol| f64::from(symbol.codes()).log2()).sum();
+        let bit_price = FLASH_PRICE_PER_KIB * uniform / 1024.0 * codes.hops() as f64;
+        (0..symbols.len())
+            .map(|index| match choose::choose(symbols, index, codes, bit_price) {
+                Some(choice) => self.write(&symbols[index], &choice),
+                None => SymbolPrior::uniform(&symbols[index]),
+            })
+            .collect()
+    }
+
+    /// Adds a symbol's tables.
+    fn write(&mut self, symbol: &Symbol, choice: &Choice) -> SymbolPrior {
+        let escape = if symbol.kind == SymbolKind::Integer { symbol.bits } else { 0 };
+        let contexts = choice.contexts.each_ref().map(|context| match context {
+            None => Context::NONE,
+            Some(context) => Context {
+                map: self.push(context.map.clone()),
+                source: context.source as u16,
+                first: context.window.first,
+                length: context.map.len() as u16,
+                hop: context.hop,
+                classes: context.classes,
+            },
+        });
+        SymbolPrior {
+            starts: self.push(choice.rows.iter().flat_map(Row::starts).flat_map(u16::to_le_bytes).collect()),
+            rows: choice.rows.len() as u16,
+            entries: choice.window.entries as u16,
+            first: choice.window.first,
+            step: 0,
+            total_bits: frequencies::TOTAL_BITS,
+            worst_bits: choice.rows.iter().map(|row| row.worst_bits(escape)).max().unwrap_or(0),
+            expected: (choice.mean_bits * 256.0).round() as u16,
+            contexts,
+            row_map: self.push(choice.row_map.clone()),
+        }
+    }
+
+    fn push(&mut self, table: Vec<u8>) -> u32 {
+        self.tables.push(table);
+        self.tables.len() as u32 - 1
+    }
+}
+
+/// A code that may be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Source {
+    symbol: usize,
+    hop: Hop,
+}

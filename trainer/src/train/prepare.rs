@@ -1,0 +1,147 @@
+//! From recordings to what a run trains on: one kind of signal, a split, and a normalization.
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+
+use super::TrainError;
+use crate::config::Config;
+use crate::data::{RatePolicy, Recording, SignalKind, fit};
+use crate::run::{ChannelRecord, Normalization, SignalRecord};
+
+/// A recording and its split.
+#[derive(Debug)]
+pub struct Part {
+    /// The recording, in the counts of the run's signal.
+    pub recording: Recording,
+    /// Frames to train on.
+    pub train: Range<usize>,
+    /// Frames held out.
+    pub validation: Range<usize>,
+}
+
+/// Everything that a run trains on.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The recordings.
+    pub parts: Vec<Part>,
+    /// Their common rate and channels.
+    pub signal: SignalRecord,
+    /// How their counts become network units.
+    pub normalization: Normalization,
+}
+
+impl Prepared {
+    /// Brings all recordings to the first one's kind of signal, splits and measures them.
+    ///
+    /// # Errors
+    /// If there is no recording or no frame, the recordings are of different kinds, or a channel is constant.
+    pub fn new(recordings: Vec<Recording>, config: &Config) -> Result<Self, TrainError> {
+        let Some(first) = recordings.first() else {
+            return Err(unsuitable("there is no recording; name at least one"));
+        };
+        let kind = SignalKind { rate_millihertz: first.rate_millihertz, channels: first.channels.clone() };
+        let fitted = recordings.into_iter().map(|recording| fit(recording, &kind, RatePolicy::Refuse));
+        let parts = fitted.map(|recording| Ok(split(recording?, config))).collect::<Result<Vec<Part>, TrainError>>()?;
+        let normalization = normalization(&parts, &kind)?;
+        let channels = kind.channels.iter().map(ChannelRecord::from).collect();
+        let signal = SignalRecord { rate_millihertz: kind.rate_millihertz, channels };
+        Ok(Self { parts, signal, normalization })
+    }
+
+    /// Channels of the signal.
+    pub fn channels(&self) -> usize {
+        self.signal.channels.len()
+    }
+}
+
+/// SHA-256 of a recording's samples as little-endian 32-bit integers, in hexadecimal.
+pub fn fingerprint(recording: &Recording) -> String {
+    let mut hash = Sha256::new();
+    for sample in &recording.samples {
+        hash.update(sample.to_le_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unsuitable(what: impl Into<String>) -> TrainError {
+    TrainError::Unsuitable { what: what.into() }
+}
+
+fn split(recording: Recording, config: &Config) -> Part {
+    let frames = recording.frames();
+    let held_out = (frames as f64 * config.data.validation_fraction).round() as usize;
+    let train = 0..frames - held_out.min(frames);
+    Part { validation: train.end..frames, train, recording }
+}
+
+/// Mean and standard deviation of every channel over the training frames.
+fn normalization(parts: &[Part], kind: &SignalKind) -> Result<Normalization, TrainError> {
+    let frames: usize = parts.iter().map(|part| part.train.len()).sum();
+    if frames == 0 {
+        return Err(unsuitable(
+            "the recordings have no frames to train on; give longer ones, or lower data.validation_fraction",
+        ));
+    }
+    let (mut offset, mut scale) = (Vec::new(), Vec::new());
+    for (index, channel) in kind.channels.iter().enumerate() {
+        let counts = || parts.iter().flat_map(|part| part.train.clone().map(|t| part.recording.frame(t)[index]));
+        let mean = counts().map(f64::from).sum::<f64>() / frames as f64;
+        let variance = counts().map(|count| (f64::from(count) - mean).powi(2)).sum::<f64>() / frames as f64;
+        if variance <= 0.0 {
+            return Err(unsuitable(format!(
+                "channel `{}` holds the value {mean} in all {frames} training frames: there is nothing to learn; \
+                 check that the sensor was connected, or leave the channel out with --columns",
+                channel.name
+            )));
+        }
+        offset.push(mean.round() as i32);
+        scale.push(variance.sqrt() as f32);
+    }
+    Ok(Normalization { offset, scale })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::data::Channel;
+
+    pub(in crate::train) fn recording(samples: Vec<i32>, channels: usize) -> Recording {
+        let channel = |index| Channel {
+            name: format!("c{index}"),
+            unit: "mV".into(),
+            counts_per_unit: 200.0,
+            offset: 0,
+            source_bits: Some(12),
+        };
+        Recording {
+            name: "r".into(),
+            rate_millihertz: 360_000,
+            channels: (0..channels).map(channel).collect(),
+            samples,
+            start_time: None,
+            comments: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_last_fifth_is_held_out_and_does_not_count_in_the_statistics() {
+        let mut samples = [1000, 1004].repeat(40);
+        samples.extend([5000; 20]);
+        let prepared = Prepared::new(vec![recording(samples, 1)], &Config::default()).unwrap();
+        assert_eq!((prepared.parts[0].train.clone(), prepared.parts[0].validation.clone()), (0..80, 80..100));
+        assert_eq!(prepared.normalization, Normalization { offset: vec![1002], scale: vec![2.0] });
+    }
+
+    #[test]
+    fn bad_data_is_refused_with_what_to_do() {
+        let refuse = |recordings| Prepared::new(recordings, &Config::default()).unwrap_err().to_string();
+        assert!(refuse(vec![]).contains("name at least one"));
+        assert!(refuse(vec![recording(vec![], 1)]).contains("no frames"));
+        let constant = refuse(vec![recording([1, 7].repeat(50), 2)]);
+        assert!(constant.contains("c0") && constant.contains("--columns"), "{constant}");
+        let other_rate = Recording { rate_millihertz: 100_000, ..recording(vec![1, 2, 3], 1) };
+        assert!(refuse(vec![recording(vec![1, 2, 3], 1), other_rate]).contains("100 Hz"));
+    }
+}

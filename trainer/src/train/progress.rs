@@ -1,0 +1,114 @@
+//! What a person sees while training: a bar on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Watcher;
+use crate::run::{MetricsLine, Validation};
+
+/// Shows metrics on the standard error.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    steps: usize,
+    /// Where this process began, to tell its speed.
+    first_step: usize,
+    first_seconds: f64,
+    validation: Option<Validation>,
+}
+
+impl Progress {
+    /// A display of a run of `steps` that goes on from `step`, after `seconds` of training.
+    pub fn new(steps: usize, step: usize, seconds: f64) -> Self {
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}").ok();
+        let bar = style.filter(|_| std::io::stderr().is_terminal()).map(|style| {
+            let bar = ProgressBar::new(steps as u64).with_style(style);
+            bar.set_position(step as u64);
+            bar
+        });
+        Self { bar, steps, first_step: step, first_seconds: seconds, validation: None }
+    }
+
+    /// Leaves the terminal as it was.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.abandon();
+        }
+    }
+
+    fn time_left(&self, line: &MetricsLine) -> String {
+        let done = line.step.saturating_sub(self.first_step).max(1) as f64;
+        let per_step = (line.seconds - self.first_seconds) / done;
+        let seconds = (per_step * self.steps.saturating_sub(line.step) as f64).round() as u64;
+        match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+            (0, 0, seconds) => format!("{seconds} s left"),
+            (0, minutes, seconds) => format!("{minutes} min {seconds:02} s left"),
+            (hours, minutes, _) => format!("{hours} h {minutes:02} min left"),
+        }
+    }
+
+    fn text(&self, line: &MetricsLine) -> String {
+        let mut text = format!("loss {:.4}  PRDN {:.2} %", line.loss, 100.0 * line.reconstruction.sqrt());
+        if let Some(validation) = &self.validation {
+            text += &format!(" (held out {:.2} %)", validation.prdn_percent);
+        }
+        match line.perplexity.len() {
+            0 => text += "  no codes yet",
+            _ => {
+                let perplexity: Vec<String> = line.perplexity.iter().map(|value| format!("{value:.0}")).collect();
+                text += &format!("  perplexity {}", perplexity.join("/"));
+                text += &format!("  dead {}", line.dead_codes.iter().sum::<usize>());
+            }
+        }
+        format!("{text}  {}", self.time_left(line))
+    }
+}
+
+impl Watcher for Progress {
+    fn line(&mut self, line: &MetricsLine) {
+        self.validation = line.validation.or(self.validation);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(line.step as u64);
+                bar.set_message(self.text(line));
+            }
+            // A log file wants few lines.
+            None if line.validation.is_some() || line.step == self.steps => {
+                eprintln!("step {}/{}  {}", line.step, self.steps, self.text(line));
+            }
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_it_all() {
+        let mut progress = Progress::new(1000, 100, 50.0);
+        let mut line = MetricsLine {
+            step: 200,
+            seconds: 60.0,
+            loss: 0.0123,
+            reconstruction: 0.0064,
+            codebook: 0.0,
+            commitment: 0.0,
+            learning_rate: 1e-3,
+            perplexity: vec![],
+            dead_codes: vec![],
+            gradient_norm: 1.0,
+            validation: None,
+        };
+        // A hundred steps took ten seconds, so the 800 that are left take eighty.
+        assert_eq!(progress.text(&line), "loss 0.0123  PRDN 8.00 %  no codes yet  1 min 20 s left");
+        line.perplexity = vec![50.2, 40.9];
+        line.dead_codes = vec![3, 1];
+        line.validation = Some(Validation { prdn_percent: 6.5, mse_normalized: 0.0042, bits_per_sample: 0.7 });
+        progress.line(&line);
+        let text = progress.text(&line);
+        assert!(text.contains("(held out 6.50 %)  perplexity 50/41  dead 4"), "{text}");
+    }
+}

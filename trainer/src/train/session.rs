@@ -1,0 +1,225 @@
+//! The state of a run and its single step.
+
+use rand::rngs::ChaCha8Rng;
+use tch::{Device, Kind, Tensor};
+
+use super::TrainError;
+use super::adam::Adam;
+use super::codec::Codec;
+use super::prepare::Prepared;
+use super::schedule::learning_rate;
+use super::validation::ValidationSet;
+use super::windows::Windows;
+use crate::config::{Config, QuantizerKind};
+use crate::nn::Precision;
+use crate::quantizer::{Quantized, Rounding, check_alphabets};
+use crate::random::{for_beginning, for_step, normal, uniform};
+use crate::run::{MetricsLine, Validation};
+
+/// Everything that a training step reads and changes.
+#[derive(Debug)]
+pub struct Session {
+    config: Config,
+    codec: Codec,
+    adam: Adam,
+    windows: Windows,
+    validation: ValidationSet,
+    /// Training latents without overlap: what codes have to stand for.
+    training_latents: usize,
+    pub(super) step: usize,
+    /// Seconds of training, over all resumptions.
+    pub(super) seconds: f64,
+    /// The lowest validation error of a quantized codec so far, `mse_normalized`.
+    pub(super) best: Option<f64>,
+    last: Option<StepNumbers>,
+}
+
+/// The numbers of one step, still on the device, so that reading them is left to those who need them.
+#[derive(Debug)]
+struct StepNumbers {
+    /// Loss, reconstruction, codebook, commitment and gradient norm.
+    values: Tensor,
+    learning_rate: f64,
+}
+
+const NAMES: [&str; 5] = ["loss", "reconstruction error", "codebook loss", "commitment loss", "gradient"];
+
+impl Session {
+    /// A run before its first step.
+    ///
+    /// # Errors
+    /// If the configuration's nets cannot be built, or the recordings are too short for them or for the codebooks.
+    pub fn new(config: &Config, prepared: &Prepared, device: Device) -> Result<Self, TrainError> {
+        let mut random = for_beginning(config.training.seed);
+        let codec = Codec::new(config, prepared.channels(), device, &mut random)?;
+        let record = config.quantizer_record();
+        let training_latents = prepared.parts.iter().map(|part| part.train.len() / codec.hop).sum();
+        check_alphabets(&record, training_latents).map_err(|what| TrainError::Unsuitable { what })?;
+        let hops = config.data.window_hops + codec.margins.before() + codec.margins.after();
+        Ok(Self {
+            adam: Adam::new(&codec.variables, config.training.beta1, config.training.beta2),
+            windows: Windows::new(prepared, hops * codec.hop, device)?,
+            validation: ValidationSet::new(prepared, &codec, record.bits_per_hop(), device),
+            config: config.clone(),
+            codec,
+            training_latents,
+            step: 0,
+            seconds: 0.0,
+            best: None,
+            last: None,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The codec in training.
+    pub fn codec(&self) -> &Codec {
+        &self.codec
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// The lowest validation error of a quantized codec so far, over the variance of the training frames.
+    pub fn best(&self) -> Option<f64> {
+        self.best
+    }
+
+    pub(super) fn adam(&self) -> &Adam {
+        &self.adam
+    }
+
+    pub(super) fn parts_mut(&mut self) -> (&mut Codec, &mut Adam) {
+        (&mut self.codec, &mut self.adam)
+    }
+
+    /// Whether codes exist: from the end of the warm-up on.
+    fn quantizes(&self, step: usize) -> bool {
+        step >= self.config.step_at(self.config.training.unquantized)
+    }
+
+    /// One step: a batch, its losses, an update of weights and codes.
+    pub fn advance(&mut self) {
+        let training = self.config.training.clone();
+        let mut random = for_step(training.seed, self.step);
+        if self.step == self.config.step_at(training.unquantized) {
+            self.start_codes(&mut random);
+        }
+        let precision =
+            if self.step >= self.config.step_at(training.int8_from) { Precision::Int8 } else { Precision::Float };
+        let window = self.windows.draw(training.batch, &mut random);
+        let latents = self.codec.encode_inner(&window, precision);
+        let quantized = self.quantizes(self.step).then(|| {
+            let rounding = self.rounding(&latents, &mut random);
+            self.codec.quantizer.forward(&latents, &rounding)
+        });
+        let zero = || Tensor::zeros([], (Kind::Float, latents.device()));
+        let (through, codebook, commitment) = match &quantized {
+            Some(Quantized { latents, codebook_loss, commitment_loss, .. }) => {
+                (latents.shallow_clone(), codebook_loss.shallow_clone(), commitment_loss.shallow_clone())
+            }
+            None => {
+                let noise = normal(&latents.size(), &mut random).to_device(latents.device());
+                (&latents + noise * training.latent_noise, zero(), zero())
+            }
+        };
+        let rebuilt = self.codec.decode_inner(&through, precision);
+        // Network units have variance 1, so this is the error over the signal's variance.
+        let reconstruction = (rebuilt - self.codec.target(&window)).square().mean(Kind::Float);
+        let loss = &reconstruction + &codebook + &commitment * self.config.vector.commitment;
+        let rate = learning_rate(&training, self.step);
+        let norm = self.adam.minimise(&loss, rate, training.gradient_clip);
+        if let Some(quantized) = &quantized {
+            self.follow(quantized, &mut random);
+        }
+        let values = [loss, reconstruction, codebook, commitment, norm].map(|value| value.detach());
+        self.last = Some(StepNumbers { values: Tensor::stack(&values, 0), learning_rate: rate });
+        self.step += 1;
+    }
+
+    fn rounding(&self, latents: &Tensor, random: &mut ChaCha8Rng) -> Rounding {
+        let scalar = self.config.quantizer.kind == QuantizerKind::Scalar;
+        if scalar && self.step < self.config.step_at(self.config.scalar.noise_until) {
+            Rounding::Noise((uniform(&latents.size(), random) - 0.5).to_device(latents.device()))
+        } else {
+            Rounding::Nearest
+        }
+    }
+
+    /// Lets the codes follow the batch, and moves dead ones.
+    fn follow(&mut self, quantized: &Quantized, random: &mut ChaCha8Rng) {
+        self.codec.quantizer.observe(quantized);
+        for restarted in self.codec.quantizer.restart_dead(self.step, quantized, random) {
+            self.adam.forget(&restarted);
+        }
+    }
+
+    /// Starts the codes on latents of random windows: many offsets within the hop, as training will show them.
+    fn start_codes(&mut self, random: &mut ChaCha8Rng) {
+        let batch = self.config.training.batch;
+        let wanted = match self.config.quantizer.kind {
+            QuantizerKind::Vector => self.config.vector.kmeans_latents,
+            QuantizerKind::Scalar => self.training_latents,
+        };
+        let (mut collected, mut vectors) = (Vec::new(), 0);
+        let mut batch_vectors = 0;
+        while vectors < wanted {
+            let window = self.windows.draw(batch, random);
+            let latents = tch::no_grad(|| self.codec.encode_inner(&window, Precision::Float));
+            let latents = latents.transpose(1, 2).flatten(0, 1);
+            batch_vectors = latents.size()[0] as usize;
+            vectors += batch_vectors;
+            collected.push(latents);
+        }
+        let latents = Tensor::cat(&collected, 0).narrow(0, 0, wanted as i64);
+        self.codec.quantizer.start(&latents, batch_vectors, random);
+    }
+
+    /// The numbers of the last step. Waits for the device.
+    ///
+    /// # Errors
+    /// If one of them is not finite.
+    pub fn numbers(&self) -> Result<Option<MetricsLine>, TrainError> {
+        let Some(StepNumbers { values, learning_rate }) = &self.last else { return Ok(None) };
+        let values = Vec::<f64>::try_from(values.to_kind(Kind::Double).to_device(Device::Cpu)).unwrap_or_default();
+        let &[loss, reconstruction, codebook, commitment, gradient_norm] = values.as_slice() else { return Ok(None) };
+        if let Some(bad) = values.iter().position(|value| !value.is_finite()) {
+            return Err(TrainError::Diverged {
+                step: self.step,
+                what: NAMES[bad],
+                learning_rate: self.config.training.learning_rate,
+            });
+        }
+        let health = if self.quantizes(self.step - 1) { self.codec.quantizer.health() } else { Default::default() };
+        Ok(Some(MetricsLine {
+            step: self.step,
+            seconds: self.seconds,
+            loss,
+            reconstruction,
+            codebook,
+            commitment,
+            learning_rate: *learning_rate,
+            perplexity: health.perplexity,
+            dead_codes: health.dead_codes,
+            gradient_norm,
+            validation: None,
+        }))
+    }
+
+    /// Measures the held-out frames; says whether this is the best quantized codec so far.
+    pub fn validate(&mut self) -> (Option<Validation>, bool) {
+        let quantized = self.step > 0 && self.quantizes(self.step - 1);
+        let measured = self.validation.measure(&self.codec, quantized);
+        let error = measured.filter(|_| quantized).map(|measured| measured.mse_normalized);
+        let better = error.is_some_and(|error| self.best.is_none_or(|best| error < best));
+        if better {
+            self.best = error;
+        }
+        (measured, better)
+    }
+}

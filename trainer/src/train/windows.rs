@@ -1,0 +1,142 @@
+//! Training windows: random cuts of the training frames, which stay where they are in one tensor.
+
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+use tch::{Device, Tensor};
+
+use super::TrainError;
+use super::prepare::Prepared;
+use crate::data::Recording;
+use crate::run::Normalization;
+
+/// Where windows may start within one recording's frames.
+#[derive(Debug, Clone, Copy)]
+struct Starts {
+    first: usize,
+    count: usize,
+}
+
+/// All training frames, and the windows that fit into them.
+#[derive(Debug)]
+pub struct Windows {
+    /// `[channels, frames]` of all recordings one after the other, in network units, on the device.
+    signal: Tensor,
+    starts: Vec<Starts>,
+    /// Frames of a window.
+    frames: usize,
+}
+
+impl Windows {
+    /// Windows of `frames` frames over the training parts.
+    ///
+    /// # Errors
+    /// If no recording holds a window.
+    pub fn new(prepared: &Prepared, frames: usize, device: Device) -> Result<Self, TrainError> {
+        let (mut signals, mut starts, mut first) = (Vec::new(), Vec::new(), 0);
+        for part in &prepared.parts {
+            let length = part.train.len();
+            if length >= frames {
+                starts.push(Starts { first, count: length - frames + 1 });
+            }
+            first += length;
+            signals.push(network_units(&part.recording, part.train.clone(), &prepared.normalization));
+        }
+        if starts.is_empty() {
+            let longest = prepared.parts.iter().map(|part| part.train.len()).max().unwrap_or(0);
+            return Err(TrainError::Unsuitable {
+                what: format!(
+                    "a training window has {frames} frames, and the longest recording has {longest} to train on: \
+                     record longer, or lower data.window_hops or data.validation_fraction"
+                ),
+            });
+        }
+        Ok(Self { signal: Tensor::cat(&signals, 1).to_device(device), starts, frames })
+    }
+
+    /// Recordings too short for a window: they are not trained on.
+    pub fn unused(prepared: &Prepared, frames: usize) -> impl Iterator<Item = &Recording> {
+        prepared.parts.iter().filter(move |part| part.train.len() < frames).map(|part| &part.recording)
+    }
+
+    /// `batch` windows, each from a random frame on: `[batch, channels, frames]`.
+    pub fn draw(&self, batch: usize, random: &mut ChaCha8Rng) -> Tensor {
+        let total = self.starts.iter().map(|starts| starts.count).sum();
+        let begin: Vec<i64> = (0..batch).map(|_| self.start(random.random_range(0..total)) as i64).collect();
+        let device = self.signal.device();
+        let offsets = Tensor::arange(self.frames as i64, (tch::Kind::Int64, device));
+        let frames = Tensor::from_slice(&begin).to_device(device).unsqueeze(1) + offsets;
+        let windows = self.signal.index_select(1, &frames.flatten(0, -1));
+        windows.view([-1, batch as i64, self.frames as i64]).transpose(0, 1).contiguous()
+    }
+
+    /// The `index`-th of all possible starts.
+    fn start(&self, mut index: usize) -> usize {
+        for starts in &self.starts {
+            if index < starts.count {
+                return starts.first + index;
+            }
+            index -= starts.count;
+        }
+        self.starts[0].first
+    }
+}
+
+/// Frames of a recording as the nets take them: `[channels, frames]`.
+pub(super) fn network_units(
+    recording: &Recording,
+    frames: std::ops::Range<usize>,
+    normalization: &Normalization,
+) -> Tensor {
+    let channels = recording.channels.len();
+    let mut values = Vec::with_capacity(channels * frames.len());
+    for (channel, (&offset, &scale)) in normalization.offset.iter().zip(&normalization.scale).enumerate() {
+        let units = |t| (f64::from(recording.frame(t)[channel]) - f64::from(offset)) / f64::from(scale);
+        values.extend(frames.clone().map(|t| units(t) as f32));
+    }
+    Tensor::from_slice(&values).view([channels as i64, frames.len() as i64])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::prepare::tests::recording;
+    use super::*;
+    use crate::config::Config;
+    use crate::random::for_step;
+
+    #[test]
+    fn windows_are_runs_of_training_frames_of_one_recording_and_reach_all_of_them() {
+        // Frame t of the first recording holds (t, −t), of the second (1000 + t, −1000 − t).
+        let frames = |first: i32| (0..50).flat_map(|t| [first + t, -first - t]).collect();
+        let recordings = vec![recording(frames(0), 2), recording(frames(1000), 2)];
+        let prepared = Prepared::new(recordings, &Config::default()).unwrap();
+        let windows = Windows::new(&prepared, 8, Device::Cpu).unwrap();
+        let Normalization { offset, scale } = &prepared.normalization;
+        let mut seen = std::collections::BTreeSet::new();
+        for step in 0..60 {
+            let batch = windows.draw(4, &mut for_step(0, step));
+            assert_eq!(batch.size(), [4, 2, 8]);
+            let counts = |window, channel: i64, t| {
+                let units = batch.double_value(&[window, channel, t]);
+                (units * f64::from(scale[channel as usize])).round() as i32 + offset[channel as usize]
+            };
+            for window in 0..4 {
+                let first = counts(window, 0, 0);
+                for t in 0..8 {
+                    assert_eq!(counts(window, 0, t), first + t as i32);
+                    assert_eq!(counts(window, 1, t), -first - t as i32);
+                    seen.insert(first + t as i32);
+                }
+            }
+        }
+        let all: std::collections::BTreeSet<i32> = (0..40).chain(1000..1040).collect();
+        assert_eq!(seen, all);
+    }
+
+    #[test]
+    fn too_short_recordings_are_refused_with_the_lengths() {
+        let prepared = Prepared::new(vec![recording((0..20).collect(), 1)], &Config::default()).unwrap();
+        let message = Windows::new(&prepared, 17, Device::Cpu).unwrap_err().to_string();
+        assert!(message.contains("17 frames") && message.contains("has 16"), "{message}");
+        assert_eq!(Windows::unused(&prepared, 17).count(), 1);
+    }
+}

@@ -1,0 +1,239 @@
+//! Whole training runs on a small net: they learn, they resume to the bit, they refuse what cannot be trained.
+#![cfg(feature = "train")]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use vq_trainer::config::Config;
+use vq_trainer::data::{Channel, OpenOptions, Recording, open, save};
+use vq_trainer::run::{MetricsLine, MetricsLog, TensorFile};
+use vq_trainer::train::{Job, Outcome, Source, Watcher};
+
+/// A net of a few hundred weights, in every phase for some of its 24 steps: warm-up to step 6, int8 from step 15.
+const SMALL: &str = r#"
+[data]
+window_hops = 4
+[network]
+latents = 4
+linear_kernel = 16
+encoder = [{ kernel = 4, stride = 4, channels = 6 }, { kernel = 4, stride = 2, channels = 6, residual = 1 }]
+decoder = [{ kernel = 3, stride = 1, channels = 6, residual = 1 }, { kernel = 5, stride = 2, channels = 6 }]
+output = { kernel = 4, stride = 4 }
+[vector]
+stages = [8, 4]
+kmeans_latents = 128
+restart_every = 3
+[scalar]
+bits = 5
+noise_until = 0.5
+[training]
+steps = 24
+batch = 3
+unquantized = 0.25
+int8_from = 0.6
+threads = 1
+[run]
+log_every = 1
+validate_every = 4
+"#;
+
+/// Stops the run once a step is reached.
+struct StopAt<'a> {
+    step: usize,
+    stop: &'a AtomicBool,
+}
+
+impl Watcher for StopAt<'_> {
+    fn line(&mut self, line: &MetricsLine) {
+        if line.step == self.step {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn small(changes: &str) -> Config {
+    let mut table: toml::Table = toml::from_str(SMALL).unwrap();
+    for (name, section) in toml::from_str::<toml::Table>(changes).unwrap() {
+        let keys = section.as_table().unwrap().clone();
+        let into = table.entry(name).or_insert_with(|| toml::Table::new().into());
+        into.as_table_mut().unwrap().extend(keys);
+    }
+    table.try_into().unwrap()
+}
+
+/// A wave with a beat, written as a file, since a resumed run reads its recordings again.
+fn recording(folder: &Path, frames: usize) -> PathBuf {
+    let path = folder.join("wave.csv");
+    let beat = |t: f64| 400.0 * (-((t % 90.0) - 40.0).powi(2) / 12.0).exp();
+    let samples = (0..frames).map(|t| (beat(t as f64) + 60.0 * (t as f64 * 0.07).sin()) as i32).collect();
+    let channel =
+        Channel { name: "ecg".into(), unit: "LSB".into(), counts_per_unit: 1.0, offset: 0, source_bits: Some(10) };
+    let recording = Recording {
+        name: "wave".into(),
+        rate_millihertz: 100_000,
+        channels: vec![channel],
+        samples,
+        start_time: None,
+        comments: Vec::new(),
+        remarks: Vec::new(),
+    };
+    save(&path, &recording, None).unwrap();
+    path
+}
+
+fn start(path: &Path, config: &Config, folder: &Path) -> Job {
+    let options = OpenOptions { rate_millihertz: Some(100_000), columns: vec!["ecg".into()], ..OpenOptions::default() };
+    let recording = open(path, &options).unwrap();
+    let sources = vec![Source { path: path.into(), options, recording }];
+    Job::start(sources, config, folder, "cpu", vec!["test".into()]).unwrap()
+}
+
+fn train(job: &mut Job, until: usize) -> Outcome {
+    let stop = AtomicBool::new(false);
+    job.train(&mut StopAt { step: until, stop: &stop }, &stop).unwrap()
+}
+
+/// Everything that a run ends with, except times.
+fn end(folder: &Path) -> (TensorFile, Vec<MetricsLine>) {
+    let mut file = TensorFile::load(&folder.join("checkpoints/latest.safetensors")).unwrap();
+    let mut state: serde_json::Value = serde_json::from_str(&file.state).unwrap();
+    state["seconds"] = 0.into();
+    file.state = state.to_string();
+    let mut lines = MetricsLog::read(&folder.join("metrics.jsonl")).unwrap();
+    for line in &mut lines {
+        line.seconds = 0.0;
+    }
+    (file, lines)
+}
+
+fn assert_resumes(name: &str, changes: &str, interruptions: &[usize]) {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 3000);
+    let config = small(changes);
+    let whole = temporary.path().join("whole");
+    assert_eq!(train(&mut start(&path, &config, &whole), usize::MAX), Outcome::Finished);
+    let broken = temporary.path().join("broken");
+    let mut job = start(&path, &config, &broken);
+    for &step in interruptions {
+        assert_eq!(train(&mut job, step), Outcome::Interrupted);
+        job = Job::resume(&broken, "cpu").unwrap();
+        assert_eq!(job.session().step(), step);
+    }
+    assert_eq!(train(&mut job, usize::MAX), Outcome::Finished);
+    let ((whole, whole_lines), (broken, broken_lines)) = (end(&whole), end(&broken));
+    assert_eq!(whole.state, broken.state, "{name}");
+    assert_eq!(whole.tensors.len(), broken.tensors.len(), "{name}");
+    for (tensor, values) in &whole.tensors {
+        assert!(broken.tensors[tensor] == *values, "{name}: `{tensor}` differs");
+    }
+    assert_eq!(whole_lines, broken_lines, "{name}");
+    assert!(whole.tensors["encoder.layer1.weight"].values.iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn an_interrupted_and_resumed_run_ends_bit_identical_to_an_uninterrupted_one() {
+    let averages = "[quantizer]\ndead_below = 0.8";
+    let gradient = "[quantizer]\ndead_below = 0.8\n[vector]\ncodebook_update = \"gradient\"";
+    let scalar = "[quantizer]\nkind = \"scalar\"";
+    // In the warm-up, right where codes start, among restarts, and after the switch to int8.
+    assert_resumes("moving averages", averages, &[2, 6, 13, 20]);
+    assert_resumes("gradient", gradient, &[3, 7, 18]);
+    assert_resumes("scalar", scalar, &[6, 11, 16]);
+}
+
+#[test]
+fn a_run_learns_and_its_folder_tells_all() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 6000);
+    let config = small(
+        "[training]\nsteps = 300\nbatch = 8\n[run]\nlog_every = 20\nvalidate_every = 50\n[vector]\nrestart_every = 20",
+    );
+    let folder = temporary.path().join("run");
+    let mut job = start(&path, &config, &folder);
+    train(&mut job, usize::MAX);
+    let lines = MetricsLog::read(&folder.join("metrics.jsonl")).unwrap();
+    let last = lines.last().unwrap();
+    assert_eq!((last.step, last.perplexity.len(), last.dead_codes.len()), (300, 2, 2));
+    let validation = last.validation.unwrap();
+    assert!(validation.prdn_percent < 35.0, "{validation:?}");
+    assert_eq!(validation.bits_per_sample, 5.0 / 8.0);
+    assert_eq!(
+        toml::from_str::<Config>(&std::fs::read_to_string(folder.join("config.toml")).unwrap()).unwrap(),
+        config
+    );
+    let best = TensorFile::load(&folder.join("checkpoints/best.safetensors")).unwrap();
+    assert_eq!(best.tensors["quantizer.0.codebook"].shape, [8, 4]);
+    assert_eq!(best.tensors["quantizer.1.codebook"].shape, [4, 4]);
+    assert_eq!(best.tensors["encoder.linear.weight"].shape, [4, 1, 16]);
+    assert_eq!(best.tensors["decoder.linear.weight"].shape, [4, 1, 16]);
+    assert_eq!(best.tensors["decoder.layer2.weight"].shape, [6, 6, 5]);
+    assert!(!best.tensors.keys().any(|name| name.starts_with("optimizer")));
+    let record = job.record();
+    assert_eq!((record.recordings[0].train, record.recordings[0].validation), ([0, 4800], [4800, 6000]));
+    assert!(record.training_seconds > 0.0);
+}
+
+#[test]
+fn integer_latents_learn_too() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 6000);
+    let config = small(
+        "[quantizer]\nkind = \"scalar\"\n[training]\nsteps = 300\nbatch = 8\n[run]\nlog_every = 20\nvalidate_every = 50",
+    );
+    let folder = temporary.path().join("run");
+    train(&mut start(&path, &config, &folder), usize::MAX);
+    let lines = MetricsLog::read(&folder.join("metrics.jsonl")).unwrap();
+    let validation = lines.last().unwrap().validation.unwrap();
+    assert!(validation.prdn_percent < 25.0, "{validation:?}");
+    assert_eq!(validation.bits_per_sample, 20.0 / 8.0);
+    let best = TensorFile::load(&folder.join("checkpoints/best.safetensors")).unwrap();
+    let steps = &best.tensors["quantizer.step"];
+    assert!(steps.shape == [4] && steps.values.iter().all(|&step| step > 0.0), "{steps:?}");
+}
+
+#[test]
+fn a_run_that_diverges_stops_with_advice_and_keeps_its_last_checkpoint() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 3000);
+    let folder = temporary.path().join("run");
+    // No line of metrics is due before the save at the end.
+    let mut job = start(&path, &small("[run]\nlog_every = 1000\nvalidate_every = 10"), &folder);
+    train(&mut job, 10);
+    let checkpoint = folder.join("checkpoints/latest.safetensors");
+    let before = std::fs::read(&checkpoint).unwrap();
+    let mut weight = job.session().codec().variables.variables()["decoder.final.weight"].shallow_clone();
+    let _ = tch::no_grad(|| weight.fill_(f64::NAN));
+    let stop = AtomicBool::new(false);
+    let error = job.train(&mut StopAt { step: 24, stop: &stop }, &stop).unwrap_err().to_string();
+    assert!(error.contains("step 20") && error.contains("learning_rate"), "{error}");
+    assert_eq!(std::fs::read(&checkpoint).unwrap(), before);
+    assert_eq!(Job::resume(&folder, "cpu").unwrap().session().step(), 10);
+}
+
+#[test]
+fn what_cannot_be_trained_or_resumed_is_refused_with_what_to_do() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 3000);
+    let try_start = |config: &Config, name: &str| {
+        let options = OpenOptions { rate_millihertz: Some(100_000), ..OpenOptions::default() };
+        let recording = open(&path, &options).unwrap();
+        let sources = vec![Source { path: path.clone(), options, recording }];
+        Job::start(sources, config, &temporary.path().join(name), "cpu", Vec::new())
+    };
+    let message = |config: &Config| try_start(config, "refused").unwrap_err().to_string();
+    // 2400 training frames in hops of 8.
+    let crowded = message(&small("[vector]\nstages = [8, 301]\nkmeans_latents = 1000"));
+    assert!(crowded.contains("301") && crowded.contains("300 latents"), "{crowded}");
+    assert!(message(&small("[data]\nwindow_hops = 300")).contains("lower data.window_hops"));
+    assert!(!temporary.path().join("refused").exists(), "a refused run left a folder");
+
+    let mut job = try_start(&small(""), "run").unwrap();
+    train(&mut job, 3);
+    let again = try_start(&small(""), "run").unwrap_err().to_string();
+    assert!(again.contains("--resume"), "{again}");
+    let absent = Job::resume(&temporary.path().join("absent"), "cpu").unwrap_err().to_string();
+    assert!(absent.contains("absent"), "{absent}");
+    recording(temporary.path(), 3001);
+    let changed = Job::resume(&temporary.path().join("run"), "cpu").unwrap_err().to_string();
+    assert!(changed.contains("has changed"), "{changed}");
+}

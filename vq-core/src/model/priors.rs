@@ -1,0 +1,193 @@
+//! The records of the prior: for every symbol, which frequencies hold and what chooses between them.
+
+use super::records::Symbol;
+use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
+use crate::coder::range::MAX_TOTAL_BITS;
+
+/// Most contexts of a symbol.
+pub const CONTEXTS: usize = 2;
+
+/// How the codes of one symbol are distributed. 48 bytes.
+///
+/// With `rows` of 0 all codes are as likely: code `c` starts at `c · step` of 2^15. Otherwise the symbol has a table of
+/// `[rows, entries]` 16-bit starts, rising from 0 and below `2^total_bits`; entry `e` of a row is code `first + e`. An integer
+/// latent's last entry is an escape: the code follows as a plain number of the symbol's bits, limited to the largest code. The row is
+/// `row_map[class0 · classes1 + class1]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SymbolPrior {
+    /// Starts, offset in the tables.
+    pub starts: u32,
+    /// Number of rows; 0 for uniform.
+    pub rows: u16,
+    /// Entries of a row.
+    pub entries: u16,
+    /// The code of the first entry.
+    pub first: u16,
+    /// Size of a code's interval where all are alike: `floor(2^15 / codes)`; otherwise 0.
+    pub step: u16,
+    /// The total of a row is 2 to this.
+    pub total_bits: u8,
+    /// The most that one symbol can cost, in bits, rounded up.
+    pub worst_bits: u8,
+    /// What a symbol cost on average where the prior was trained, in 1/256 bit: what to expect, not what to rely on.
+    pub expected: u16,
+    /// What chooses the row.
+    pub contexts: [Context; CONTEXTS],
+    /// One byte for every pair of classes, offset in the tables.
+    pub row_map: u32,
+}
+
+/// A code whose class helps to choose a row. 12 bytes.
+///
+/// The class is `map[clamp(code − first, 0, length − 1)]`; it is 0 where the code is of the hop before the packet's first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// Classes, one byte each, offset in the tables.
+    pub map: u32,
+    /// The symbol that is looked at: one that is sent whenever the reader is, and before it.
+    pub source: u16,
+    /// The code of the map's first byte.
+    pub first: u16,
+    /// Bytes of the map.
+    pub length: u16,
+    /// Where the symbol is looked for.
+    pub hop: Hop,
+    /// Number of classes; 1 for a context that says nothing.
+    pub classes: u8,
+}
+
+/// Which hop a context looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Hop {
+    /// The hop that is being coded.
+    Same = 0,
+    /// The one before it in the packet.
+    Before = 1,
+}
+
+impl Context {
+    /// Length of the record.
+    pub const BYTES: usize = 12;
+
+    /// A context that says nothing.
+    pub const NONE: Self = Self { map: 0, source: 0, first: 0, length: 0, hop: Hop::Before, classes: 1 };
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let hop = match u8_at(bytes, 10) {
+            0 => Hop::Same,
+            1 => Hop::Before,
+            _ => return None,
+        };
+        Some(Self {
+            map: u32_at(bytes, 0),
+            source: u16_at(bytes, 4),
+            first: u16_at(bytes, 6),
+            length: u16_at(bytes, 8),
+            hop,
+            classes: u8_at(bytes, 11),
+        })
+    }
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        put(&mut bytes, 0, self.map.to_le_bytes());
+        put(&mut bytes, 4, self.source.to_le_bytes());
+        put(&mut bytes, 6, self.first.to_le_bytes());
+        put(&mut bytes, 8, self.length.to_le_bytes());
+        put(&mut bytes, 10, [self.hop as u8, self.classes]);
+        bytes
+    }
+}
+
+impl SymbolPrior {
+    /// Length of the record.
+    pub const BYTES: usize = 48;
+
+    /// A prior of no codes: what reads past the last record give.
+    pub(crate) const NEUTRAL: Self = Self {
+        starts: 0,
+        rows: 0,
+        entries: 0,
+        first: 0,
+        step: 0,
+        total_bits: 0,
+        worst_bits: 0,
+        expected: 0,
+        contexts: [Context::NONE; CONTEXTS],
+        row_map: 0,
+    };
+
+    /// A prior that knows nothing of a symbol.
+    #[must_use]
+    pub fn uniform(symbol: &Symbol) -> Self {
+        let step = (1u16 << MAX_TOTAL_BITS).checked_div(symbol.codes()).unwrap_or(0);
+        let worst_bits = cost_bits(u32::from(step), MAX_TOTAL_BITS);
+        Self { step, worst_bits, expected: u16::from(worst_bits) << 8, ..Self::NEUTRAL }
+    }
+
+    /// Reads a record; `None` where it names a hop that does not exist or reserved bytes are not zero.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < Self::BYTES || u32_at(bytes, 44) != 0 {
+            return None;
+        }
+        let context = |offset| Context::from_bytes(&array_at::<{ Context::BYTES }>(bytes, offset));
+        Some(Self {
+            starts: u32_at(bytes, 0),
+            rows: u16_at(bytes, 4),
+            entries: u16_at(bytes, 6),
+            first: u16_at(bytes, 8),
+            step: u16_at(bytes, 10),
+            total_bits: u8_at(bytes, 12),
+            worst_bits: u8_at(bytes, 13),
+            expected: u16_at(bytes, 14),
+            contexts: [context(16)?, context(28)?],
+            row_map: u32_at(bytes, 40),
+        })
+    }
+
+    /// The record's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let [first, second] = self.contexts;
+        put(&mut bytes, 0, self.starts.to_le_bytes());
+        put(&mut bytes, 4, self.rows.to_le_bytes());
+        put(&mut bytes, 6, self.entries.to_le_bytes());
+        put(&mut bytes, 8, self.first.to_le_bytes());
+        put(&mut bytes, 10, self.step.to_le_bytes());
+        put(&mut bytes, 12, [self.total_bits, self.worst_bits]);
+        put(&mut bytes, 14, self.expected.to_le_bytes());
+        put(&mut bytes, 16, first.to_bytes());
+        put(&mut bytes, 28, second.to_bytes());
+        put(&mut bytes, 40, self.row_map.to_le_bytes());
+        bytes
+    }
+
+    /// Bytes of the starts of all rows.
+    #[must_use]
+    pub fn starts_bytes(&self) -> usize {
+        usize::from(self.rows) * usize::from(self.entries) * 2
+    }
+
+    /// Bytes of the row map: one for every pair of classes.
+    #[must_use]
+    pub fn row_map_bytes(&self) -> usize {
+        self.contexts.iter().map(|context| usize::from(context.classes)).product()
+    }
+}
+
+/// The bits that an interval of this size costs, rounded up; an empty one counts as the whole total.
+#[must_use]
+pub fn cost_bits(size: u32, total_bits: u8) -> u8 {
+    total_bits.saturating_sub(size.checked_ilog2().unwrap_or(0) as u8)
+}
+
+/// The bytes that symbols of `worst_bits` bits take at most.
+///
+/// The coder's rounding loses less than 1/256 bit per interval, and a symbol has at most two; a code of b bits ends within b / 8 + 1 bytes.
+#[must_use]
+pub fn code_bytes(worst_bits: u64, symbols: u64) -> u64 {
+    worst_bits.saturating_add(symbols / 128 + 1) / 8 + 1
+}

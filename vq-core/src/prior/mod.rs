@@ -1,0 +1,102 @@
+//! What was sent so far, as a [`Distribution`] for the next symbol.
+//!
+//! A prior has two parts. The *past* part, [`Prior::advance`], runs once per hop over what was sent before. The *in-hop*
+//! part, [`Prior::distribution`], runs per symbol, is cheap, and looks no further back than the past part has prepared. At the start
+//! of a packet a prior knows nothing, so that every packet decodes alone.
+//!
+//! Here the parts are those of tables: the past is the codes of the hop before, and a symbol's row is chosen by the classes of up to two
+//! codes, of that hop or of this one.
+
+mod distribution;
+
+pub(crate) use distribution::Distribution;
+
+use crate::coder::range::{RangeDecoder, RangeEncoder};
+use crate::model::Model;
+use crate::model::priors::{Context, Hop};
+use crate::model::records::Symbol;
+
+/// The prior of a model at one quality, over memory for two hops of codes.
+#[derive(Debug)]
+pub(crate) struct Prior<'a> {
+    model: Model<'a>,
+    quality: u8,
+    /// Codes of the hop that is being coded, one for every symbol of the model.
+    codes: &'a mut [u16],
+    /// Codes of the hop before it in the packet, if there is one.
+    past: &'a mut [u16],
+    has_past: bool,
+}
+
+impl<'a> Prior<'a> {
+    /// A prior at the start of a packet. `memory` holds two codes for every symbol of the model.
+    pub(crate) fn new(model: Model<'a>, quality: u8, memory: &'a mut [u16]) -> Self {
+        let (codes, past) = memory.split_at_mut(memory.len() / 2);
+        Self { model, quality, codes, past, has_past: false }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn start_packet(&mut self, quality: u8) {
+        self.quality = quality;
+        self.has_past = false;
+    }
+
+    /// The symbols of the hop that are sent, each with its number and its code.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = (usize, Symbol, u16)> {
+        let symbols = self.model.numbered_symbols(self.quality);
+        symbols.map(|(index, symbol)| (index, symbol, self.codes.get(index).copied().unwrap_or(0)))
+    }
+
+    /// The hop's codes, one for every symbol of the model, for the encoder to fill in.
+    pub(crate) fn codes_mut(&mut self) -> &mut [u16] {
+        self.codes
+    }
+
+    /// The past part: the hop's codes become what the next hop is predicted from.
+    pub(crate) fn advance(&mut self) {
+        self.past.iter_mut().zip(self.codes.iter()).for_each(|(past, code)| *past = *code);
+        self.has_past = true;
+    }
+
+    /// The in-hop part: what symbol number `index` may be, once the symbols before it are known.
+    pub(crate) fn distribution(&self, index: usize, symbol: &Symbol) -> Distribution<'a> {
+        let prior = self.model.symbol_prior(index, self.quality);
+        if prior.rows == 0 {
+            return Distribution::uniform(symbol, &prior);
+        }
+        let [first, second] = prior.contexts.map(|context| self.class(&context));
+        let row = self.model.prior_row(&prior, [first, second]);
+        Distribution::row(symbol, &prior, row)
+    }
+
+    /// The class of what a context looks at; 0 where there is nothing.
+    fn class(&self, context: &Context) -> u8 {
+        if context.classes <= 1 {
+            return 0;
+        }
+        let codes: &[u16] = match context.hop {
+            Hop::Same => self.codes,
+            Hop::Before if self.has_past => self.past,
+            Hop::Before => return 0,
+        };
+        let code = codes.get(usize::from(context.source)).copied().unwrap_or(0);
+        self.model.class(context, code)
+    }
+
+    /// Sends the hop's codes.
+    pub(crate) fn encode(&self, coder: &mut RangeEncoder, output: &mut [u8]) {
+        for (index, symbol, code) in self.sent() {
+            self.distribution(index, &symbol).encode(coder, output, code);
+        }
+    }
+
+    /// Receives the hop's codes.
+    pub(crate) fn decode(&mut self, coder: &mut RangeDecoder<'_>) {
+        for (index, symbol) in self.model.numbered_symbols(self.quality) {
+            let code = self.distribution(index, &symbol).decode(coder);
+            if let Some(place) = self.codes.get_mut(index) {
+                *place = code;
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Runs an image on the emulated board.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::output_within;
+use crate::setup::QEMU;
+
+/// A Cortex-M4F board, one virtual nanosecond per instruction, and the host's files and terminal for the image.
+const BOARD: [&str; 11] = [
+    "-M",
+    "mps2-an386",
+    "-nographic",
+    "-monitor",
+    "none",
+    "-serial",
+    "null",
+    "-semihosting-config",
+    "enable=on,target=native",
+    "-icount",
+    "shift=0",
+];
+
+/// A minute of ECG takes seconds; what takes this long hangs.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// What the image counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Counts {
+    /// Frames that went in: one sample of every channel each.
+    pub(crate) frames: u64,
+    /// Instructions per frame to encode it.
+    pub(crate) encode_instructions: f64,
+    /// Instructions per frame to decode it.
+    pub(crate) decode_instructions: f64,
+    /// The most bytes of stack in use.
+    pub(crate) stack_bytes: u64,
+}
+
+impl Display for Counts {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} frames: {:.1} instructions per frame to encode, {:.1} to decode; {} bytes of stack",
+            self.frames, self.encode_instructions, self.decode_instructions, self.stack_bytes
+        )
+    }
+}
+
+/// Runs `image` in `folder`, where it finds and leaves its files.
+pub(crate) fn run(image: &Path, folder: &Path) -> Result<Counts> {
+    let image = image.canonicalize().with_context(|| format!("there is no image at {}", image.display()))?;
+    ensure!(folder.join("samples.bin").is_file(), "there are no samples for the device in {}", folder.display());
+    let mut command = Command::new(QEMU);
+    command.current_dir(folder).args(BOARD).arg("-kernel").arg(&image);
+    let (printed, succeeded) = output_within(&mut command, LIMIT)?;
+    if !succeeded {
+        bail!("the firmware failed in the emulator; it printed:\n{printed}");
+    }
+    counts(&printed).with_context(|| format!("the firmware did not print its counts, but:\n{printed}"))
+}
+
+/// Reads lines of a name and a number.
+fn counts(printed: &str) -> Option<Counts> {
+    let lines = printed.lines().filter_map(|line| line.split_once(' '));
+    let values: HashMap<&str, u64> = lines.filter_map(|(name, value)| Some((name, value.parse().ok()?))).collect();
+    let frames = *values.get("frames")?;
+    let per_frame = |name| Some(*values.get(name)? as f64 / frames.max(1) as f64);
+    Some(Counts {
+        frames,
+        encode_instructions: per_frame("encode_instructions")?,
+        decode_instructions: per_frame("decode_instructions")?,
+        stack_bytes: *values.get("stack_bytes")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_per_frame() {
+        let printed =
+            "frames 200\nencode_instructions 50100\ndecode_instructions 40000\nnoise here\nstack_bytes 4096\n";
+        let expected =
+            Counts { frames: 200, encode_instructions: 250.5, decode_instructions: 200.0, stack_bytes: 4096 };
+        assert_eq!(counts(printed), Some(expected));
+        assert_eq!(counts("frames 200\n"), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! Every check that a change must pass, in one command. It goes on after a failure, so that one run tells everything.
+
+mod tally;
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::firmware;
+use crate::process::{cargo, run};
+use crate::project::Project;
+use crate::setup::{self, Toolchain};
+use crate::stages::Stages;
+use tally::Tally;
+
+/// vq-core's features, in every set that one may build for a device.
+const CORE_FEATURES: [&str; 4] = ["", "f32", "metadata", "f32,metadata"];
+
+/// What follows clippy's own arguments.
+const DENY: [&str; 3] = ["--", "-D", "warnings"];
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Only format, lints, and the tests that need no device
+    #[arg(long)]
+    quick: bool,
+}
+
+/// `cargo xtask test`: true when everything passed.
+pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<bool> {
+    let mut stages = Stages::new(if arguments.quick { 4 } else { 7 });
+    let toolchain = stages.run("Set-up", || setup::all(project, false))?;
+    let mut checks = Checks { project, toolchain, tally: Tally::default() };
+    stages.run("Format", || checks.format())?;
+    stages.run("Lints", || checks.lints())?;
+    if arguments.quick {
+        stages.run("Tests", || checks.tests(&["--workspace"]))?;
+    } else {
+        stages.run("Builds and tests with fewer features", || checks.fewer_features())?;
+        stages.run("Documentation", || checks.documentation())?;
+        stages.run("Firmware", || checks.firmware())?;
+        stages.run("Tests on the host and on the device", || {
+            checks.tests(&["--workspace", "--features", "vq-tests/device"])
+        })?;
+    }
+    println!("\n{}", checks.tally.line());
+    Ok(checks.tally.is_clean())
+}
+
+struct Checks<'p> {
+    project: &'p Project,
+    toolchain: Toolchain,
+    tally: Tally,
+}
+
+impl Checks<'_> {
+    fn format(&mut self) -> Result<()> {
+        for folder in [&self.project.root, &self.project.firmware()] {
+            let result = run(cargo(self.project, folder).args(["fmt", "--all", "--check"]));
+            self.tally.check(&format!("format in {}", folder.display()), result);
+        }
+        Ok(())
+    }
+
+    fn lints(&mut self) -> Result<()> {
+        let lint = ["clippy", "--quiet", "--workspace", "--all-targets"];
+        let result = run(self.cargo().args(lint).args(DENY));
+        self.tally.check("lints", result);
+        Ok(())
+    }
+
+    /// A gateway has no libtorch, and a device picks the features of vq-core.
+    fn fewer_features(&mut self) -> Result<()> {
+        let lint = ["clippy", "--quiet", "--package", "vq-trainer", "--no-default-features", "--all-targets"];
+        let result = run(self.cargo().args(lint).args(DENY));
+        self.tally.check("lints without libtorch", result);
+        for features in CORE_FEATURES {
+            let core = ["--quiet", "--package", "vq-core", "--no-default-features", "--features", features];
+            let result = run(self.cargo().arg("clippy").args(core).arg("--all-targets").args(DENY));
+            self.tally.check(&format!("lints of vq-core with features \"{features}\""), result);
+            let mut check = self.toolchain.cargo(self.project, &self.project.root, "check");
+            self.tally.check(&format!("vq-core for the device with features \"{features}\""), run(check.args(core)));
+        }
+        self.tests(&["--package", "vq-core", "--no-default-features"])?;
+        self.tests(&["--package", "vq-trainer", "--no-default-features"])
+    }
+
+    fn documentation(&mut self) -> Result<()> {
+        let document = ["doc", "--quiet", "--workspace", "--no-deps"];
+        let result = run(self.cargo().args(document).env("RUSTDOCFLAGS", "-D warnings"));
+        self.tally.check("documentation", result);
+        Ok(())
+    }
+
+    fn firmware(&mut self) -> Result<()> {
+        let model = firmware::default_model(self.project)?;
+        let result = firmware::lint(self.project, &self.toolchain, &model);
+        self.tally.check("lints of the firmware", result);
+        let result = firmware::link_without_panic(self.project, &self.toolchain, &model);
+        self.tally.device_check("no panic is reachable in the firmware", result);
+        Ok(())
+    }
+
+    fn tests(&mut self, selection: &[&str]) -> Result<()> {
+        let mut command = self.cargo();
+        command.args(["test", "--no-fail-fast"]).args(selection);
+        if env::var_os("OMP_NUM_THREADS").is_none() {
+            // Tests run beside each other already; OpenMP's threads would spin and take the cores from them.
+            command.env("OMP_NUM_THREADS", "1");
+        }
+        self.tally.run(&mut command)
+    }
+
+    fn cargo(&self) -> Command {
+        cargo(self.project, Path::new(&self.project.root))
+    }
+}
