@@ -1,7 +1,5 @@
 //! Lines on the host's terminal. Without `core::fmt`, whose number formatting can panic as far as the linker knows.
 
-use core::fmt::{Display, Write};
-
 use cortex_m_semihosting::hio;
 
 /// Digits of `u64::MAX`.
@@ -16,13 +14,6 @@ pub fn number(name: &str, value: u64) {
 /// Prints `name text`.
 pub fn text(name: &str, text: &str) {
     line(name, text.as_bytes());
-}
-
-/// Prints `error`, then what it says.
-pub fn error(error: &dyn Display) {
-    if let Ok(mut terminal) = hio::hstdout() {
-        writeln!(terminal, "error {error}").ok();
-    }
 }
 
 fn line(name: &str, value: &[u8]) {
