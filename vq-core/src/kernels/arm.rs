@@ -110,12 +110,12 @@ impl Kernels for Arm {
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
         // One window is what streaming mostly asks for: with its count known half of the checks fall away.
         let only = Windows { count: 1, step: 0, ..*windows };
-        let convolution = if windows.count == 1 {
+        let done = if windows.count == 1 {
             Convolution::new(&only, activation, input, stream, output).map(|mut one| form::convolution(&mut one))
         } else {
             Convolution::new(windows, activation, input, stream, output).map(|mut all| form::convolution(&mut all))
         };
-        if convolution.is_none() {
+        if done.is_none() {
             portable_convolution(windows, activation, input, stream, output);
         }
     }
