@@ -1,0 +1,148 @@
+//! Models and streams that every later version must still decode to the same samples.
+//!
+//! Each vector is a model, its input, the stream that the input was encoded to and the samples that the stream decodes to
+//! (`[time, channels]`, 32-bit little-endian). They are made anew only when the format's version changes:
+//! `VQ_BLESS=1 cargo test -p vq-tests --test vectors`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use vq_core::{Options, self_test_decoder, self_test_encoder};
+use vq_tests::{Recipe, decode, encode, metadata, samples};
+use vq_trainer::export::export;
+use vq_trainer::export::file::{HostMemory, ModelBytes};
+use vq_trainer::export::trained::TrainedQuantizer;
+use vq_trainer::stream::{StreamHeader, append_header, append_packet, parse};
+
+/// Frames that the priors are trained on, and frames of the input.
+const TRAINING_FRAMES: usize = 20_000;
+const FRAMES: usize = 800;
+/// So coarse that a table of several rows pays.
+const SCALAR_STEP: f32 = 0.1;
+const OPTIONS: Options = Options::new().packet_bytes(60).packet_hops(12);
+
+/// A vector: its name and what it was made from.
+struct Vector {
+    name: &'static str,
+    recipe: Recipe,
+}
+
+impl Vector {
+    fn path(&self, ending: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors").join(format!("{}.{ending}", self.name))
+    }
+
+    fn read(&self, ending: &str) -> Vec<u8> {
+        let path = self.path(ending);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; make it with VQ_BLESS=1", path.display()))
+    }
+
+    fn read_samples(&self, ending: &str) -> Vec<i32> {
+        self.read(ending).chunks_exact(4).map(|bytes| i32::from_le_bytes(bytes.try_into().unwrap())).collect()
+    }
+
+    fn write_samples(&self, ending: &str, samples: &[i32]) {
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        fs::write(self.path(ending), bytes).unwrap();
+    }
+
+    fn bless(&self) {
+        let mut trained = self.recipe.trained();
+        if let TrainedQuantizer::Scalar { steps, .. } = &mut trained.quantizer {
+            steps.fill(SCALAR_STEP);
+        }
+        let exported = export(&trained, &self.recipe.signal(TRAINING_FRAMES), &metadata(self.recipe.channels))
+            .expect("the recipe exports");
+        let model = exported.integer.model().unwrap();
+        fs::create_dir_all(self.path("vqm").parent().unwrap()).unwrap();
+        fs::write(self.path("vqm"), exported.integer.bytes()).unwrap();
+        let mut input = self.recipe.signal(FRAMES);
+        // The last hop is not full, and one sample is far outside of what the net was made for.
+        input.truncate((FRAMES - 3) * self.recipe.channels);
+        input[777 % (FRAMES - 3)] = -5_000_000;
+        self.write_samples("input", &input);
+        let packets = encode(model, OPTIONS, &input);
+        let mut stream = Vec::new();
+        append_header(
+            &mut stream,
+            &StreamHeader {
+                model_identity: model.identity(),
+                model_name: self.name.into(),
+                packet_bytes: OPTIONS.max_packet_bytes() as u32,
+                rate_millihertz: None,
+                channels: None,
+                start_time: None,
+                frames: Some((FRAMES - 3) as u64),
+            },
+        );
+        packets.iter().for_each(|packet| append_packet(&mut stream, packet));
+        fs::write(self.path("vqs"), stream).unwrap();
+        self.write_samples("output", &samples(&decode(model, &packets)));
+    }
+
+    fn check(&self) {
+        if std::env::var_os("VQ_BLESS").is_some() {
+            self.bless();
+        }
+        let bytes = ModelBytes::new(&self.read("vqm"));
+        let model = bytes.model().unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let file = parse(&self.read("vqs"));
+        assert_eq!((file.damage.len(), file.segments.len()), (0, 1), "{}", self.name);
+        let header = file.segments[0].header.as_ref().expect("the stream has a header");
+        assert_eq!((header.model_identity, header.frames), (model.identity(), Some((FRAMES - 3) as u64)));
+        let packets: Vec<Vec<u8>> = file.segments[0].packets.iter().map(|packet| packet.bytes.clone()).collect();
+        assert!(packets.len() > 5, "{} packets of {}", packets.len(), self.name);
+        assert_eq!(
+            samples(&decode(model, &packets)),
+            self.read_samples("output"),
+            "{} decodes to other samples",
+            self.name
+        );
+        assert_eq!(
+            encode(model, OPTIONS, &self.read_samples("input")),
+            packets,
+            "{} encodes to other packets",
+            self.name
+        );
+        let mut memory =
+            HostMemory::new(model.encoder_memory(Options::new().packet_bytes(model.self_test_packet_bytes())));
+        assert_eq!(self_test_encoder(model, memory.bytes()), Ok(()));
+        let mut memory = HostMemory::new(model.decoder_memory());
+        assert_eq!(self_test_decoder(model, memory.bytes()), Ok(()));
+        // A vector without tables that look at earlier codes would say nothing about them.
+        let rows = |(index, _)| model.symbol_prior(index, 9).rows;
+        assert!(model.numbered_symbols(9).map(rows).any(|rows| rows > 1), "{} has no contexts", self.name);
+    }
+}
+
+#[test]
+fn residual_codebooks_decode_as_they_did() {
+    let recipe = Recipe {
+        seed: 11,
+        channels: 2,
+        width: 4,
+        latents: 3,
+        strides: vec![2, 2],
+        extra: vec![1, 3],
+        rows: 2,
+        unbiased: false,
+        stages: Some(2),
+    };
+    Vector { name: "residual", recipe }.check();
+}
+
+#[test]
+fn integer_latents_decode_as_they_did() {
+    let recipe = Recipe {
+        seed: 12,
+        channels: 1,
+        width: 4,
+        latents: 3,
+        strides: vec![2, 2],
+        extra: vec![2, 2],
+        rows: 1,
+        unbiased: false,
+        stages: None,
+    };
+    Vector { name: "scalar", recipe }.check();
+}
