@@ -7,12 +7,16 @@ use std::env;
 
 fn main() {
     println!("cargo:rustc-check-cfg=cfg(kernels, values(none(), \"dsp\", \"armv7m\", \"armv6m\"))");
+    println!("cargo:rustc-check-cfg=cfg(optional_dsp)");
     println!("cargo:rerun-if-changed=build.rs");
     let target = env::var("TARGET").unwrap_or_default();
     let has_dsp_feature = env::var_os("CARGO_FEATURE_CORTEX_M33_DSP").is_some();
     if let Some(form) = form(&target, has_dsp_feature) {
         println!("cargo:rustc-cfg=kernels");
         println!("cargo:rustc-cfg=kernels=\"{form}\"");
+        if form == "dsp" && target.starts_with("thumbv8m") {
+            println!("cargo:rustc-cfg=optional_dsp");
+        }
     }
 }
 

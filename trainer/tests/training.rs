@@ -1,7 +1,9 @@
 //! Whole training runs on a small net: they learn, they resume to the bit, they refuse what cannot be trained.
 #![cfg(feature = "train")]
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use vq_trainer::config::Config;
@@ -153,6 +155,10 @@ fn a_run_learns_and_its_folder_tells_all() {
     train(&mut job, usize::MAX);
     let lines = MetricsLog::read(&folder.join("metrics.jsonl")).unwrap();
     let last = lines.last().unwrap();
+    for line in &lines {
+        let wanted = line.reconstruction + line.codebook + 0.05 * line.commitment;
+        assert!((line.loss - wanted).abs() < 1e-5 * wanted, "{line:?}");
+    }
     assert_eq!((last.step, last.perplexity.len(), last.dead_codes.len()), (300, 2, 2));
     let validation = last.validation.unwrap();
     assert!(validation.prdn_percent < 35.0, "{validation:?}");
@@ -171,6 +177,39 @@ fn a_run_learns_and_its_folder_tells_all() {
     let record = job.record();
     assert_eq!((record.recordings[0].train, record.recordings[0].validation), ([0, 4800], [4800, 6000]));
     assert!(record.training_seconds > 0.0);
+}
+
+#[test]
+fn the_program_trains_and_resumes() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 3000);
+    let config = temporary.path().join("small.toml");
+    std::fs::write(&config, SMALL).unwrap();
+    let folder = temporary.path().join("run");
+    let vq = |arguments: &[&OsStr]| {
+        let done = Command::new(env!("CARGO_BIN_EXE_vq")).arg("train").args(arguments).output().unwrap();
+        (done.status.success(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (done, text, _) = vq(&["--print-config".as_ref()]);
+    assert!(done && toml::from_str::<Config>(&text).unwrap() == Config::default(), "{text}");
+
+    let (config, path, folder) = (config.as_os_str(), path.as_os_str(), folder.as_os_str());
+    let flags = ["--rate", "--config", "--steps", "-o"].map(OsStr::new);
+    let arguments = [path, flags[0], "100".as_ref(), flags[1], config, flags[2], "16".as_ref(), flags[3], folder];
+    let (done, text, notes) = vq(&arguments);
+    assert!(done && text.contains("16 steps") && text.contains("PRDN"), "{text}{notes}");
+    assert!(notes.contains("held out") && notes.contains("step 16/16"), "{notes}");
+    let (done, _, error) = vq(&arguments);
+    assert!(!done && error.contains("--resume"), "{error}");
+    let (done, text, error) = vq(&["--resume".as_ref(), folder]);
+    assert!(done && text.contains("16 steps"), "{text}{error}");
+
+    let wrong = temporary.path().join("wrong.toml");
+    std::fs::write(&wrong, "[training]\nstesp = 3\n").unwrap();
+    let (done, _, error) = vq(&[path, flags[0], "100".as_ref(), flags[1], wrong.as_os_str()]);
+    assert!(!done && error.contains("stesp") && error.contains("wrong.toml"), "{error}");
+    let (done, _, error) = vq(&[path, flags[0], "100".as_ref(), "--device".as_ref(), "gpu".as_ref()]);
+    assert!(!done && error.contains("gpu"), "{error}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.print_config {
         return output::print(&config(arguments)?.to_commented_toml());
     }
-    prepare_process(&arguments.device).context("cannot start anew with the environment that libtorch needs")?;
+    prepare_process(&arguments.device)?;
     let mut job = match &arguments.resume {
         Some(folder) => Job::resume(folder, &arguments.device)?,
         None => start(arguments)?,

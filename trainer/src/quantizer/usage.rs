@@ -4,7 +4,9 @@ use tch::{Kind, Tensor};
 
 /// How many of `codes` codes were chosen how often, `[codes]`.
 pub(super) fn counts(chosen: &Tensor, codes: i64) -> Tensor {
-    chosen.bincount(None::<Tensor>, codes).to_kind(Kind::Float)
+    // Unlike `bincount`, this does not wait for the device to learn the largest code.
+    let float = (Kind::Float, chosen.device());
+    Tensor::zeros([codes], float).index_add_(0, chosen, &Tensor::ones(chosen.size(), float))
 }
 
 /// Moves `average` towards `now`, keeping `decay` of it.

@@ -15,7 +15,8 @@ pub struct MetricsLine {
     pub step: usize,
     /// Seconds of training so far.
     pub seconds: f64,
-    /// What was minimised: reconstruction + codebook + β·commitment.
+    /// Reconstruction + codebook + β·commitment. Codebooks that are moving averages lower the second term without its
+    /// gradient.
     pub loss: f64,
     /// Mean squared error of the batch, over the signal's variance.
     pub reconstruction: f64,

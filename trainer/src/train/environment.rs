@@ -5,6 +5,7 @@
 //! too.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tch::{Cuda, Device};
 
@@ -12,6 +13,11 @@ use super::TrainError;
 
 /// The dynamic loader's list of libraries to load first.
 const PRELOAD: &str = "LD_PRELOAD";
+
+/// What a user whose CUDA is not found can do.
+const CUDA_NEEDS: &str = "CUDA needs an NVIDIA driver and all of libtorch's CUDA libraries: the torch wheel with its nvidia \
+     packages, or a Python installation of torch, linked to .libtorch/torch. Where libtorch_cuda.so is not beside \
+     libtorch_cpu.so, start with LD_PRELOAD=/path/to/libtorch_cuda.so. --device cpu works without";
 
 /// Read once, when a process starts.
 const SETTINGS: [(&str, &str); 3] = [
@@ -26,17 +32,35 @@ const SETTINGS: [(&str, &str); 3] = [
 /// Does nothing where that is not possible.
 ///
 /// # Errors
-/// If the system refuses to start the program.
-pub fn prepare_process(device: &str) -> std::io::Result<()> {
+/// If libtorch's CUDA library is needed and cannot be loaded, or the system refuses to start the program.
+pub fn prepare_process(device: &str) -> Result<(), TrainError> {
+    let refuse = |what: String| TrainError::Device { device: device.into(), what };
     let mut missing: Vec<(&str, String)> = SETTINGS
         .into_iter()
         .filter(|(name, _)| std::env::var_os(name).is_none())
         .map(|(name, value)| (name, value.to_string()))
         .collect();
-    if is_cuda(device) {
-        missing.extend(cuda_preload().map(|value| (PRELOAD, value)));
+    if let (Some(Device::Cuda(_)), Some(preload)) = (named(device), cuda_preload()) {
+        // A library that cannot be loaded first would keep the program from starting at all.
+        try_preload(&preload)
+            .map_err(|reason| refuse(format!("{preload} cannot be loaded: {reason}\n{CUDA_NEEDS}")))?;
+        missing.push((PRELOAD, preload));
     }
-    if missing.is_empty() { Ok(()) } else { start_anew(missing) }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    start_anew(missing).map_err(|error| refuse(format!("cannot start anew with libtorch's settings: {error}")))
+}
+
+/// Runs this program with `preload` just far enough to see whether it starts.
+fn try_preload(preload: &str) -> Result<(), String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let tried = Command::new(program).arg("--version").env(PRELOAD, preload).output();
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_string()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[cfg(unix)]
@@ -44,7 +68,7 @@ fn start_anew(environment: Vec<(&str, String)>) -> std::io::Result<()> {
     use std::os::unix::process::CommandExt;
     let program = std::env::current_exe()?;
     let mut arguments = std::env::args_os();
-    let mut command = std::process::Command::new(program);
+    let mut command = Command::new(program);
     if let Some(name) = arguments.next() {
         command.arg0(name);
     }
@@ -56,28 +80,29 @@ fn start_anew(_: Vec<(&str, String)>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The device that `name` stands for, whether it is there or not.
+fn named(name: &str) -> Option<Device> {
+    match name {
+        "cpu" => Some(Device::Cpu),
+        "cuda" => Some(Device::Cuda(0)),
+        _ => name.strip_prefix("cuda:")?.parse().ok().map(Device::Cuda),
+    }
+}
+
 /// The device that `name` stands for: `cpu`, `cuda`, `cuda:1`.
 ///
 /// # Errors
 /// If there is no such device.
 pub fn device(name: &str) -> Result<Device, TrainError> {
-    let refuse = |what: &str| Err(TrainError::Device { device: name.into(), what: what.into() });
-    if name == "cpu" {
-        return Ok(Device::Cpu);
+    let refuse = |what: String| Err(TrainError::Device { device: name.into(), what });
+    match named(name) {
+        None => refuse("there is no such device; say cpu, cuda or cuda:1".into()),
+        Some(Device::Cuda(_)) if !Cuda::is_available() => refuse(format!("libtorch finds no CUDA.\n{CUDA_NEEDS}")),
+        Some(Device::Cuda(index)) if index as i64 >= Cuda::device_count() => {
+            refuse(format!("there are {} CUDA devices, counted from 0", Cuda::device_count()))
+        }
+        Some(device) => Ok(device),
     }
-    let index = if name == "cuda" { Some(0) } else { name.strip_prefix("cuda:").and_then(|index| index.parse().ok()) };
-    let Some(index) = index else { return refuse("there is no such device; say cpu, cuda or cuda:1") };
-    if !Cuda::is_available() {
-        return refuse(
-            "libtorch finds no CUDA. It needs an NVIDIA driver and libtorch's CUDA libraries: the torch wheel with its \
-             nvidia packages, or a Python installation of torch linked to .libtorch/torch. Where libtorch_cuda.so is not \
-             beside libtorch_cpu.so, start with LD_PRELOAD=/path/to/libtorch_cuda.so. --device cpu works without",
-        );
-    }
-    if index as i64 >= Cuda::device_count() {
-        return refuse(&format!("there are {} CUDA devices, counted from 0", Cuda::device_count()));
-    }
-    Ok(Device::Cuda(index))
 }
 
 /// Sets how many threads libtorch computes with; 0 stands for every core.
@@ -95,10 +120,6 @@ pub fn torch_version() -> String {
         Some(line.split(['\'', '"']).nth(1)?.to_string())
     };
     version().unwrap_or_else(|| "unknown".into())
-}
-
-fn is_cuda(device: &str) -> bool {
-    device == "cuda" || device.starts_with("cuda:")
 }
 
 /// What [`PRELOAD`] must be so that CUDA is there: nothing links against that library, so nothing else loads it.

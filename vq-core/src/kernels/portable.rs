@@ -171,3 +171,168 @@ impl Kernels for Integer {
         (i64::from(scaling.offset) + scaled).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::model::records::Kind;
+
+    /// What may be the value of a line: anything, and the extremes often.
+    fn element() -> impl Strategy<Value = i16> {
+        prop_oneof![3 => any::<i16>(), 1 => Just(i16::MIN), 1 => Just(i16::MAX), 1 => -3i16..=3]
+    }
+
+    fn activation() -> impl Strategy<Value = Activation> {
+        prop_oneof![Just(Activation::Linear), Just(Activation::Relu), Just(Activation::LeakyRelu)]
+    }
+
+    /// One output channel as the specification sees it.
+    #[derive(Debug, Clone)]
+    struct Channel {
+        weights: Vec<i8>,
+        bias: i32,
+        multiplier: u32,
+        shift: u32,
+    }
+
+    fn channel(taps: usize) -> impl Strategy<Value = Channel> {
+        // 128 · 32768 · 40 taps is 0.17 · 10^9: with these biases no accumulator overflows, as the exporter proves for a model.
+        (vec(any::<i8>(), taps), -1_900_000_000i32..1_900_000_000, 0u32..1 << 15, 17u32..=47, 0u32..31).prop_map(
+            |(weights, bias, multiplier, shift, smaller)| Channel { weights, bias: bias >> smaller, multiplier, shift },
+        )
+    }
+
+    fn activated(activation: Activation, value: i64) -> i64 {
+        match activation {
+            Activation::Linear => value,
+            Activation::Relu => value.max(0),
+            Activation::LeakyRelu => value.max(value >> 3),
+        }
+    }
+
+    fn saturated(value: i64) -> i64 {
+        value.clamp(-32_768, 32_767)
+    }
+
+    impl Channel {
+        /// `saturate16((acc·m + 2^(s−1)) >> s)` in 64 bits, activated.
+        fn output(&self, window: &[i16], activation: Activation) -> i64 {
+            let products = self.weights.iter().zip(window).map(|(w, x)| i64::from(*w) * i64::from(*x));
+            let accumulator = i64::from(self.bias) + products.sum::<i64>();
+            let scaled = (accumulator * i64::from(self.multiplier) + (1 << (self.shift - 1))) >> self.shift;
+            activated(activation, saturated(scaled))
+        }
+    }
+
+    /// The stream of `vq_core::model::plan::weight_bytes`.
+    fn stream(channels: &[Channel], taps: usize) -> Vec<u8> {
+        let mut stream = Vec::new();
+        for block in channels.chunks(4) {
+            let lane = |lane: usize| block.get(lane);
+            (0..4).for_each(|c| stream.extend(lane(c).map_or(0, |channel| channel.bias).to_le_bytes()));
+            for group in 0..taps.div_ceil(4) {
+                for c in 0..4 {
+                    let weight = |tap: usize| lane(c).and_then(|channel| channel.weights.get(group * 4 + tap)).copied();
+                    stream.extend([0, 2, 1, 3].map(|tap| weight(tap).unwrap_or(0) as u8));
+                }
+            }
+            for c in 0..4 {
+                let (multiplier, shift) = lane(c).map_or((0, 17), |channel| (channel.multiplier, channel.shift));
+                stream.extend((multiplier << 16 | (shift - 16)).to_le_bytes());
+                stream.extend((1u32 << (shift - 17)).to_le_bytes());
+            }
+        }
+        stream
+    }
+
+    proptest! {
+        #[test]
+        fn convolution_is_the_sum_of_products(
+            (taps, channels) in (1usize..40, 1usize..10)
+                .prop_flat_map(|(taps, outputs)| (Just(taps), vec(channel(taps), outputs))),
+            count in 0usize..5,
+            step in 1usize..9,
+            activation in activation(),
+            input in vec(element(), 4 * 8 + 40),
+        ) {
+            let windows = Windows { count, step, taps, outputs: channels.len() };
+            let mut output = std::vec![77i16; (count + 1) * channels.len()];
+            let rows = &mut output[..count * channels.len()];
+            Integer::convolution(&windows, activation, &input, &stream(&channels, taps), rows);
+            for (index, row) in output.chunks(channels.len()).enumerate() {
+                for (value, channel) in row.iter().zip(&channels) {
+                    let window = &input[(index * step).min(input.len())..];
+                    let expected = if index < count { channel.output(window, activation) } else { 77 };
+                    prop_assert_eq!(i64::from(*value), expected);
+                }
+            }
+        }
+
+        #[test]
+        fn requantization_rounds_once(accumulator: i32, multiplier in 0u32..1 << 15, shift in 17u32..=47) {
+            let exact = (i64::from(accumulator) * i64::from(multiplier) + (1 << (shift - 1))) >> shift;
+            let found = requantize(accumulator, multiplier << 16 | (shift - 16), 1 << (shift - 17));
+            prop_assert_eq!(i64::from(found), saturated(exact));
+        }
+
+        #[test]
+        fn a_sum_is_scaled_rounded_and_saturated(
+            elements in vec((element(), element()), 0..20),
+            multiplier: i16,
+            other_multiplier: i16,
+            shift in 1u8..=15,
+            activation in activation(),
+        ) {
+            prop_assume!(i32::from(multiplier).abs() + i32::from(other_multiplier).abs() < 1 << 16);
+            let layer = Layer {
+                kind: Kind::Add, activation, input: 0, other: 0, channels: 1, kernel: 1, stride: 1, upsample: 1, padding: 0,
+                rows: 1, delay: 0, history: 0, line: 0, weights: 0, weights_length: 0, multiplier, other_multiplier, shift,
+            };
+            let (a, b): (Vec<i16>, Vec<i16>) = elements.iter().copied().unzip();
+            let mut output = std::vec![0; a.len()];
+            Integer::add(&layer, &a, &b, &mut output);
+            for ((a, b), value) in elements.into_iter().zip(output) {
+                let sum = i64::from(a) * i64::from(multiplier) + i64::from(b) * i64::from(other_multiplier);
+                let expected = activated(activation, saturated((sum + (1 << (shift - 1))) >> shift));
+                prop_assert_eq!(i64::from(value), expected);
+            }
+        }
+
+        #[test]
+        fn nearest_has_the_least_score_and_the_lowest_index(
+            (vectors, latent) in (1usize..9).prop_flat_map(|channels| {
+                // Few values make ties.
+                let component = prop_oneof![-2i16..=2, -3000i16..=3000];
+                (vec(vec(component, channels), 2..20), vec(element(), channels))
+            }),
+        ) {
+            let half_norm = |vector: &[i16]| (vector.iter().map(|e| i64::from(*e).pow(2)).sum::<i64>() + 1) / 2;
+            let mut codebook = Vec::new();
+            for block in vectors.chunks(4) {
+                // Lanes behind the last vector hold the best score there is: they must not be looked at.
+                let norm = |lane: usize| block.get(lane).map_or(i32::MIN, |vector| half_norm(vector) as i32);
+                (0..4).for_each(|lane| codebook.extend(norm(lane).to_le_bytes()));
+                for word in 0..latent.len().div_ceil(2) {
+                    for lane in 0..4 {
+                        let vector = block.get(lane).map_or(&[][..], Vec::as_slice);
+                        let negated = |at: usize| -vector.get(at).copied().unwrap_or(0);
+                        codebook.extend([negated(2 * word), negated(2 * word + 1)].map(i16::to_le_bytes).concat());
+                    }
+                }
+            }
+            let score = |vector: &[i16]| {
+                half_norm(vector) - latent.iter().zip(vector).map(|(z, e)| i64::from(*z) * i64::from(*e)).sum::<i64>()
+            };
+            // `min_by_key` gives the first of equals.
+            let expected = (0..vectors.len()).min_by_key(|index| score(&vectors[*index]));
+            let found = Integer::nearest(&codebook, vectors.len(), &latent);
+            prop_assert_eq!(Some(usize::from(found)), expected);
+        }
+    }
+}

@@ -13,7 +13,7 @@ use clap::Args;
 pub(crate) use emulator::Counts;
 pub(crate) use image::Sizes;
 
-use crate::process::run;
+use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
 
@@ -22,7 +22,7 @@ const EXAMPLE: [&str; 4] = ["--package", "firmware-qemu", "--bin", "codec"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Model to carry [default: the shipped one, or else the demo's]
+    /// Model to carry [default: the demo's]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Only link, with a panic handler that cannot be linked: fails if any panic is reachable
@@ -96,9 +96,17 @@ fn absolute(model: &Path) -> Result<PathBuf> {
     model.canonicalize().with_context(|| format!("there is no model at {}", model.display()))
 }
 
-/// The model that ships, or else the demo's.
-pub(crate) fn default_model(project: &Project) -> Result<PathBuf> {
-    let places = ["models/ecg-360hz.vqm", "demo/ecg.vqm"].map(|place| project.root.join(place));
-    let found = places.into_iter().find(|place| place.is_file());
-    found.context("there is no model yet: `cargo xtask demo` trains one, or name one with --model")
+/// The demo's model.
+fn default_model(project: &Project) -> Result<PathBuf> {
+    let model = project.root.join("demo/ecg.vqm");
+    anyhow::ensure!(model.is_file(), "there is no model yet: `cargo xtask demo` trains one, or name one with --model");
+    Ok(model)
+}
+
+/// A small model that is made in a moment, for checks of the firmware that do not ask which model it carries.
+pub(crate) fn test_model(project: &Project) -> Result<PathBuf> {
+    let model = project.root.join("target/test-model.vqm");
+    let make = ["run", "--quiet", "--package", "vq-tests", "--example", "model", "--"];
+    run(cargo(project, &project.root).args(make).arg(&model))?;
+    Ok(model)
 }

@@ -96,7 +96,7 @@ impl Checks<'_> {
     }
 
     fn firmware(&mut self) -> Result<()> {
-        let model = firmware::default_model(self.project)?;
+        let model = firmware::test_model(self.project)?;
         let result = firmware::lint(self.project, &self.toolchain, &model);
         self.tally.check("lints of the firmware", result);
         let result = firmware::link_without_panic(self.project, &self.toolchain, &model);

@@ -19,7 +19,7 @@ pub(super) const NAME: &str = "armv7m";
 pub(super) const WINDOW_ALIGNMENT: usize = 2;
 
 /// Triples of windows, then what is left one by one.
-#[inline]
+#[inline(always)]
 pub(super) fn convolution(convolution: &mut Convolution<'_>) {
     let triples = convolution.count / 3;
     if triples != 0 {

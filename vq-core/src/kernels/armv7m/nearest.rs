@@ -66,9 +66,8 @@ pub(super) unsafe extern "C" fn nearest(latent: *const i16, codebook: *const u8,
             rsb r5,r3,#0
             ubfx r5,r5,#2,#2
             mov r6,#72
-            adr.w r7,3f
+            adr.w r7,3f+1
             mla r5,r5,r6,r7
-            orr r5,r5,#1
             strd r0,r5,[sp]
             mov r12,#0
             strd r2,r12,[sp,#8]

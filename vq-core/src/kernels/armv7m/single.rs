@@ -45,10 +45,15 @@ macro_rules! group {
     };
 }
 
-/// Requantizes one channel with the next pair of the stream.
-macro_rules! channel {
-    ($saturate:ident, $a:literal) => {
-        concat!("ldm lr!,{{r2,r3}}\nbic r0,r2,#31\n", requantize!($saturate, $a))
+/// Requantizes two channels with the next pairs of the stream.
+macro_rules! two_channels {
+    ($saturate:ident, $a:literal, $b:literal) => {
+        concat!(
+            "ldm lr!,{{r2,r3,r8,r9}}\nbic r0,r2,#31\n",
+            requantize!($saturate, $a, "r2", "r3"),
+            "bic r0,r8,#31\n",
+            requantize!($saturate, $b, "r8", "r9"),
+        )
     };
 }
 
@@ -56,10 +61,8 @@ macro_rules! channel {
 macro_rules! finish {
     ($saturate:ident) => {
         concat!(
-            channel!($saturate, "r4"),
-            channel!($saturate, "r5"),
-            channel!($saturate, "r6"),
-            channel!($saturate, "r7"),
+            two_channels!($saturate, "r4", "r5"),
+            two_channels!($saturate, "r6", "r7"),
             "ldrd r2,r3,[sp,#4]
             cmp r2,r3
             bhi 7f
@@ -77,8 +80,8 @@ macro_rules! finish {
 
 /// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes.
 ///
-/// The frame: 0 window, 4 output, 8 last whole block's output, 12 entry into the loop for an odd number of groups, 16 finish
-/// for the activation.
+/// The frame: 0 window, 4 output, 8 last whole block's output, 12 entry into the loop for a number of groups that is no
+/// multiple of four, 16 finish for the activation.
 ///
 /// # Safety
 /// The window, the stream for all outputs, word aligned, and the row must be valid to read, read and write.
@@ -98,18 +101,17 @@ pub(super) unsafe extern "C" fn convolution(
             add r1,r0,r3
             add r4,r2,r4
             sub r4,r4,#8
-            ubfx r3,r3,#3,#1
+            rsb r3,r3,#0
+            ubfx r3,r3,#3,#2
             mov r6,#144
-            adr.w r8,3f
+            adr.w r8,3f+1
             mla r6,r3,r6,r8
-            orr r6,r6,#1
-            adr.w r7,4f
+            adr.w r7,4f+1
             cmp r5,#1
             it eq
-            adreq.w r7,5f
+            adreq.w r7,5f+1
             it hi
-            adrhi.w r7,6f
-            orr r7,r7,#1
+            adrhi.w r7,6f+1
             push {{r0,r2,r4,r6,r7}}
 
         2:  // A block: one window, four channels.
@@ -118,6 +120,8 @@ pub(super) unsafe extern "C" fn convolution(
             ldr pc,[sp,#12]
         3:
             ",
+        group!(),
+        group!(),
         group!(),
         group!(),
         "cmp r0,r1

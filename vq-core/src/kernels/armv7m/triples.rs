@@ -73,15 +73,15 @@ macro_rules! finish {
             ldm r12!,{{r2,r3}}
             bic r0,r2,#31
             ",
-            requantize!($saturate, "r4"),
-            requantize!($saturate, "r5"),
-            requantize!($saturate, "r6"),
+            requantize!($saturate, "r4", "r2", "r3"),
+            requantize!($saturate, "r5", "r2", "r3"),
+            requantize!($saturate, "r6", "r2", "r3"),
             "ldm r12,{{r2,r3}}
             bic r0,r2,#31
             ",
-            requantize!($saturate, "r7"),
-            requantize!($saturate, "r8"),
-            requantize!($saturate, "r9"),
+            requantize!($saturate, "r7", "r2", "r3"),
+            requantize!($saturate, "r8", "r2", "r3"),
+            requantize!($saturate, "r9", "r2", "r3"),
             "ldrd r0,r1,[sp,#12]
             ldr r2,[sp,#20]
             cmp r0,r2
@@ -128,16 +128,14 @@ pub(super) unsafe extern "C" fn convolution(triples: *const Triples) {
             str r2,[sp,#48]
             ubfx r3,r3,#3,#1
             mov r4,#176
-            adr.w r8,3f
+            adr.w r8,3f+1
             mla r8,r3,r4,r8
-            orr r8,r8,#1
-            adr.w r9,4f
+            adr.w r9,4f+1
             cmp r7,#1
             it eq
-            adreq.w r9,5f
+            adreq.w r9,5f+1
             it hi
-            adrhi.w r9,6f
-            orr r9,r9,#1
+            adrhi.w r9,6f+1
             strd r8,r9,[sp,#28]
 
         9:  // A triple of windows: its first pass.

@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{leaky_relu, linear, relu};
+use super::requantize::{allow_dsp, leaky_relu, linear, relu};
 
 /// `pairs` · 2 sums, not 0: `multipliers` holds that of `a` in its low half and that of `b` in its high one.
 macro_rules! add {
@@ -22,6 +22,7 @@ macro_rules! add {
         ) {
             naked_asm!(
                 concat!(
+                    allow_dsp!(),
                     "push {{r4-r8,lr}}
                     ldrd r4,r5,[sp,#24]
                     mov r6,#1

@@ -3,7 +3,7 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{leaky_relu, linear, relu, requantize};
+use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
 
 /// Two channels of two windows: the `$half`s of a block are told apart by their offsets from `lr`, the block's start.
 /// `$end` loads the row's length into `r12`.
@@ -87,6 +87,7 @@ macro_rules! convolution {
         ) {
             naked_asm!(
                 concat!(
+                    allow_dsp!(),
                     "push {{r4-r11,lr}}
                     ldr r4,[sp,#36]
                     mov r11,r2

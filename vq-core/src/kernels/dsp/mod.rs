@@ -24,7 +24,7 @@ pub(super) const NAME: &str = "arm-dsp";
 pub(super) const WINDOW_ALIGNMENT: usize = 4;
 
 /// Pairs of windows, then the odd one.
-#[inline]
+#[inline(always)]
 pub(super) fn convolution(convolution: &mut Convolution<'_>) {
     let pairs = convolution.count / 2;
     if pairs != 0 {

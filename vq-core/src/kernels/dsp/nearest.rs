@@ -2,6 +2,8 @@
 
 use core::arch::naked_asm;
 
+use super::requantize::allow_dsp;
+
 /// One word, two components, of four vectors: `$z` holds the latent's.
 macro_rules! word {
     ($z:literal) => {
@@ -50,6 +52,7 @@ macro_rules! lane {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn nearest(latent: *const i16, codebook: *const u8, blocks: usize, length: usize) -> u64 {
     naked_asm!(concat!(
+        allow_dsp!(),
         "push {{r4-r11,lr}}
             sub sp,#36
             mov lr,r1
@@ -59,23 +62,20 @@ pub(super) unsafe extern "C" fn nearest(latent: *const i16, codebook: *const u8,
             add r5,r5,#4
             ubfx r5,r5,#3,#2
             mov r6,#44
-            adr.w r7,3f
+            adr.w r7,3f+1
             mla r5,r5,r6,r7
             cmp r3,#8
             it lo
-            adrlo.w r5,4f
-            orr r5,r5,#1
-            adr.w r6,5f
-            orr r6,r6,#1
+            adrlo.w r5,4f+1
+            adr.w r6,5f+1
             tst r3,#4
             it eq
             moveq r6,r5
             strd r6,r5,[sp,#8]
-            adr.w r6,4f
+            adr.w r6,4f+1
             cmp r3,#32
             it hi
-            adrhi.w r6,8f
-            orr r6,r6,#1
+            adrhi.w r6,8f+1
             str r6,[sp,#28]
             mov r12,#0
             strd r2,r12,[sp,#16]

@@ -3,7 +3,7 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{leaky_relu, linear, relu, requantize};
+use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
 
 /// What [`convolution`] reads and writes; sizes in bytes.
 #[repr(C)]
@@ -92,6 +92,7 @@ macro_rules! finish {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn convolution(pairs: *const Pairs) {
     naked_asm!(concat!(
+        allow_dsp!(),
         "push {{r4-r11,lr}}
             sub sp,#52
             ldm r0,{{r0-r7}}
@@ -106,16 +107,14 @@ pub(super) unsafe extern "C" fn convolution(pairs: *const Pairs) {
             rsb r3,r3,#0
             ubfx r3,r3,#3,#2
             mov r4,#60
-            adr.w r8,3f
+            adr.w r8,3f+1
             mla r8,r3,r4,r8
-            orr r8,r8,#1
-            adr.w r9,4f
+            adr.w r9,4f+1
             cmp r7,#1
             it eq
-            adreq.w r9,5f
+            adreq.w r9,5f+1
             it hi
-            adrhi.w r9,6f
-            orr r9,r9,#1
+            adrhi.w r9,6f+1
             strd r8,r9,[sp,#28]
 
         9:  // A pair of windows: its first pass.

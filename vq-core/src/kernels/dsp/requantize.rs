@@ -1,5 +1,21 @@
 //! What becomes of one accumulator, in registers: the last steps of every kernel, and their one place for activations.
 
+/// What every kernel starts with: on Armv8-M the assembler takes DSP instructions only when told which core it is for, because
+/// the compiler's target has none and `-C target-cpu` does not reach naked functions.
+#[cfg(optional_dsp)]
+macro_rules! allow_dsp {
+    () => {
+        ".cpu cortex-m33\n"
+    };
+}
+/// Armv7E-M always has them.
+#[cfg(not(optional_dsp))]
+macro_rules! allow_dsp {
+    () => {
+        ""
+    };
+}
+
 /// `$a` shifted right by `$s` and saturated.
 macro_rules! linear {
     ($a:literal, $s:literal) => {
@@ -29,4 +45,4 @@ macro_rules! requantize {
     };
 }
 
-pub(super) use {leaky_relu, linear, relu, requantize};
+pub(super) use {allow_dsp, leaky_relu, linear, relu, requantize};

@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{leaky_relu, linear, relu, requantize};
+use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
 
 /// Four taps: 16 multiply-accumulates in 18 instructions of 4 bytes. `lr` walks through the stream, `r0` through the window;
 /// `r4` to `r7` are the accumulators.
@@ -60,7 +60,7 @@ macro_rules! finish {
 /// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes.
 ///
 /// The frame: 0 window, 4 output, 8 last whole block's output, 12 entry into the loop for a number of groups that is no
-/// multiple of four, 16 finish for the activation.
+/// multiple of eight, 16 finish for the activation.
 ///
 /// # Safety
 /// The window, the stream for all outputs and the row must be valid to read, read and write; the first two word aligned.
@@ -74,6 +74,7 @@ pub(super) unsafe extern "C" fn convolution(
     activation: usize,
 ) {
     naked_asm!(concat!(
+        allow_dsp!(),
         "push {{r4-r11,lr}}
             ldrd r4,r5,[sp,#36]
             mov lr,r1
@@ -81,18 +82,16 @@ pub(super) unsafe extern "C" fn convolution(
             add r4,r2,r4
             sub r4,r4,#8
             rsb r3,r3,#0
-            ubfx r3,r3,#3,#2
+            ubfx r3,r3,#3,#3
             mov r6,#72
-            adr.w r8,3f
+            adr.w r8,3f+1
             mla r6,r3,r6,r8
-            orr r6,r6,#1
-            adr.w r7,4f
+            adr.w r7,4f+1
             cmp r5,#1
             it eq
-            adreq.w r7,5f
+            adreq.w r7,5f+1
             it hi
-            adrhi.w r7,6f
-            orr r7,r7,#1
+            adrhi.w r7,6f+1
             push {{r0,r2,r4,r6,r7}}
 
         2:  // A block: one window, four channels.
@@ -101,6 +100,10 @@ pub(super) unsafe extern "C" fn convolution(
             ldr pc,[sp,#12]
         3:
             ",
+        group!(),
+        group!(),
+        group!(),
+        group!(),
         group!(),
         group!(),
         group!(),

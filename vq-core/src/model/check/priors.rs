@@ -21,7 +21,7 @@ pub(super) fn priors(model: &Model<'_>, directory: &Directory) -> Result<(), Mod
         return Err(ModelError::Bounds(Part::Prior(0)));
     }
     for (number, record) in model.prior_records().chunks_exact(SymbolPrior::BYTES).enumerate() {
-        let index = number % symbols;
+        let index = number.checked_rem(symbols).unwrap_or(0);
         let part = Part::Prior(index as u16);
         let prior = SymbolPrior::from_bytes(record).ok_or(ModelError::Range(part))?;
         let symbol = model.symbol(index).ok_or(ModelError::Range(part))?;
@@ -61,7 +61,9 @@ fn table(model: &Model<'_>, symbol: &Symbol, prior: &SymbolPrior, part: Part) ->
     }
     let total = 1u32 << prior.total_bits;
     let mut worst = 0;
-    for row in model.bytes(prior.starts, prior.starts_bytes()).chunks_exact(usize::from(prior.entries) * 2) {
+    // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
+    let row_bytes = (usize::from(prior.entries) * 2).max(2);
+    for row in model.bytes(prior.starts, prior.starts_bytes()).chunks_exact(row_bytes) {
         if u16_at(row, 0) != 0 {
             return Err(ModelError::Range(part));
         }
