@@ -6,10 +6,7 @@ use cortex_m_semihosting::{nr, syscall};
 
 /// The host would not open, read or write a file.
 #[derive(Clone, Copy, Debug)]
-pub struct HostError(
-    /// What it would not do.
-    pub &'static str,
-);
+pub struct HostError(pub &'static str);
 
 /// An open file of the host. Closed when dropped.
 #[derive(Debug)]
