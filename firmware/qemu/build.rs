@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
-/// The model to carry unless VQ_MODEL names another; relative to this folder.
-const DEFAULT_MODEL: &str = "../../models/ecg-360hz.vqm";
+/// The model to carry unless VQ_MODEL names another: the demo's; relative to this folder.
+const DEFAULT_MODEL: &str = "../../demo/ecg.vqm";
 
 fn main() {
     if let Err(problem) = place_memory_map().and_then(|()| place_model()) {
@@ -26,7 +26,7 @@ fn place_model() -> Result<(), String> {
     let named = env::var_os("VQ_MODEL");
     let model = named.as_deref().map_or(Path::new(DEFAULT_MODEL), Path::new);
     let model = model.canonicalize().map_err(|error| {
-        let advice = "set VQ_MODEL to the absolute path of a model that `vq export` wrote";
+        let advice = "`cargo xtask demo` makes one; or set VQ_MODEL to the absolute path of what `vq export` wrote";
         format!("there is no model at {} ({error}): {advice}", model.display())
     })?;
     println!("cargo:rustc-env=VQ_MODEL={}", model.display());

@@ -33,6 +33,13 @@ impl Project {
         self.root.join("firmware")
     }
 
+    /// The folder into which `cargo build` puts programs: this one is there itself.
+    pub(crate) fn programs(&self) -> PathBuf {
+        let this = env::current_exe().ok();
+        let folder = this.as_deref().and_then(Path::parent);
+        folder.map_or_else(|| self.root.join("target").join("debug"), Path::to_path_buf)
+    }
+
     /// A folder for what this program writes down or works on, inside cargo's target folder.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.root.join("target").join("xtask")

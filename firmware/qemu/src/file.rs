@@ -1,19 +1,12 @@
 //! Files of the host, over semihosting.
 
 use core::ffi::CStr;
-use core::fmt::{self, Display, Formatter};
 
 use cortex_m_semihosting::{nr, syscall};
 
 /// The host would not open, read or write a file.
 #[derive(Clone, Copy, Debug)]
-pub struct HostError(&'static str);
-
-impl Display for HostError {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.0)
-    }
-}
+pub struct HostError(pub &'static str);
 
 /// An open file of the host. Closed when dropped.
 #[derive(Debug)]

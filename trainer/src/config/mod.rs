@@ -107,9 +107,9 @@ section! {
         /// "vector": codebooks of vectors. "scalar": each latent rounded to an integer of fixed width.
         kind: QuantizerKind = QuantizerKind::Vector,
         /// A code (or integer) chosen less often than this part of an even share counts as dead.
-        dead_below: f64 = 0.1,
+        dead_below: f64 = 0.02,
         /// How much of the usage counts (and of the moving averages) a step keeps, from 0 to 1.
-        decay: f64 = 0.95,
+        decay: f64 = 0.98,
     }
 }
 
@@ -117,7 +117,7 @@ section! {
     /// Used where the quantizer's kind is "vector".
     VectorConfig {
         /// Codes of each stage, 2 to 4096; each stage codes what the stages before it left.
-        stages: Vec<usize> = vec![64, 64, 64, 16],
+        stages: Vec<usize> = vec![128, 128, 128],
         /// β: how strongly the encoder is drawn to the codes it was given.
         commitment: f64 = 0.05,
         /// "moving-average" (or "ema"): a code is the moving mean of its latents. "gradient": codes learn by the gradient

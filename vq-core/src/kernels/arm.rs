@@ -24,7 +24,7 @@ pub(super) struct Convolution<'a> {
     /// Outputs per window, at least 1.
     pub(super) outputs: usize,
     pub(super) activation: Activation,
-    /// `(count − 1) · step + window` elements or more, at a multiple of [`form::WINDOW_ALIGNMENT`].
+    /// `(count − 1) · step + window` elements or more.
     input: &'a [i16],
     /// Whole blocks for all outputs, word aligned.
     pub(super) stream: &'a [u8],
@@ -33,7 +33,7 @@ pub(super) struct Convolution<'a> {
 }
 
 impl<'a> Convolution<'a> {
-    /// `None` where a size is zero or out of bounds, or where windows lie so that this core's loads would fault.
+    /// `None` where a size is zero or out of bounds, or where the stream is not aligned.
     #[inline(always)]
     fn new(
         windows: &Windows,
@@ -53,10 +53,8 @@ impl<'a> Convolution<'a> {
             && last + window <= input.len()
             && stream_bytes <= stream.len()
             && count * outputs <= output.len();
-        let distance = if last == 0 { 0 } else { step * 2 };
-        let misplaced =
-            ((input.as_ptr().addr() | distance) & (form::WINDOW_ALIGNMENT - 1)) | (stream.as_ptr().addr() & 3);
-        (inside && misplaced == 0).then_some(Self { count, step, window, outputs, activation, input, stream, output })
+        let aligned = stream.as_ptr().addr() & 3 == 0;
+        (inside && aligned).then_some(Self { count, step, window, outputs, activation, input, stream, output })
     }
 
     /// Where window `index` and its row start; both are inside for every `index` below `count`.
@@ -73,7 +71,7 @@ pub(super) struct Search<'a> {
     pub(super) blocks: usize,
     /// Word aligned.
     pub(super) codebook: &'a [u8],
-    /// An even number of components, at least 2, at a multiple of [`form::WINDOW_ALIGNMENT`].
+    /// An even number of components, at least 2, at a multiple of [`form::LATENT_ALIGNMENT`].
     pub(super) latent: &'a [i16],
 }
 
@@ -86,7 +84,7 @@ impl<'a> Search<'a> {
             return None;
         }
         let inside = blocks * (16 + 8 * channels) <= codebook.len();
-        let misplaced = (latent.as_ptr().addr() & (form::WINDOW_ALIGNMENT - 1)) | (codebook.as_ptr().addr() & 3);
+        let misplaced = (latent.as_ptr().addr() & (form::LATENT_ALIGNMENT - 1)) | (codebook.as_ptr().addr() & 3);
         (inside && misplaced == 0).then_some(Self { blocks, codebook, latent })
     }
 }
@@ -110,12 +108,12 @@ impl Kernels for Arm {
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
         // One window is what streaming mostly asks for: with its count known half of the checks fall away.
         let only = Windows { count: 1, step: 0, ..*windows };
-        let convolution = if windows.count == 1 {
+        let done = if windows.count == 1 {
             Convolution::new(&only, activation, input, stream, output).map(|mut one| form::convolution(&mut one))
         } else {
             Convolution::new(windows, activation, input, stream, output).map(|mut all| form::convolution(&mut all))
         };
-        if convolution.is_none() {
+        if done.is_none() {
             portable_convolution(windows, activation, input, stream, output);
         }
     }

@@ -100,7 +100,7 @@ impl Demo<'_> {
     }
 
     fn vq(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(self.project.root.join("target/debug/vq"));
+        let mut command = Command::new(self.project.programs().join("vq"));
         command.current_dir(&self.project.root).arg(subcommand);
         command
     }

@@ -65,10 +65,11 @@ pub(crate) fn run(image: &Path, folder: &Path) -> Result<Counts> {
     counts(&printed).with_context(|| format!("the firmware did not print its counts, but:\n{printed}"))
 }
 
-/// Reads lines of a name and a number.
+/// Reads lines of a name and a hexadecimal number.
 fn counts(printed: &str) -> Option<Counts> {
-    let lines = printed.lines().filter_map(|line| line.split_once(' '));
-    let values: HashMap<&str, u64> = lines.filter_map(|(name, value)| Some((name, value.parse().ok()?))).collect();
+    let lines = printed.lines().filter_map(|line| line.split_once(" 0x"));
+    let values: HashMap<&str, u64> =
+        lines.filter_map(|(name, value)| Some((name, u64::from_str_radix(value, 16).ok()?))).collect();
     let frames = *values.get("frames")?;
     let per_frame = |name| Some(*values.get(name)? as f64 / frames.max(1) as f64);
     Some(Counts {
@@ -86,10 +87,10 @@ mod tests {
     #[test]
     fn counts_are_per_frame() {
         let printed =
-            "frames 200\nencode_instructions 50100\ndecode_instructions 40000\nnoise here\nstack_bytes 4096\n";
+            "frames 0x00c8\nencode_instructions 0xc3b4\ndecode_instructions 0x9c40\nnoise 0xhere\nstack_bytes 0x1000\n";
         let expected =
             Counts { frames: 200, encode_instructions: 250.5, decode_instructions: 200.0, stack_bytes: 4096 };
         assert_eq!(counts(printed), Some(expected));
-        assert_eq!(counts("frames 200\n"), None);
+        assert_eq!(counts("frames 0xc8\n"), None);
     }
 }

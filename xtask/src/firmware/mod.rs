@@ -4,10 +4,11 @@ mod compare;
 mod emulator;
 mod image;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 pub(crate) use emulator::Counts;
@@ -99,13 +100,14 @@ fn absolute(model: &Path) -> Result<PathBuf> {
 /// The demo's model.
 fn default_model(project: &Project) -> Result<PathBuf> {
     let model = project.root.join("demo/ecg.vqm");
-    anyhow::ensure!(model.is_file(), "there is no model yet: `cargo xtask demo` trains one, or name one with --model");
+    ensure!(model.is_file(), "there is no model yet: `cargo xtask demo` trains one, or name one with --model");
     Ok(model)
 }
 
 /// A small model that is made in a moment, for checks of the firmware that do not ask which model it carries.
 pub(crate) fn test_model(project: &Project) -> Result<PathBuf> {
-    let model = project.root.join("target/test-model.vqm");
+    fs::create_dir_all(project.scratch())?;
+    let model = project.scratch().join("test-model.vqm");
     let make = ["run", "--quiet", "--package", "vq-tests", "--example", "model", "--"];
     run(cargo(project, &project.root).args(make).arg(&model))?;
     Ok(model)

@@ -14,8 +14,8 @@ use crate::model::records::Layer;
 /// What the firmware prints.
 pub(super) const NAME: &str = "armv6m";
 
-/// Windows are read by elements.
-pub(super) const WINDOW_ALIGNMENT: usize = 2;
+/// Latents are read by elements.
+pub(super) const LATENT_ALIGNMENT: usize = 2;
 
 /// All windows in one call.
 #[inline]

@@ -15,8 +15,8 @@ use crate::model::records::Layer;
 /// What the firmware prints.
 pub(super) const NAME: &str = "armv7m";
 
-/// Windows are read by elements.
-pub(super) const WINDOW_ALIGNMENT: usize = 2;
+/// Latents are read by elements.
+pub(super) const LATENT_ALIGNMENT: usize = 2;
 
 /// Triples of windows, then what is left one by one.
 #[inline(always)]

@@ -72,7 +72,8 @@ macro_rules! finish {
             strh r7,[r2],#2
             str r2,[sp,#4]
             bne 2b
-            b 8f
+            add sp,#20
+            pop {{r4-r11,pc}}
             "
         )
     };
@@ -106,12 +107,13 @@ pub(super) unsafe extern "C" fn convolution(
             mov r6,#144
             adr.w r8,3f+1
             mla r6,r3,r6,r8
-            adr.w r7,4f+1
+            adr.w r7,5f+1
             cmp r5,#1
-            it eq
-            adreq.w r7,5f+1
-            it hi
-            adrhi.w r7,6f+1
+            beq 9f
+            ite lo
+            adrlo.w r7,4f+1
+            adrhs.w r7,6f+1
+            9:
             push {{r0,r2,r4,r6,r7}}
 
         2:  // A block: one window, four channels.

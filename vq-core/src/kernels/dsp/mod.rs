@@ -2,7 +2,8 @@
 //!
 //! The dual multiply-accumulate takes two taps at a time; `sxtb16` makes its operands out of four packed weights. Loops are
 //! naked functions, because the compiler spills around the same loop written with single instructions.
-//! Word stores may be unaligned in rows of an odd number of outputs, which these cores allow on ordinary memory.
+//! Single words may lie at odd elements, in rows of an odd number and in windows of one channel: these cores allow that on
+//! ordinary memory.
 
 mod add;
 mod first;
@@ -19,14 +20,16 @@ use crate::model::records::{Activation, Layer};
 /// What the firmware prints.
 pub(super) const NAME: &str = "arm-dsp";
 
-/// Windows are read two words at a time, so they start at whole words. The portable form takes the others: those of a layer
-/// with one input channel that moves by an odd number of samples or starts at an odd one.
-pub(super) const WINDOW_ALIGNMENT: usize = 4;
+/// Latents are read two words at a time.
+pub(super) const LATENT_ALIGNMENT: usize = 4;
 
-/// Pairs of windows, then the odd one.
+/// Pairs of windows, then the odd one. Windows that do not all start at whole words go one by one: a layer with one input
+/// channel has them if it moves by an odd number of samples, or starts at an odd one.
 #[inline(always)]
 pub(super) fn convolution(convolution: &mut Convolution<'_>) {
-    let pairs = convolution.count / 2;
+    let (first, _) = convolution.window_and_row(0);
+    let in_words = (first.addr() | convolution.step * 2) & 3 == 0;
+    let pairs = if in_words { convolution.count / 2 } else { 0 };
     if pairs != 0 {
         if convolution.window == 8 && convolution.step == 2 && convolution.outputs.is_multiple_of(4) {
             first_layer(convolution, pairs);
@@ -34,8 +37,8 @@ pub(super) fn convolution(convolution: &mut Convolution<'_>) {
             two_windows(convolution, pairs);
         }
     }
-    if convolution.count % 2 != 0 {
-        one_window(convolution, convolution.count - 1);
+    for index in pairs * 2..convolution.count {
+        one_window(convolution, index);
     }
 }
 
@@ -44,7 +47,7 @@ fn one_window(convolution: &mut Convolution<'_>, index: usize) {
     let (input, output) = convolution.window_and_row(index);
     let stream = convolution.stream.as_ptr();
     let (window, row) = (convolution.window * 2, convolution.outputs * 2);
-    // SAFETY: `Convolution` holds bounds and alignment of all windows, and `index` is below their number.
+    // SAFETY: `Convolution` holds bounds of all windows and alignment of the stream, and `index` is below their number.
     unsafe { single::convolution(input, stream, output, window, row, convolution.activation as usize) }
 }
 
@@ -61,7 +64,7 @@ fn two_windows(convolution: &mut Convolution<'_>, count: usize) {
         count,
         activation: convolution.activation as usize,
     };
-    // SAFETY: `Convolution` holds bounds and alignment of twice `count` windows and rows.
+    // SAFETY: `Convolution` holds bounds of twice `count` windows and rows, the caller has checked their alignment.
     unsafe { pairs::convolution(&raw const arguments) }
 }
 
@@ -73,7 +76,7 @@ fn first_layer(convolution: &mut Convolution<'_>, count: usize) {
         Activation::LeakyRelu => first::convolution_leaky_relu,
     };
     let (input, output) = convolution.window_and_row(0);
-    // SAFETY: `Convolution` holds bounds and alignment of twice `count` windows and rows, the caller has checked their shape.
+    // SAFETY: `Convolution` holds bounds of twice `count` windows and rows, the caller has checked their alignment and shape.
     unsafe { kernel(input, convolution.stream.as_ptr(), output, convolution.outputs * 2, count) }
 }
 

@@ -4,12 +4,14 @@ use core::arch::naked_asm;
 
 use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
 
-/// Four taps: 16 multiply-accumulates in 18 instructions of 4 bytes. `lr` walks through the stream, `r0` through the window;
-/// `r4` to `r7` are the accumulators.
+/// Four taps, which `$load` brings to `r10` and `r11`: 16 multiply-accumulates in 17 instructions of 4 bytes and the load's.
+/// `lr` walks through the stream, `r0` through the window; `r4` to `r7` are the accumulators.
 macro_rules! group {
-    () => {
-        "ldm lr!,{{r2,r3,r8,r9}}
-        ldrd r10,r11,[r0],#8
+    ($load:literal) => {
+        concat!(
+            "ldm lr!,{{r2,r3,r8,r9}}\n",
+            $load,
+            "
         sxtb16 r12,r2
         smlad r4,r12,r10,r4
         sxtb16 r2,r2,ror #8
@@ -27,6 +29,30 @@ macro_rules! group {
         sxtb16 r9,r9,ror #8
         smlad r7,r9,r11,r7
         "
+        )
+    };
+}
+
+/// A window at a whole word, eight groups a turn.
+macro_rules! eight_groups {
+    () => {
+        concat!(
+            group!("ldrd r10,r11,[r0],#8"),
+            group!("ldrd r10,r11,[r0],#8"),
+            group!("ldrd r10,r11,[r0],#8"),
+            group!("ldrd r10,r11,[r0],#8"),
+            group!("ldrd r10,r11,[r0],#8"),
+            group!("ldrd r10,r11,[r0],#8"),
+            group!("ldrd r10,r11,[r0],#8"),
+            group!("ldrd r10,r11,[r0],#8"),
+        )
+    };
+}
+
+/// A window anywhere: single words may lie at odd elements.
+macro_rules! one_group {
+    () => {
+        group!("ldr r10,[r0],#4\nldr r11,[r0],#4")
     };
 }
 
@@ -51,87 +77,114 @@ macro_rules! finish {
             str r6,[r2],#4
             str r2,[sp,#4]
             bne 2b
-            b 8f
+            add sp,#20
+            pop {{r4-r11,pc}}
             "
         )
     };
 }
 
-/// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes.
+/// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes: `$check` comes first, and
+/// `$entry` leaves in `r6` where `$enter` jumps into `$groups`.
 ///
-/// The frame: 0 window, 4 output, 8 last whole block's output, 12 entry into the loop for a number of groups that is no
-/// multiple of eight, 16 finish for the activation.
-///
-/// # Safety
-/// The window, the stream for all outputs and the row must be valid to read, read and write; the first two word aligned.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn convolution(
-    input: *const i16,
-    stream: *const u8,
-    output: *mut i16,
-    window: usize,
-    row: usize,
-    activation: usize,
-) {
-    naked_asm!(concat!(
-        allow_dsp!(),
-        "push {{r4-r11,lr}}
-            ldrd r4,r5,[sp,#36]
-            mov lr,r1
-            add r1,r0,r3
-            add r4,r2,r4
-            sub r4,r4,#8
-            rsb r3,r3,#0
-            ubfx r3,r3,#3,#3
-            mov r6,#72
-            adr.w r8,3f+1
-            mla r6,r3,r6,r8
-            adr.w r7,4f+1
-            cmp r5,#1
-            it eq
-            adreq.w r7,5f+1
-            it hi
-            adrhi.w r7,6f+1
-            push {{r0,r2,r4,r6,r7}}
+/// The frame: 0 window, 4 output, 8 last whole block's output, 12 entry into the loop, 16 finish for the activation.
+macro_rules! convolution {
+    (
+        $(#[$doc:meta])* $visibility:vis $name:ident, $check:literal, $entry:literal, $enter:literal, $groups:ident,
+        $($anywhere:tt)*
+    ) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// The window, the stream for all outputs, word aligned, and the row must be valid to read, read and write.
+        #[unsafe(naked)]
+        $visibility unsafe extern "C" fn $name(
+            input: *const i16,
+            stream: *const u8,
+            output: *mut i16,
+            window: usize,
+            row: usize,
+            activation: usize,
+        ) {
+            naked_asm!(concat!(
+                allow_dsp!(),
+                $check,
+                "push {{r4-r11,lr}}
+                ldrd r4,r5,[sp,#36]
+                mov lr,r1
+                add r1,r0,r3
+                add r4,r2,r4
+                sub r4,r4,#8
+                ",
+                $entry,
+                "
+                adr.w r7,5f+1
+                cmp r5,#1
+                beq 9f
+                ite lo
+                adrlo.w r7,4f+1
+                adrhs.w r7,6f+1
+            9:
+                push {{r0,r2,r4,r6,r7}}
 
-        2:  // A block: one window, four channels.
-            ldm lr!,{{r4-r7}}
-            ldr r0,[sp]
-            ldr pc,[sp,#12]
-        3:
-            ",
-        group!(),
-        group!(),
-        group!(),
-        group!(),
-        group!(),
-        group!(),
-        group!(),
-        group!(),
-        "cmp r0,r1
-            bne 3b
-            ldr pc,[sp,#16]
-        4:
-            ",
-        finish!(linear),
-        "5:
-            ",
-        finish!(relu),
-        "6:
-            ",
-        finish!(leaky_relu),
-        "7:  // The last block has fewer than four channels.
-            add r3,r3,#8
-            strh r4,[r2],#2
-            cmp r2,r3
-            beq 8f
-            lsr r4,r4,#16
-            strh r4,[r2],#2
-            cmp r2,r3
-            it ne
-            strhne r6,[r2]
-        8:
-            add sp,#20
-            pop {{r4-r11,pc}}"
-    ))
+            2:  // A block: one window, four channels.
+                ldm lr!,{{r4-r7}}
+                ldr r0,[sp]
+                ",
+                $enter,
+                "
+            3:
+                ",
+                $groups!(),
+                "cmp r0,r1
+                bne 3b
+                ldr pc,[sp,#16]
+            4:
+                ",
+                finish!(linear),
+                "5:
+                ",
+                finish!(relu),
+                "6:
+                ",
+                finish!(leaky_relu),
+                "7:  // The last block has fewer than four channels.
+                add r3,r3,#8
+                strh r4,[r2],#2
+                cmp r2,r3
+                beq 8f
+                lsr r4,r4,#16
+                strh r4,[r2],#2
+                cmp r2,r3
+                it ne
+                strhne r6,[r2]
+            8:
+                add sp,#20
+                pop {{r4-r11,pc}}"
+            ), $($anywhere)*)
+        }
+    };
+}
+
+convolution! {
+    /// For a window at a whole word; leaves others to [`convolution_anywhere`]. A number of groups that is no multiple of
+    /// eight enters the loop further on.
+    pub(super) convolution,
+    "tst r0,#2\nbne.w {anywhere}\n",
+    "rsb r3,r3,#0
+    ubfx r3,r3,#3,#3
+    mov r6,#72
+    adr.w r8,3f+1
+    mla r6,r3,r6,r8",
+    "ldr pc,[sp,#12]",
+    eight_groups,
+    anywhere = sym convolution_anywhere
+}
+convolution! {
+    /// For a window at any element, which a layer with one input channel may have.
+    convolution_anywhere,
+    "",
+    "",
+    "",
+    one_group,
 }
