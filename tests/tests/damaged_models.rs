@@ -85,6 +85,32 @@ proptest! {
     }
 }
 
+/// A model whose prior has contexts, rows and escapes.
+const WITH_CONTEXTS: &[u8] = include_bytes!("../vectors/scalar.vqm");
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_wrong_prior_is_refused_or_codes_and_decodes(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let sound = ModelBytes::new(WITH_CONTEXTS);
+        let directory = sound.model().expect("the vector is sound").directory();
+        let tables = sound.model().expect("the vector is sound").header().tables_offset;
+        // The prior's tables and records lie between the symbols and the quality table.
+        let (start, end) = ((tables + directory.symbols) as usize, (tables + directory.quality) as usize);
+        let mut file = WITH_CONTEXTS.to_vec();
+        for (at, value) in changes {
+            file[start + at.index(end - start)] = value;
+        }
+        seal(&mut file);
+        if let Ok(model) = ModelBytes::new(&file).model() {
+            exercise(model);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
 

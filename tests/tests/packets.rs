@@ -106,6 +106,50 @@ proptest! {
     }
 }
 
+/// CRC-16 IBM-3740, bit by bit.
+fn crc_16(bytes: impl IntoIterator<Item = u8>) -> u16 {
+    bytes.into_iter().fold(0xffff, |crc: u16, byte| {
+        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_forged_packet_decodes_to_something_or_is_refused(
+        recipe in recipes(),
+        quality in 1u8..=9,
+        hops in 1u8..100,
+        codes in prop::collection::vec(any::<u8>(), 0..100),
+    ) {
+        let exported = recipe.export();
+        let model = exported.integer.model().unwrap();
+        let mut packet = vec![quality, 0, 0, 0, hops];
+        packet.extend(&codes);
+        let crc = crc_16(model.identity().into_iter().chain(packet.iter().copied()));
+        packet.extend(crc.to_le_bytes());
+        let mut memory = HostMemory::new(model.decoder_memory());
+        let mut decoder = Decoder::new(model, memory.bytes()).unwrap();
+        let too_long = codes.len() > usize::from(hops) * model.worst_hop_bytes(quality) || codes.last() == Some(&0);
+        if too_long {
+            prop_assert_eq!(decoder.packet(&packet).err(), Some(PacketError::Length));
+            return Ok(());
+        }
+        let mut frames = 0;
+        let mut blocks = decoder.packet(&packet).expect("any codes decode");
+        while let Some(block) = blocks.next() {
+            frames += block.frames.len() / recipe.channels;
+        }
+        drop(blocks);
+        let mut blocks = decoder.finish();
+        while let Some(block) = blocks.next() {
+            frames += block.frames.len() / recipe.channels;
+        }
+        prop_assert_eq!(frames, usize::from(hops) * model.hop());
+    }
+}
+
 #[test]
 fn a_packet_of_another_model_is_refused() {
     let recipe = |seed| vq_tests::Recipe {
