@@ -86,14 +86,14 @@ section! {
         encoder: Vec<LayerPlan> = vec![
             LayerPlan { kernel: 8, stride: 4, channels: 16, residual: 0 },
             LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 0 },
-            LayerPlan { kernel: 4, stride: 2, channels: 32, residual: 0 },
-            LayerPlan { kernel: 4, stride: 2, channels: 32, residual: 1 },
+            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 0 },
+            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 1 },
         ],
         /// The decoder's layers. Those of stride 1 are plain convolutions, the others transposed ones.
         decoder: Vec<LayerPlan> = vec![
-            LayerPlan { kernel: 3, stride: 1, channels: 24, residual: 2 },
-            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 0 },
-            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 1 },
+            LayerPlan { kernel: 3, stride: 1, channels: 20, residual: 2 },
+            LayerPlan { kernel: 4, stride: 2, channels: 20, residual: 0 },
+            LayerPlan { kernel: 4, stride: 2, channels: 16, residual: 1 },
             LayerPlan { kernel: 4, stride: 2, channels: 8, residual: 0 },
         ],
         /// The decoder's last layer; its channels are the signal's.

@@ -8,7 +8,7 @@
 //! | `quantizer.step` `[latents]`, `quantizer.count` | steps of integer latents |
 //! | `optimizer.first_moment.{tensor}`, `optimizer.second_moment.{tensor}` | Adam's moments, in `latest` alone |
 //!
-//! The generator's state and the position in the data are the seed and the step, see [`super::random`].
+//! The generator's state and the position in the data are the seed and the step, see [`crate::random`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
