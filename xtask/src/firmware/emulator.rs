@@ -11,20 +11,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::process::output_within;
 use crate::setup::QEMU;
 
-/// A Cortex-M4F board, one virtual nanosecond per instruction, and the host's files and terminal for the image.
-const BOARD: [&str; 11] = [
-    "-M",
-    "mps2-an386",
-    "-nographic",
-    "-monitor",
-    "none",
-    "-serial",
-    "null",
-    "-semihosting-config",
-    "enable=on,target=native",
-    "-icount",
-    "shift=0",
-];
+/// A Cortex-M4F board, with one virtual nanosecond per instruction.
+const BOARD: [&str; 9] =
+    ["-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "null", "-icount", "shift=0"];
 
 /// A minute of ECG takes seconds; what takes this long hangs.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -52,17 +41,25 @@ impl Display for Counts {
     }
 }
 
-/// Runs `image` in `folder`, where it finds and leaves its files.
-pub(crate) fn run(image: &Path, folder: &Path) -> Result<Counts> {
-    let image = image.canonicalize().with_context(|| format!("there is no image at {}", image.display()))?;
+/// Runs the codec's `image` in `folder`, where it finds and leaves its files.
+pub(crate) fn run_codec(image: &Path, folder: &Path) -> Result<Counts> {
     ensure!(folder.join("samples.bin").is_file(), "there are no samples for the device in {}", folder.display());
+    let printed = run(image, folder, &[])?;
+    counts(&printed).with_context(|| format!("the firmware did not print its counts, but:\n{printed}"))
+}
+
+/// Runs `image` in `folder` with words on its command line, and returns what it prints; it must end with success.
+pub(crate) fn run(image: &Path, folder: &Path, words: &[&str]) -> Result<String> {
+    let image = image.canonicalize().with_context(|| format!("there is no image at {}", image.display()))?;
+    // The host's files and terminal are open to the image.
+    let semihosting = words.iter().fold("enable=on,target=native".to_owned(), |so_far, word| so_far + ",arg=" + word);
     let mut command = Command::new(QEMU);
-    command.current_dir(folder).args(BOARD).arg("-kernel").arg(&image);
+    command.current_dir(folder).args(BOARD).args(["-semihosting-config", &semihosting]).arg("-kernel").arg(&image);
     let (printed, succeeded) = output_within(&mut command, LIMIT)?;
     if !succeeded {
         bail!("the firmware failed in the emulator; it printed:\n{printed}");
     }
-    counts(&printed).with_context(|| format!("the firmware did not print its counts, but:\n{printed}"))
+    Ok(printed)
 }
 
 /// Reads lines of a name and a hexadecimal number.

@@ -21,6 +21,10 @@ use crate::setup::{self, Toolchain};
 /// The example and its package.
 const EXAMPLE: [&str; 4] = ["--package", "firmware-qemu", "--bin", "codec"];
 
+/// Seed and number of the comparisons of kernels: enough for every shape to come up, in seconds.
+const KERNEL_SEED: &str = "1";
+const KERNEL_TILES: &str = "100000";
+
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Model to carry [default: the demo's]
@@ -57,13 +61,27 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
 /// Builds the example's image around a model, and returns its path.
 pub(crate) fn build(project: &Project, toolchain: &Toolchain, model: &Path) -> Result<PathBuf> {
     run(release(project, toolchain, model)?.args(EXAMPLE))?;
-    Ok(toolchain.target_folder(project).join(setup::TRIPLE).join("release").join("codec"))
+    Ok(program(project, toolchain, "codec"))
+}
+
+fn program(project: &Project, toolchain: &Toolchain, name: &str) -> PathBuf {
+    toolchain.target_folder(project).join(setup::TRIPLE).join("release").join(name)
 }
 
 /// Links the example's image with a panic handler that calls a function nobody defines.
 pub(crate) fn link_without_panic(project: &Project, toolchain: &Toolchain, model: &Path) -> Result<()> {
     run(release(project, toolchain, model)?.args(EXAMPLE).args(["--features", "no-panic"]))
         .context("a panic is reachable in the firmware, if the linker missed `this_image_can_panic` above")
+}
+
+/// Compares the kernels that the target gets with their definition, on random shapes and values.
+pub(crate) fn compare_kernels(project: &Project, toolchain: &Toolchain) -> Result<()> {
+    let mut command = toolchain.cargo(project, &project.firmware(), "build");
+    run(command.args(["--quiet", "--release", "--package", "firmware-kernels", "--bin", "kernels-compare"]))?;
+    let image = program(project, toolchain, "kernels-compare");
+    let printed = emulator::run(&image, &project.root, &["kernels-compare", KERNEL_SEED, KERNEL_TILES])?;
+    print!("{printed}");
+    Ok(())
 }
 
 /// Lints the firmware's workspace.
@@ -80,7 +98,7 @@ pub(crate) fn sizes(image: &Path) -> Result<Sizes> {
 
 /// Runs an image on `folder`/samples.bin, and fails unless its packets and decoded samples are those in `folder`.
 pub(crate) fn check(image: &Path, folder: &Path) -> Result<Counts> {
-    let counts = emulator::run(image, folder)?;
+    let counts = emulator::run_codec(image, folder)?;
     compare::packets(folder).context("the device's packets are not the host's")?;
     compare::samples(folder).context("the device's decoded samples are not the host's")?;
     Ok(counts)

@@ -101,6 +101,8 @@ impl Checks<'_> {
         self.tally.check("lints of the firmware", result);
         let result = firmware::link_without_panic(self.project, &self.toolchain, &model);
         self.tally.device_check("no panic is reachable in the firmware", result);
+        let result = firmware::compare_kernels(self.project, &self.toolchain);
+        self.tally.device_check("the device's kernels compute what they are defined to", result);
         Ok(())
     }
 

@@ -112,7 +112,7 @@ fn convolution(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
     fill_stream(random, words, taps);
     let stream = as_bytes(words);
     // A row that starts at an odd element, as behind an odd history of a single channel.
-    let start = if windows.outputs % 2 != 0 { random.range(0, 1) } else { 0 };
+    let start = if !windows.outputs.is_multiple_of(2) { random.range(0, 1) } else { 0 };
     let length = windows.count * windows.outputs;
     buffers.expected.fill(UNTOUCHED);
     buffers.found.fill(UNTOUCHED);
@@ -152,7 +152,7 @@ fn add(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
         line: 0,
         weights: 0,
         weights_length: 0,
-        multiplier: if random.bits() % 2 == 0 { magnitude } else { -magnitude },
+        multiplier: if random.bits().is_multiple_of(2) { magnitude } else { -magnitude },
         other_multiplier,
         shift: random.range(1, 15) as u8,
     };
