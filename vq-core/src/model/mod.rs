@@ -17,10 +17,8 @@ pub use error::{ModelError, Part};
 use crate::bytes::{array_at, u8_at, u16_at, u32_at};
 use crate::codec::Options;
 use crate::kernels::Arithmetic;
-use crate::packet;
 use header::Header;
 use plan::Line;
-use priors::{Context, SymbolPrior, code_bytes};
 use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
 
 /// Number of qualities, 1 (fewest bits) to 9 (best).
@@ -185,30 +183,6 @@ impl<'a> Model<'a> {
         self.symbols(quality).map(|symbol| u32::from(symbol.bits)).sum()
     }
 
-    /// What a hop cost on average where the prior was trained, at a quality (clamped to 1..=9), in 1/256 bit.
-    #[must_use]
-    pub fn expected_hop_cost(&self, quality: u8) -> u32 {
-        let symbols = self.numbered_symbols(quality);
-        symbols.map(|(index, _)| u32::from(self.symbol_prior(index, quality).expected)).sum()
-    }
-
-    /// The most bytes that one hop takes at a quality (clamped to 1..=9), whatever the signal.
-    #[must_use]
-    pub fn worst_hop_bytes(&self, quality: u8) -> usize {
-        let (mut bits, mut symbols) = (0, 0);
-        for (index, _) in self.numbered_symbols(quality) {
-            bits += u64::from(self.symbol_prior(index, quality).worst_bits);
-            symbols += 1;
-        }
-        code_bytes(bits, symbols) as usize
-    }
-
-    /// The smallest limit that packets of a quality (clamped to 1..=9) may have: one that holds any hop.
-    #[must_use]
-    pub fn least_packet_bytes(&self, quality: u8) -> usize {
-        packet::Header::bytes(1) + self.worst_hop_bytes(quality) + packet::CHECKSUM_BYTES
-    }
-
     /// The symbols of a hop that are sent at a quality (clamped to 1..=9), in the order in which they are sent.
     pub fn symbols(&self, quality: u8) -> impl Iterator<Item = Symbol> + use<'a> {
         self.numbered_symbols(quality).map(|(_, symbol)| symbol)
@@ -229,46 +203,6 @@ impl<'a> Model<'a> {
         let directory = self.directory();
         let records = slice(self.tables, directory.symbols, usize::from(directory.symbol_count) * Symbol::BYTES);
         records.chunks_exact(Symbol::BYTES).nth(index).and_then(Symbol::from_bytes)
-    }
-
-    /// The set of priors that holds at a quality (clamped to 1..=9).
-    #[must_use]
-    pub fn prior_set(&self, quality: u8) -> u8 {
-        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
-        u8_at(self.tables, (self.directory().quality as usize).saturating_add(QUALITIES + row))
-    }
-
-    /// The prior of a symbol, by its number, at a quality (clamped to 1..=9).
-    #[must_use]
-    pub fn symbol_prior(&self, index: usize, quality: u8) -> SymbolPrior {
-        let directory = self.directory();
-        let number = usize::from(self.prior_set(quality)) * usize::from(directory.symbol_count) + index;
-        let at = (directory.priors as usize).saturating_add(number.saturating_mul(SymbolPrior::BYTES));
-        let record = array_at::<{ SymbolPrior::BYTES }>(self.tables, at);
-        SymbolPrior::from_bytes(&record).unwrap_or(SymbolPrior::NEUTRAL)
-    }
-
-    /// The records of all priors, `[prior_sets, symbol_count]`.
-    fn prior_records(&self) -> &'a [u8] {
-        let directory = self.directory();
-        let count = usize::from(directory.prior_sets) * usize::from(directory.symbol_count);
-        slice(self.tables, directory.priors, count * SymbolPrior::BYTES)
-    }
-
-    /// The class of a code that a context looks at.
-    pub(crate) fn class(&self, context: &Context, code: u16) -> u8 {
-        let place = code.saturating_sub(context.first).min(context.length.saturating_sub(1));
-        u8_at(self.tables, (context.map as usize).saturating_add(usize::from(place)))
-    }
-
-    /// The row of starts that a pair of classes chooses.
-    pub(crate) fn prior_row(&self, prior: &SymbolPrior, classes: [u8; priors::CONTEXTS]) -> &'a [u8] {
-        let [first, second] = classes.map(usize::from);
-        let [_, inner] = prior.contexts;
-        let place = first * usize::from(inner.classes) + second;
-        let row = usize::from(u8_at(self.tables, (prior.row_map as usize).saturating_add(place)));
-        let length = usize::from(prior.entries) * 2;
-        self.bytes((prior.starts as usize).saturating_add(row * length) as u32, length)
     }
 
     /// Bytes of the tables, or nothing.
