@@ -1,8 +1,8 @@
 //! The prior that ships: frequencies of every symbol's codes, counted on the training frames.
 //!
-//! [`codes`] collects what the integer model makes of the frames; [`choose`] finds, symbol by symbol, which earlier codes
+//! `codes` collects what the integer model makes of the frames; `choose` finds, symbol by symbol, which earlier codes
 //! are worth looking at, by code length on hops that were not counted, less what the tables take of flash;
-//! [`cluster`] makes classes and rows; [`frequencies`] makes the integers.
+//! `cluster` makes classes and rows; `frequencies` makes the integers.
 
 mod choose;
 mod cluster;
