@@ -51,7 +51,7 @@ pub struct Directory {
     pub test_packet: u32,
     /// CRC-32 of the samples that it must decode to, as little-endian 32-bit numbers.
     pub test_samples_crc: u32,
-    /// [`SymbolPrior`] records, `[prior_sets, symbol_count]`.
+    /// [`SymbolPrior`](priors::SymbolPrior) records, `[prior_sets, symbol_count]`.
     pub priors: u32,
     /// Sets of priors, 1..=9.
     pub prior_sets: u16,
