@@ -86,7 +86,7 @@ fn symlink(_: &Path, _: &Path) -> Result<()> {
 }
 
 /// Whether `folder` holds a libtorch of the right version, and if not, why.
-fn check(folder: &Path) -> Result<()> {
+pub(super) fn check(folder: &Path) -> Result<()> {
     ensure!(folder.is_dir(), "there is no folder {}", folder.display());
     let library = Path::new("lib").join(format!("libtorch_cpu{DLL_SUFFIX}"));
     ensure!(folder.join(&library).is_file(), "{} has no {}", folder.display(), library.display());

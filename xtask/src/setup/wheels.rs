@@ -56,14 +56,18 @@ const KEPT: [&str; 8] = [
 /// was interrupted is ever taken for complete.
 pub(crate) fn fetch(folder: &Path) -> Result<PathBuf> {
     let complete = folder.join(format!("wheels-{}", libtorch::VERSION));
-    if complete.join("torch").is_dir() {
+    if libtorch::check(&complete.join("torch")).is_ok() {
         return Ok(complete.join("torch"));
+    }
+    if complete.exists() {
+        // Something was taken out of it.
+        fs::remove_dir_all(&complete).with_context(|| format!("cannot remove {}", complete.display()))?;
     }
     remove_leftovers(folder)?;
     let partial = folder.join(partial_name(process::id()));
     let fetched = fetch_into(&partial, &complete);
-    fs::remove_dir_all(&partial).with_context(|| format!("cannot remove {}", partial.display()))?;
-    fetched?;
+    let removed = fs::remove_dir_all(&partial).with_context(|| format!("cannot remove {}", partial.display()));
+    fetched.and(removed)?;
     Ok(complete.join("torch"))
 }
 
