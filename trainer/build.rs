@@ -1,10 +1,11 @@
-//! Lets the programs and tests of this crate find libtorch where they were built, with nothing exported.
+//! Lets the programs and tests that may carry libtorch find it where they were built, with nothing exported.
+//!
+//! Every package whose binaries or tests can contain the trainer names this file as its build script: a run-time path is
+//! an argument of the final link, and building the whole workspace turns the trainer's `train` feature on for all.
 
 fn main() {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
-    if std::env::var_os("CARGO_FEATURE_TRAIN").is_some()
-        && let Some(libtorch) = std::env::var_os("LIBTORCH")
-    {
+    if let Some(libtorch) = std::env::var_os("LIBTORCH") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}/lib", libtorch.to_string_lossy());
     }
 }

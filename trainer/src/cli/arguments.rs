@@ -15,7 +15,7 @@ use crate::export::file::{ModelBytes, ModelFileError};
 /// How to read recordings.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reading recordings")]
-pub(super) struct SignalArguments {
+pub struct SignalArguments {
     /// Format of the recording, if not by the name's ending; needed for `-`.
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -50,7 +50,10 @@ impl SignalArguments {
     }
 
     /// Reads a recording, and tells what the reader found out.
-    pub(super) fn open(&self, path: &Path) -> Result<Recording, DataError> {
+    ///
+    /// # Errors
+    /// What [`data::open`] refuses.
+    pub fn open(&self, path: &Path) -> Result<Recording, DataError> {
         let recording = data::open(path, &self.options())?;
         tell_remarks(&recording);
         Ok(recording)
@@ -142,7 +145,7 @@ impl CodingArguments {
 
 /// A stretch of a recording.
 #[derive(Debug, Clone, Args)]
-pub(super) struct StretchArguments {
+pub struct StretchArguments {
     /// Begin here: a frame's number, or seconds with an `s` (240s).
     #[arg(long, value_name = "FRAME|SECONDS")]
     from: Option<Position>,
@@ -152,8 +155,11 @@ pub(super) struct StretchArguments {
 }
 
 impl StretchArguments {
-    /// The stretch of a recording.
-    pub(super) fn slice(&self, recording: Recording) -> anyhow::Result<Recording> {
+    /// The stretch of a recording; all of it, if not told otherwise.
+    ///
+    /// # Errors
+    /// If it is empty, or not within the recording.
+    pub fn slice(&self, recording: Recording) -> anyhow::Result<Recording> {
         let frames = recording.frames();
         let frame = |position: Position| position.frame(&recording);
         let (from, to) = (self.from.map_or(0, frame), self.to.map_or(frames, frame));

@@ -43,7 +43,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let bytes = ModelBytes::read(&arguments.file)?;
             let codec = HostCodec::new(&bytes).with_context(context)?;
             let summary = ModelSummary::new(&codec, arguments.coding.options());
-            show(arguments.json, &summary, &summary.lines())
+            show(arguments.json, &summary, &summary.lines())?;
+            anyhow::ensure!(
+                summary.self_test == ModelSummary::PASSED,
+                "{}: the model's self-test failed; export it again",
+                arguments.file.display()
+            );
+            Ok(())
         }
         "vqs" => {
             let summary = inspect_stream(&arguments.file, arguments.model.as_deref())?;

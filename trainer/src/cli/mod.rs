@@ -19,6 +19,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use arguments::{SignalArguments, StretchArguments};
+pub use output::{print, table};
+
 /// Train, export and run learned codecs for the signals of small sensors.
 ///
 /// File formats follow the names' endings: .hea or .dat (WFDB), .wav, .csv for recordings, .vqm for models, .vqs for
@@ -61,7 +64,12 @@ impl Command {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    exit_code(Cli::parse().command.run())
+}
+
+/// Tells what went wrong, if anything did, and how the process ends.
+pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has seen enough.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -99,7 +99,7 @@ impl TrainedRun {
         }
     }
 
-    /// What a shipped model says about its run: enough to repeat it.
+    /// What a shipped model says about its run: enough to repeat it, and nothing that differs when it is.
     fn identity(&self) -> String {
         let record = &self.record;
         let recordings = record.recordings.iter().map(|recording| {
@@ -110,7 +110,6 @@ impl TrainedRun {
             "torch_version": record.torch_version,
             "command": record.command,
             "seed": record.seed,
-            "started": record.started,
             "recordings": recordings.collect::<Vec<_>>(),
         })
         .to_string()

@@ -104,6 +104,9 @@ fn hops_per_packet(bits_per_hop: f64, options: Options) -> u32 {
 }
 
 impl ModelSummary {
+    /// What [`self_test`](Self::self_test) says of a model that is what its exporter made.
+    pub const PASSED: &'static str = "passed";
+
     /// Looks at a model; packets and memory are those of `options`.
     #[must_use]
     pub fn new(codec: &HostCodec<'_>, options: Options) -> Self {
@@ -201,5 +204,5 @@ fn self_test(model: Model<'_>) -> String {
     let options = Options::new().packet_bytes(model.self_test_packet_bytes());
     let mut memory = HostMemory::new(model.encoder_memory(options).max(model.decoder_memory()));
     let tested = self_test_encoder(model, memory.bytes()).and_then(|()| self_test_decoder(model, memory.bytes()));
-    tested.map_or_else(|error| error.to_string(), |()| "passed".to_owned())
+    tested.map_or_else(|error| error.to_string(), |()| ModelSummary::PASSED.to_owned())
 }

@@ -97,6 +97,8 @@ impl Job {
         };
         let folder = RunFolder::create(root)?;
         write_atomically(&folder.config(), config.to_commented_toml().as_bytes())?;
+        // The checkpoint comes before the record that makes the folder a run: whatever ends the run, it can be resumed.
+        session.save(&folder.latest_checkpoint(), Extent::Whole)?;
         record.save(&folder.record())?;
         Ok(Self { session, folder, record })
     }

@@ -35,7 +35,15 @@ pub(super) fn read(
         let record = record.map_err(|error| {
             DataError::unsuitable(file, format!("not a readable table: {error}"), "correct the file there")
         })?;
-        let row = record.position().map_or(0, |position| line_of_record(text, position));
+        let (row, blank) = record.position().map_or((0, false), |position| line_of_record(text, position));
+        if blank && !rows.is_empty() {
+            return Err(DataError::malformed(
+                file,
+                format!("row {}", row - 1),
+                "the row is empty, and what follows would move in time",
+                "fill the gap, delete the line, or cut the file there",
+            ));
+        }
         let trailing = record.iter().skip(width).all(str::is_empty);
         if record.len() < width || !trailing {
             return Err(DataError::malformed(
@@ -70,11 +78,12 @@ pub(super) fn read(
     Ok(rows)
 }
 
-/// The line that a record is on: its position is told from before the blank lines and comments above it.
-fn line_of_record(text: &str, position: &csv::Position) -> u64 {
+/// The line that a record is on, and whether there is a blank line above it: its position is told from before the blank
+/// lines and comments above it.
+fn line_of_record(text: &str, position: &csv::Position) -> (u64, bool) {
     let rest = usize::try_from(position.byte()).ok().and_then(|start| text.get(start..)).unwrap_or_default();
-    let above = rest.lines().take_while(|line| line.is_empty() || line.starts_with('#'));
-    position.line() + above.count() as u64
+    let above = || rest.lines().take_while(|line| line.is_empty() || line.starts_with('#'));
+    (position.line() + above().count() as u64, above().any(str::is_empty))
 }
 
 /// A sample, or what is wrong with the field and what to do.

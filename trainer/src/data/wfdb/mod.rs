@@ -226,7 +226,7 @@ mod tests {
             println!("skipped: there is no copy of the MIT-BIH database beside the project");
             return;
         }
-        for name in ["101", "114", "208", "232"] {
+        for name in ["101", "114", "208", "230"] {
             let recording = open(&folder.join(name), &OpenOptions::default()).unwrap();
             assert_eq!((recording.frames(), recording.channels.len()), (650_000, 2), "{name}");
             assert!(!recording.comments.is_empty(), "{name}");
