@@ -48,8 +48,9 @@ struct Demo<'p> {
 
 impl Demo<'_> {
     fn build_vq(&self) -> Result<()> {
-        // The profile of `cargo test`, which optimises too: what one command builds, the other finds.
-        let arguments = ["build", "--locked", "--package", "vq-trainer", "--bin", "vq"];
+        // The profile of `cargo test`, which optimises too, and the features of the whole workspace: what one command
+        // builds, the other finds.
+        let arguments = ["build", "--locked", "--workspace", "--bin", "vq"];
         run(cargo(self.project, &self.project.root).args(arguments))
     }
 
