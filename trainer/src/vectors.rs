@@ -1,5 +1,5 @@
-//! Test vectors for devices: what goes into the codec and what must come out of it, as flat files that firmware can read
-//! and write without parsing anything.
+//! Test vectors for devices: what goes into the codec and what must come out of it, as flat files that firmware can
+//! read and write without parsing anything.
 //!
 //! In one folder lie `samples.bin` (counts as little-endian `i32`, interleaved `[time, channels]`), `packets.bin` (each
 //! packet after its length as a little-endian `u16`) and `decoded.bin` (like the samples).
@@ -24,7 +24,8 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// Encodes a recording that [fits](crate::data::fit) the codec as `vq encode` does, and decodes it as `vq decode` does.
+    /// Encodes a recording that [fits](crate::data::fit) the codec as `vq encode` does, and decodes it as `vq decode`
+    /// does.
     ///
     /// # Errors
     /// What encoding or decoding refuses.

@@ -1,4 +1,5 @@
-//! Lines on the host's terminal. Without `core::fmt` and without a division of 64 bits, which would be 3 KiB of the image.
+//! Lines on the host's terminal. Without `core::fmt` and without a division of 64 bits, which would be 3 KiB of the
+//! image.
 
 use cortex_m_semihosting::hio;
 

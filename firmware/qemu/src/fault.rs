@@ -10,8 +10,8 @@ use crate::file::HostError;
 
 /// Why the example stopped.
 ///
-/// The codec's errors can say more, with numbers, through `Display`: that costs 6 KiB of flash, and `vq inspect` says the
-/// same of a model.
+/// The codec's errors can say more, with numbers, through `Display`: that costs 6 KiB of flash, and `vq inspect` says
+/// the same of a model.
 #[derive(Debug)]
 pub struct Failure(&'static str);
 

@@ -11,8 +11,8 @@ use crate::vectors::Vectors;
 
 /// Write what a device must make of a recording, bit for bit.
 ///
-/// Makes three flat files: samples.bin (counts as little-endian 32-bit numbers, interleaved), packets.bin (each packet after
-/// its length as a little-endian 16-bit number) and decoded.bin (like the samples, the filled-up end included).
+/// Makes three flat files: samples.bin (counts as little-endian 32-bit numbers, interleaved), packets.bin (each packet
+/// after its length as a little-endian 16-bit number) and decoded.bin (like the samples, the filled-up end included).
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The recording, or `-` for the standard input.

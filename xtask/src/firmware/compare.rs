@@ -1,7 +1,8 @@
 //! Bit for bit: what the device wrote against what the host wrote.
 //!
 //! In one folder lie the host's packets.bin and decoded.bin, and the device's device-packets.bin and
-//! device-decoded.bin. Packets are a little-endian `u16` length and that many bytes each; samples are little-endian `i32`.
+//! device-decoded.bin. Packets are a little-endian `u16` length and that many bytes each; samples are little-endian
+//! `i32`.
 
 use std::fs;
 use std::path::Path;

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// Only link, with a panic handler that cannot be linked: fails if any panic is reachable
     #[arg(long, conflicts_with = "check")]
     no_panic: bool,
-    /// Run in the emulator on FOLDER/samples.bin, and compare with FOLDER/packets.bin and decoded.bin, as `vq vectors` wrote them
+    /// Run in the emulator on FOLDER/samples.bin, and compare with the packets.bin and decoded.bin that `vq vectors` wrote there
     #[arg(long, value_name = "FOLDER")]
     check: Option<PathBuf>,
 }
@@ -126,7 +126,8 @@ fn default_model(project: &Project) -> Result<PathBuf> {
 pub(crate) fn test_model(project: &Project) -> Result<PathBuf> {
     fs::create_dir_all(project.scratch())?;
     let model = project.scratch().join("test-model.vqm");
-    let make = ["run", "--quiet", "--package", "vq-tests", "--example", "model", "--"];
-    run(cargo(project, &project.root).args(make).arg(&model))?;
+    // Of the whole workspace, as the tests are: nothing is built twice.
+    run(cargo(project, &project.root).args(["build", "--quiet", "--workspace", "--example", "model"]))?;
+    run(Command::new(project.programs().join("examples").join("model")).arg(&model))?;
     Ok(model)
 }

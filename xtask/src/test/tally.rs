@@ -90,12 +90,13 @@ mod tests {
 
     #[test]
     fn results_of_several_test_programs_add_up() {
+        let result = |verdict, passed, failed, ignored| {
+            let counts = format!("{passed} passed; {failed} failed; {ignored} ignored; 0 measured; 0 filtered out");
+            format!("echo 'running some tests'; echo 'test result: {verdict}. {counts}; finished in 0.10s'")
+        };
         let mut tally = Tally::default();
         tally
-            .run(&mut shell(
-                "echo 'running 3 tests'; echo 'test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s'; \
-                 echo 'test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s'; exit 101",
-            ))
+            .run(&mut shell(&[result("ok", 3, 0, 1), result("FAILED", 10, 2, 0), "exit 101".to_owned()].join("; ")))
             .unwrap();
         assert_eq!(tally.line(), "13 passed, 2 failed, 1 skipped");
         assert!(!tally.is_clean());
