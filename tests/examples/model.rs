@@ -10,17 +10,8 @@ fn main() -> ExitCode {
         eprintln!("name the file to write");
         return ExitCode::from(2);
     };
-    let recipe = Recipe {
-        seed: 1,
-        channels: 1,
-        width: 8,
-        latents: 4,
-        strides: vec![4, 2],
-        extra: vec![4, 2],
-        rows: 1,
-        unbiased: false,
-        stages: Some(2),
-    };
+    let recipe =
+        Recipe { width: 8, latents: 4, strides: vec![4, 2], extra: vec![4, 2], stages: Some(2), ..Recipe::small(1) };
     match recipe.export().integer.write(Path::new(&path)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -77,6 +77,22 @@ pub fn recipes() -> impl Strategy<Value = Recipe> {
 }
 
 impl Recipe {
+    /// A small model with one channel and integer latents, to be varied.
+    #[must_use]
+    pub fn small(seed: u64) -> Self {
+        Self {
+            seed,
+            channels: 1,
+            width: 4,
+            latents: 3,
+            strides: vec![2, 2],
+            extra: vec![2, 2],
+            rows: 1,
+            unbiased: false,
+            stages: None,
+        }
+    }
+
     /// Frames per hop.
     #[must_use]
     pub fn hop(&self) -> usize {

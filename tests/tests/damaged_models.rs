@@ -8,17 +8,7 @@ use vq_trainer::export::container::identity;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
 
 fn small() -> Recipe {
-    Recipe {
-        seed: 5,
-        channels: 2,
-        width: 3,
-        latents: 2,
-        strides: vec![2, 2],
-        extra: vec![1, 2],
-        rows: 1,
-        unbiased: false,
-        stages: Some(2),
-    }
+    Recipe { channels: 2, width: 3, latents: 2, extra: vec![1, 2], stages: Some(2), ..Recipe::small(5) }
 }
 
 #[test]

@@ -45,17 +45,7 @@ fn assert_same(recipe: &Recipe) {
 }
 
 fn mono() -> Recipe {
-    Recipe {
-        seed: 11,
-        channels: 1,
-        width: 6,
-        latents: 3,
-        strides: vec![2, 4],
-        extra: vec![3, 1],
-        rows: 1,
-        unbiased: false,
-        stages: Some(2),
-    }
+    Recipe { width: 6, strides: vec![2, 4], extra: vec![3, 1], stages: Some(2), ..Recipe::small(11) }
 }
 
 #[test]

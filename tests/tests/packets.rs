@@ -153,15 +153,10 @@ proptest! {
 #[test]
 fn a_packet_of_another_model_is_refused() {
     let recipe = |seed| vq_tests::Recipe {
-        seed,
-        channels: 1,
-        width: 4,
-        latents: 3,
         strides: vec![4, 2],
         extra: vec![2, 3],
-        rows: 1,
-        unbiased: false,
         stages: Some(2),
+        ..vq_tests::Recipe::small(seed)
     };
     let (one, other) = (recipe(1).export(), recipe(2).export());
     let packets = encode(one.integer.model().unwrap(), Options::new(), &recipe(1).signal(500));

@@ -69,17 +69,7 @@ proptest! {
 
 #[test]
 fn uneven_codes_cost_less_than_their_width() {
-    let recipe = Recipe {
-        seed: 3,
-        channels: 1,
-        width: 4,
-        latents: 3,
-        strides: vec![2, 2],
-        extra: vec![2, 2],
-        rows: 1,
-        unbiased: false,
-        stages: None,
-    };
+    let recipe = Recipe::small(3);
     let exported = recipe.export();
     let model = exported.integer.model().unwrap();
     let packets = encode(model, Options::new(), &recipe.signal(600));

@@ -117,32 +117,12 @@ impl Vector {
 
 #[test]
 fn residual_codebooks_decode_as_they_did() {
-    let recipe = Recipe {
-        seed: 11,
-        channels: 2,
-        width: 4,
-        latents: 3,
-        strides: vec![2, 2],
-        extra: vec![1, 3],
-        rows: 2,
-        unbiased: false,
-        stages: Some(2),
-    };
+    let recipe = Recipe { channels: 2, extra: vec![1, 3], rows: 2, stages: Some(2), ..Recipe::small(11) };
     Vector { name: "residual", recipe }.check();
 }
 
 #[test]
 fn integer_latents_decode_as_they_did() {
-    let recipe = Recipe {
-        seed: 12,
-        channels: 1,
-        width: 4,
-        latents: 3,
-        strides: vec![2, 2],
-        extra: vec![2, 2],
-        rows: 1,
-        unbiased: false,
-        stages: None,
-    };
+    let recipe = Recipe::small(12);
     Vector { name: "scalar", recipe }.check();
 }

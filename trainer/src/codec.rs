@@ -5,6 +5,7 @@ use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Model, ModelError, O
 use crate::data::{Channel, Recording, SignalKind};
 use crate::export::container::identity;
 use crate::export::file::{HostMemory, ModelBytes};
+use crate::hexadecimal::hexadecimal;
 use crate::stream::{self, Segment, StreamHeader};
 
 /// Most samples of a decoded recording: a damaged or hostile stream may claim any length.
@@ -306,12 +307,6 @@ impl Timeline {
     fn end(&mut self) -> Result<(), CodecError> {
         self.fill_to(self.frames.unwrap_or(0))
     }
-}
-
-/// Bytes as text.
-#[must_use]
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

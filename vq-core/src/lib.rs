@@ -52,8 +52,8 @@ pub mod packet;
 mod prior;
 
 pub use codec::{
-    Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, Options, SelfTestError, Status, decoded_crc,
-    packet_codes, self_test_decoder, self_test_encoder,
+    Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, FeedError, FrameQueue, Frames, Options, Piece,
+    Progress, SelfTestError, Status, decoded_crc, packet_codes, self_test_decoder, self_test_encoder,
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};
 pub use model::{Model, ModelError};

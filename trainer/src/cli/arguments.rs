@@ -9,7 +9,7 @@ use vq_core::Options;
 
 use super::output;
 use crate::codec::HostCodec;
-use crate::data::{self, DataError, Format, OpenOptions, RatePolicy, Recording};
+use crate::data::{self, DataError, Format, OpenOptions, RatePolicy, Recording, SampleType};
 use crate::export::file::{ModelBytes, ModelFileError};
 
 /// How to read recordings.
@@ -19,7 +19,7 @@ pub struct SignalArguments {
     /// Format of the recording, if not by the name's ending; needed for `-`.
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Sampling rate of files that carry none (CSV).
+    /// Sampling rate of files that carry none (CSV, NPY, raw).
     #[arg(long, value_name = "HZ", value_parser = millihertz)]
     rate: Option<u64>,
     /// Channels to take, by name or by number from 1, in this order.
@@ -28,12 +28,18 @@ pub struct SignalArguments {
     /// Column that holds the time, for the rate (CSV); it must be evenly spaced within 5 %.
     #[arg(long, value_name = "COLUMN")]
     time: Option<String>,
-    /// Value of one count in the file's unit (CSV); if not given, the finest step in the data.
+    /// Value of one count in the file's unit (CSV, NPY, float WAV); if not given, the finest step in the data.
     #[arg(long, value_name = "VALUE")]
     lsb: Option<f64>,
     /// Unit of the samples, for files that do not say it.
     #[arg(long)]
     unit: Option<String>,
+    /// Channels of raw integers.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    channels: Option<u16>,
+    /// How raw integers are stored: i8, i16, i24, i32, u8, u16 or u24, with `be` behind it for big-endian.
+    #[arg(long, value_name = "TYPE")]
+    sample_type: Option<SampleType>,
 }
 
 impl SignalArguments {
@@ -46,6 +52,8 @@ impl SignalArguments {
             time_column: self.time.clone(),
             lsb: self.lsb,
             unit: self.unit.clone(),
+            channels: self.channels,
+            sample_type: self.sample_type,
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
     let exported = export(&run.trained, &run.training_samples(), &run.metadata(&name))
         .with_context(|| format!("{}: cannot export the run", arguments.run.display()))?;
-    let summary = ExportSummary::measure(&exported, run.held_out())?;
+    let (summary, _) = ExportSummary::measure(&exported, run.held_out())?;
     let model = if arguments.float { &exported.float } else { &exported.integer };
     model.write(&arguments.output)?;
     if summary.lowering_cost_percent() > ACCEPTED_COST_PERCENT {

@@ -4,6 +4,7 @@
 //! wrongly called.
 
 mod arguments;
+mod data;
 mod decode;
 mod encode;
 mod eval;
@@ -43,6 +44,7 @@ enum Command {
     Eval(eval::Arguments),
     Inspect(inspect::Arguments),
     Report(report::Arguments),
+    Data(data::Arguments),
     Vectors(vectors::Arguments),
 }
 
@@ -57,6 +59,7 @@ impl Command {
             Self::Eval(arguments) => eval::run(&arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Report(arguments) => report::run(&arguments),
+            Self::Data(arguments) => data::run(&arguments),
             Self::Vectors(arguments) => vectors::run(&arguments),
         }
     }

@@ -17,7 +17,7 @@ pub enum DataError {
     },
     /// The format follows the name's ending, and this ending is none that is known.
     #[error(
-        "{file}: the format does not follow from the name: end it with .hea or .dat (WFDB), .wav or .csv, or give --format"
+        "{file}: the format does not follow from the name: end it with .hea or .dat (WFDB), .wav, .csv, .npy, .edf or .raw, or give --format"
     )]
     UnknownFormat {
         /// The file as the user named it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, DataError, Recording, csv, files, wav, wfdb};
+use super::{Channel, DataError, Recording, SampleType, csv, edf, files, npy, raw, wav, wfdb};
 
 /// The file formats of recordings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -12,10 +12,16 @@ use super::{Channel, DataError, Recording, csv, files, wav, wfdb};
 pub enum Format {
     /// PhysioNet's record: a `.hea` header and a `.dat` signal file.
     Wfdb,
-    /// RIFF WAVE, 16 or 24 bits.
+    /// RIFF WAVE, 16 or 24 bits, or floating point.
     Wav,
     /// Text with a row per frame.
     Csv,
+    /// NumPy array `[time]` or `[time, channels]`; read only.
+    Npy,
+    /// EDF, EDF+ or BDF; read only.
+    Edf,
+    /// Integers without a header; read only.
+    Raw,
 }
 
 /// How to read a recording, where the file does not say it all.
@@ -30,8 +36,12 @@ pub struct OpenOptions {
     pub columns: Vec<String>,
     /// The column that holds the time (CSV).
     pub time_column: Option<String>,
-    /// The value of one count in the file's units (CSV).
+    /// The value of one count in the file's units, for real numbers (CSV, NPY, float WAV).
     pub lsb: Option<f64>,
+    /// Channels of raw integers.
+    pub channels: Option<u16>,
+    /// How raw integers are stored; `i16` if not given.
+    pub sample_type: Option<SampleType>,
     /// The unit of the samples, for files that do not say it.
     pub unit: Option<String>,
 }
@@ -43,6 +53,9 @@ impl Format {
         match ending.as_str() {
             "wav" => Some(Self::Wav),
             "csv" | "tsv" | "txt" => Some(Self::Csv),
+            "npy" => Some(Self::Npy),
+            "edf" | "bdf" => Some(Self::Edf),
+            "raw" | "bin" => Some(Self::Raw),
             _ if wfdb::is_record(path) => Some(Self::Wfdb),
             _ => None,
         }
@@ -61,14 +74,15 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Recording, DataError> 
         true => "stdin".to_owned(),
         false => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
     };
+    options.check(&file, format)?;
     let mut recording = match format {
         Format::Csv => return csv::open(path, name, options),
         Format::Wfdb => wfdb::open(path)?,
-        Format::Wav => wav::open(path, name)?,
+        Format::Wav => wav::open(path, name, options.lsb)?,
+        Format::Npy => npy::open(path, name, options)?,
+        Format::Edf => edf::open(path, name, options)?,
+        Format::Raw => raw::open(path, name, options)?,
     };
-    if options.time_column.is_some() || options.lsb.is_some() {
-        return Err(DataError::unsuitable(&file, "--time and --lsb are for text tables", "leave them out"));
-    }
     if options.rate_millihertz.is_some_and(|rate| rate != recording.rate_millihertz) {
         return Err(DataError::unsuitable(
             &file,
@@ -81,7 +95,26 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Recording, DataError> 
             channel.unit.clone_from(unit);
         }
     }
-    if options.columns.is_empty() { Ok(recording) } else { recording.select(&options.columns) }
+    // An EDF file has signals of several rates: its reader has selected.
+    let selected = options.columns.is_empty() || format == Format::Edf;
+    if selected { Ok(recording) } else { recording.select(&options.columns) }
+}
+
+impl OpenOptions {
+    /// Refuses what does not apply to a format, rather than ignore it.
+    fn check(&self, file: &str, format: Format) -> Result<(), DataError> {
+        let real_numbers = matches!(format, Format::Csv | Format::Npy | Format::Wav);
+        let refused = [
+            (self.time_column.is_some() && format != Format::Csv, "--time is for text tables"),
+            (self.lsb.is_some() && !real_numbers, "--lsb is for real numbers: text tables, arrays and float WAV"),
+            (self.channels.is_some() && format != Format::Raw, "--channels is for raw integers"),
+            (self.sample_type.is_some() && format != Format::Raw, "--sample-type is for raw integers"),
+        ];
+        match refused.into_iter().find(|(applies, _)| *applies) {
+            Some((_, what)) => Err(DataError::unsuitable(file, what, "leave it out")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Writes a recording, in `format` or in that of the file name's ending. `-` is the standard output, and needs
@@ -97,5 +130,10 @@ pub fn save(path: &Path, recording: &Recording, format: Option<Format>) -> Resul
         Format::Wfdb => wfdb::save(path, recording),
         Format::Wav => wav::save(path, recording),
         Format::Csv => csv::save(path, recording),
+        Format::Npy | Format::Edf | Format::Raw => Err(DataError::unsuitable(
+            &path.display().to_string(),
+            "the format is read, not written",
+            "write .csv, .wav or .hea",
+        )),
     }
 }

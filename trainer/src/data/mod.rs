@@ -1,11 +1,16 @@
 //! Signals in and out: every file format is read into a [`Recording`] of integer counts, and written from one.
 
 mod clock;
+mod columns;
 mod csv;
+mod edf;
 mod error;
 pub(crate) mod files;
 mod fit;
 mod format;
+mod lattice;
+mod npy;
+mod raw;
 mod recording;
 mod resample;
 mod wav;
@@ -15,5 +20,6 @@ pub use error::DataError;
 use fit::rates_differ;
 pub use fit::{RatePolicy, SignalKind, fit};
 pub use format::{Format, OpenOptions, open, save};
+pub use raw::SampleType;
 pub use recording::{Channel, Recording};
 pub use resample::resample;

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use sha2::{Digest, Sha256};
+
 use super::DataError;
+use crate::hexadecimal::hexadecimal;
 
 /// What one channel's counts mean.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +94,13 @@ impl Recording {
             comments: self.comments.clone(),
             remarks: self.remarks.clone(),
         }
+    }
+
+    /// SHA-256 of the samples as little-endian 32-bit integers, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        self.samples.iter().for_each(|sample| hash.update(sample.to_le_bytes()));
+        hexadecimal(&hash.finalize())
     }
 
     /// Frames per second.

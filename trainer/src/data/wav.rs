@@ -1,33 +1,30 @@
-//! RIFF WAVE: integer samples, read at 8 to 32 bits, written at 16 or 24.
+//! RIFF WAVE: integer samples, read at 8 to 32 bits, or in floating point; written at 16 or 24 bits.
 
 use std::io::Cursor;
 use std::path::Path;
 
+use super::columns::{Column, Precision};
 use super::{Channel, DataError, Recording, files};
 
-/// Reads a WAV file. Its samples are counts without a unit.
-pub(super) fn open(path: &Path, name: String) -> Result<Recording, DataError> {
+/// The unit of floating-point samples.
+const FULL_SCALE: &str = "FS";
+
+/// Reads a WAV file. Its samples are counts without a unit; in floating point, where 1 is full scale, steps of `lsb` or of the step that
+/// the data show.
+pub(super) fn open(path: &Path, name: String, lsb: Option<f64>) -> Result<Recording, DataError> {
     let file = path.display().to_string();
     let bytes = files::read(path)?;
     let reader = hound::WavReader::new(Cursor::new(bytes)).map_err(|error| unreadable(&file, &error))?;
     let spec = reader.spec();
-    if spec.sample_format != hound::SampleFormat::Int {
-        return Err(DataError::unsuitable(
-            &file,
-            "the samples are floating-point numbers",
-            "convert the file to 16 or 24 bits",
-        ));
+    if spec.sample_format == hound::SampleFormat::Float {
+        return open_float(&file, name, reader, lsb);
+    }
+    if lsb.is_some() {
+        return Err(DataError::unsuitable(&file, "--lsb is for real numbers, and these are integers", "leave it out"));
     }
     let samples: Vec<i32> =
         reader.into_samples().collect::<Result<_, _>>().map_err(|error| unreadable(&file, &error))?;
-    let width = usize::from(spec.channels);
-    if samples.is_empty() || !samples.len().is_multiple_of(width) || spec.sample_rate == 0 {
-        return Err(DataError::unsuitable(
-            &file,
-            format!("{} samples in {width} channels at {} Hz are no recording", samples.len(), spec.sample_rate),
-            "the file seems to be cut: fetch it again",
-        ));
-    }
+    let width = check_shape(&file, spec, samples.len())?;
     let channels = (1..=width)
         .map(|number| Channel {
             name: format!("channel {number}"),
@@ -46,6 +43,46 @@ pub(super) fn open(path: &Path, name: String) -> Result<Recording, DataError> {
         comments: Vec::new(),
         remarks: Vec::new(),
     })
+}
+
+/// The channels of a file that holds frames, and whole ones.
+fn check_shape(file: &str, spec: hound::WavSpec, samples: usize) -> Result<usize, DataError> {
+    let width = usize::from(spec.channels);
+    if samples == 0 || !samples.is_multiple_of(width) || spec.sample_rate == 0 {
+        return Err(DataError::unsuitable(
+            file,
+            format!("{samples} samples in {width} channels at {} Hz are no recording", spec.sample_rate),
+            "the file seems to be cut: fetch it again",
+        ));
+    }
+    Ok(width)
+}
+
+/// The rest of [`open`] for samples of 32-bit floating point.
+fn open_float(
+    file: &str,
+    name: String,
+    reader: hound::WavReader<Cursor<Vec<u8>>>,
+    lsb: Option<f64>,
+) -> Result<Recording, DataError> {
+    let spec = reader.spec();
+    let values: Vec<f32> = reader.into_samples().collect::<Result<_, _>>().map_err(|error| unreadable(file, &error))?;
+    let width = check_shape(file, spec, values.len())?;
+    let (mut channels, mut remarks) = (Vec::with_capacity(width), Vec::new());
+    let mut samples = vec![0; values.len()];
+    for channel in 0..width {
+        let channel_name = format!("channel {}", channel + 1);
+        let of_channel: Vec<f64> = values.iter().skip(channel).step_by(width).map(|&value| value.into()).collect();
+        let column =
+            Column { name: &channel_name, unit: Some(FULL_SCALE), values: &of_channel, precision: Precision::Single };
+        let place = |frame: usize| format!("frame {frame}");
+        column.check_finite(file, place)?;
+        let (counts, described) = column.counts(file, lsb, None, place, &mut remarks)?;
+        samples.iter_mut().skip(channel).step_by(width).zip(counts).for_each(|(sample, count)| *sample = count);
+        channels.push(described);
+    }
+    let rate_millihertz = u64::from(spec.sample_rate) * 1000;
+    Ok(Recording { name, rate_millihertz, channels, samples, start_time: None, comments: Vec::new(), remarks })
 }
 
 fn unreadable(file: &str, error: &hound::Error) -> DataError {
@@ -144,20 +181,35 @@ mod tests {
             open(&path, &OpenOptions::default()).unwrap_err().to_string()
         };
         assert!(refusal(b"not a wave file").contains("a.wav: not a readable WAV file"));
-        let spec = hound::WavSpec {
-            channels: 1,
-            sample_rate: 8000,
-            bits_per_sample: 32,
-            sample_format: hound::SampleFormat::Float,
-        };
-        let mut bytes = Cursor::new(Vec::new());
-        let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
-        writer.write_sample(0.5_f32).unwrap();
-        writer.finalize().unwrap();
-        assert!(refusal(&bytes.into_inner()).contains("floating-point"));
         let mut bytes = Cursor::new(Vec::new());
         hound::WavWriter::new(&mut bytes, spec_of_integers()).unwrap().finalize().unwrap();
         assert!(refusal(&bytes.into_inner()).contains("0 samples"));
+    }
+
+    #[test]
+    fn floating_point_has_the_step_of_the_converter_it_came_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        let write = |values: &[f32]| {
+            let spec = hound::WavSpec {
+                channels: 1,
+                sample_rate: 8000,
+                bits_per_sample: 32,
+                sample_format: hound::SampleFormat::Float,
+            };
+            let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+            values.iter().for_each(|&value| writer.write_sample(value).unwrap());
+            writer.finalize().unwrap();
+        };
+        write(&[0.0, 1.0 / 32768.0, -1.0, 0.25]);
+        let recording = open(&path, &OpenOptions::default()).unwrap();
+        assert_eq!(recording.samples, [0, 1, -32768, 8192]);
+        assert_eq!((recording.channels[0].unit.as_str(), recording.channels[0].counts_per_unit), ("FS", 32768.0));
+        let steps = OpenOptions { lsb: Some(1.0 / 16.0), ..OpenOptions::default() };
+        assert_eq!(open(&path, &steps).unwrap().samples, [0, 0, -16, 4]);
+        write(&[0.0, f32::INFINITY]);
+        let error = open(&path, &OpenOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("frame 1, column `channel 1`: `inf` is no sample"), "{error}");
     }
 
     fn spec_of_integers() -> hound::WavSpec {

@@ -1,9 +1,10 @@
 //! Model files on the host: read whole, at an aligned address; written whole or not at all.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use vq_core::{Model, ModelError};
+
+use crate::data::files;
 
 /// Why a model file cannot be used or written.
 #[derive(Debug, thiserror::Error)]
@@ -80,13 +81,7 @@ impl ModelBytes {
     /// # Errors
     /// That it cannot be written; an earlier file of that name is then untouched.
     pub fn write(&self, path: &Path) -> Result<(), ModelFileError> {
-        let failed = |source| ModelFileError::Write { path: path.into(), source };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        file.write_all(self.bytes()).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
-        Ok(())
+        files::replace(path, self.bytes()).map_err(|source| ModelFileError::Write { path: path.into(), source })
     }
 }
 

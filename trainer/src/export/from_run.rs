@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-
 use super::container::{ChannelParts, MetadataParts};
 use super::trained::{Codebook, NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
 use crate::architecture::NetSpec;
-use crate::data::{self, DataError, Recording};
-use crate::run::{QuantizerRecord, RecordingRecord, RunError, RunFolder, RunRecord, TensorFile};
+use crate::data::Recording;
+use crate::run::{QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
 
 /// A finished (or interrupted) training run, read back.
 #[derive(Debug)]
@@ -26,23 +24,9 @@ pub struct TrainedRun {
 /// Why a run cannot be read back.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainedRunError {
-    /// A file of the run folder.
+    /// A file of the run folder, or one of its recordings.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// A recording.
-    #[error("the run's recording {path} cannot be read: {source}; run this where `vq train` ran, or put the file back")]
-    Recording {
-        /// The path in `run.json`.
-        path: PathBuf,
-        /// Why.
-        source: DataError,
-    },
-    /// A recording changed since.
-    #[error("{path} is not the recording that the run was trained on: its samples have another SHA-256")]
-    Changed {
-        /// The path in `run.json`.
-        path: PathBuf,
-    },
     /// A tensor is missing from the checkpoint.
     #[error("{checkpoint} has no tensor `{tensor}`: it is not a checkpoint of this run's architecture")]
     Missing {
@@ -72,7 +56,7 @@ impl TrainedRun {
         };
         let mut run = Self { record, trained, training: Vec::new(), validation: Vec::new() };
         for source in &run.record.recordings {
-            let recording = open(source)?;
+            let recording = source.reopen()?;
             run.training.push(recording.slice(source.train[0]..source.train[1]));
             if source.validation[0] < source.validation[1] {
                 run.validation.push(recording.slice(source.validation[0]..source.validation[1]));
@@ -121,24 +105,19 @@ impl TrainedRun {
         if self.validation.is_empty() { &self.training } else { &self.validation }
     }
 
+    /// Where the first of the [held-out](Self::held_out) stretches starts in its recording, in frames.
+    #[must_use]
+    pub fn held_out_from(&self) -> usize {
+        let sources = &self.record.recordings;
+        let held_out = sources.iter().map(|source| source.validation).find(|[from, to]| from < to);
+        held_out.or_else(|| sources.first().map(|source| source.train)).map_or(0, |[from, _]| from)
+    }
+
     /// The training frames of all recordings, one after the other, `[time, channels]`.
     #[must_use]
     pub fn training_samples(&self) -> Vec<i32> {
         self.training.iter().flat_map(|recording| recording.samples.iter().copied()).collect()
     }
-}
-
-/// Reads one of the run's recordings and checks that it is still the same.
-fn open(source: &RecordingRecord) -> Result<Recording, TrainedRunError> {
-    let failed = |error| TrainedRunError::Recording { path: source.path.clone(), source: error };
-    let recording = data::open(&source.path, &source.options).map_err(failed)?;
-    let mut hash = Sha256::new();
-    recording.samples.iter().for_each(|sample| hash.update(sample.to_le_bytes()));
-    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    if hash != source.sha256 || recording.frames() != source.frames {
-        return Err(TrainedRunError::Changed { path: source.path.clone() });
-    }
-    Ok(recording)
 }
 
 /// A checkpoint's tensors by name.

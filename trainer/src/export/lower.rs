@@ -117,7 +117,7 @@ impl Lowering<'_> {
                     (scale, Vec::new())
                 }
                 operation => {
-                    let inputs = self.net.input_shape(node.source, self.shapes).channels;
+                    let inputs = self.net.spec.shape_of(node.source, self.shapes).channels;
                     let window = WindowLayer::new(operation, inputs, &self.net.weights[index]);
                     let Some(window) = window else { continue };
                     describe(&mut layer, &window);

@@ -225,7 +225,7 @@ fn float_net(net: &TrainedNet, shapes: &[Shape]) -> NetParts {
     let NetSpec { input_channels, input_rows, nodes } = &net.spec;
     let layers = nodes.iter().zip(&net.weights).zip(shapes).map(|((node, weights), shape)| {
         let mut layer = empty_layer(shape.channels, node.activation, line_of(node.source));
-        let inputs = net.input_shape(node.source, shapes).channels;
+        let inputs = net.spec.shape_of(node.source, shapes).channels;
         let mut stream = Vec::new();
         if let Some(window) = WindowLayer::new(node.operation, inputs, weights) {
             describe(&mut layer, &window);

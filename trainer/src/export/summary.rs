@@ -6,7 +6,7 @@ use vq_core::Options;
 use super::Exported;
 use crate::codec::{CodecError, HostCodec};
 use crate::data::Recording;
-use crate::evaluate::{Evaluation, evaluate};
+use crate::evaluate::{Evaluated, Evaluation, evaluate};
 
 /// Costs and distortion of an exported model. Bits, distortion and delay are means over the recordings measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,22 +36,22 @@ pub struct ExportSummary {
 }
 
 impl ExportSummary {
-    /// Runs both models over recordings.
+    /// Runs both models over recordings; gives also what the integer model made of each.
     ///
     /// # Errors
     /// What the codec refuses.
-    pub fn measure(exported: &Exported, recordings: &[Recording]) -> Result<Self, CodecError> {
+    pub fn measure(exported: &Exported, recordings: &[Recording]) -> Result<(Self, Vec<Evaluated>), CodecError> {
         let options = Options::new();
         let codec = HostCodec::new(&exported.integer)?;
-        let rows = |codec: &HostCodec<'_>| -> Result<Vec<Evaluation>, CodecError> {
-            recordings.iter().map(|recording| Ok(evaluate(codec, recording, options)?.row)).collect()
+        let run = |codec: &HostCodec<'_>| -> Result<Vec<Evaluated>, CodecError> {
+            recordings.iter().map(|recording| evaluate(codec, recording, options)).collect()
         };
-        let (integer, float) = (rows(&codec)?, rows(&HostCodec::new(&exported.float)?)?);
+        let (integer, float) = (run(&codec)?, run(&HostCodec::new(&exported.float)?)?);
         let model = codec.model();
         let directory = model.directory();
         let per_frame = |net| model.multiply_accumulates(net) as f64 / model.hop() as f64;
         let mse = |row: &Evaluation| Some(row.rmse_lsb * row.rmse_lsb);
-        Ok(Self {
+        let summary = Self {
             model_bytes: exported.integer.bytes().len(),
             encoder_memory_bytes: model.encoder_memory(options),
             decoder_memory_bytes: model.decoder_memory(),
@@ -63,7 +63,8 @@ impl ExportSummary {
             prdn_percent: mean(&integer, |row| row.prdn_percent),
             float_mse_lsb2: mean(&float, mse).unwrap_or(f64::NAN),
             mse_lsb2: mean(&integer, mse).unwrap_or(f64::NAN),
-        })
+        };
+        Ok((summary, integer))
     }
 
     /// By how many percent integer lowering raised the mean squared error.
@@ -74,7 +75,7 @@ impl ExportSummary {
 }
 
 /// The mean of what is defined.
-fn mean(rows: &[Evaluation], value: impl Fn(&Evaluation) -> Option<f64>) -> Option<f64> {
-    let values: Vec<f64> = rows.iter().filter_map(value).collect();
+fn mean(evaluated: &[Evaluated], value: impl Fn(&Evaluation) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = evaluated.iter().filter_map(|evaluated| value(&evaluated.row)).collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }

@@ -1,6 +1,6 @@
 //! What a training run hands to the exporter: nets, weights, codebooks and the signal they are for.
 
-use crate::architecture::{ArchitectureError, NetSpec, Operation, Shape, Source};
+use crate::architecture::{ArchitectureError, NetSpec, Operation, Shape};
 
 /// Weights and bias of one node, in the layout of tch.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,7 +116,7 @@ impl TrainedNet {
     pub fn check(&self, net: &'static str) -> Result<Vec<Shape>, TrainedModelError> {
         let shapes = self.spec.shapes().map_err(|source| TrainedModelError::Architecture { net, source })?;
         for (index, (node, weights)) in self.spec.nodes.iter().zip(&self.weights).enumerate() {
-            let inputs = self.input_shape(node.source, &shapes).channels;
+            let inputs = self.spec.shape_of(node.source, &shapes).channels;
             let (weight, bias) = match node.operation {
                 Operation::Convolution { kernel, stride, padding, channels } => {
                     if kernel < stride || padding > kernel - stride {
@@ -156,15 +156,6 @@ impl TrainedNet {
             }
         }
         Ok(shapes)
-    }
-
-    /// The shape of what a source gives.
-    #[must_use]
-    pub fn input_shape(&self, source: Source, shapes: &[Shape]) -> Shape {
-        match source {
-            Source::Input => Shape { channels: self.spec.input_channels, rows: self.spec.input_rows },
-            Source::Node(index) => shapes[index],
-        }
     }
 }
 

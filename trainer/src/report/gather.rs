@@ -1,7 +1,7 @@
 //! A run as a report shows it: its model run over the held-out frames by `vq-core`, beside what training logged.
 
 use vq_core::model::records::{Symbol, SymbolKind};
-use vq_core::{Options, packet, packet_codes};
+use vq_core::{packet, packet_codes};
 
 use super::data::{
     Fact, MemoryEntry, PacketMark, ResultRow, RunReport, StageUsage, Summary, Waveform, WaveformChannel,
@@ -9,13 +9,13 @@ use super::data::{
 use super::series::Series;
 use crate::codec::{CodecError, HostCodec};
 use crate::data::Recording;
-use crate::evaluate::{Evaluated, evaluate};
+use crate::evaluate::Evaluated;
 use crate::export::Exported;
 use crate::export::from_run::TrainedRun;
 use crate::export::summary::ExportSummary;
 use crate::stream;
 
-/// Gathers one run: `series` and `settings` are its metrics and configuration, `extra` results that were measured elsewhere.
+/// Gathers one run: `series` and `settings` are its metrics and configuration.
 ///
 /// The waveform is the first held-out recording's.
 ///
@@ -29,7 +29,7 @@ pub fn gather(
     settings: String,
 ) -> Result<RunReport, CodecError> {
     let codec = HostCodec::new(&exported.integer)?;
-    let summary = ExportSummary::measure(exported, run.held_out())?;
+    let (summary, evaluated) = ExportSummary::measure(exported, run.held_out())?;
     let mut report = RunReport {
         name: name.into(),
         results: results(&summary),
@@ -40,14 +40,12 @@ pub fn gather(
         facts: facts(run),
         ..RunReport::default()
     };
-    let Some(recording) = run.held_out().first() else { return Ok(report) };
-    let evaluated = evaluate(&codec, recording, Options::new())?;
-    let first_frame = run.record.recordings.first().map_or(0, |source| source.validation[0]);
-    let packets = packets(&evaluated);
+    let (Some(recording), Some(evaluated)) = (run.held_out().first(), evaluated.first()) else { return Ok(report) };
+    let packets = packets(evaluated);
     report.usage = usage(&codec, &packets);
-    report.summary = Some(headline(recording, &evaluated));
-    report.results.splice(0..0, distortion(&evaluated));
-    report.waveform = Some(waveform(recording, &evaluated, &codec, &packets, first_frame as u64));
+    report.summary = Some(headline(recording, evaluated));
+    report.results.splice(0..0, distortion(evaluated));
+    report.waveform = Some(waveform(recording, evaluated, &codec, &packets, run.held_out_from() as u64));
     Ok(report)
 }
 

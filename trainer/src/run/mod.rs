@@ -21,7 +21,7 @@ pub use record::{
 };
 pub use tensors::{NamedTensors, PlainTensor, TensorFile};
 
-use crate::data::files;
+use crate::data::{DataError, files};
 
 /// Why a run folder could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,23 @@ pub enum RunError {
         action: &'static str,
         /// The system's reason.
         source: std::io::Error,
+    },
+    /// A recording of the run is not where it was.
+    #[error("the run's recording {path} cannot be read: {source}; run this where `vq train` ran, or put the file back")]
+    Recording {
+        /// The path in `run.json`.
+        path: PathBuf,
+        /// Why.
+        source: DataError,
+    },
+    /// A recording of the run holds other samples than it did.
+    #[error(
+        "{path} has changed since the run was trained on it: its samples have another SHA-256; put the old file back, or \
+         start a new run"
+    )]
+    Changed {
+        /// The path in `run.json`.
+        path: PathBuf,
     },
     /// A file of the folder does not hold what it should.
     #[error("{file}: {what}")]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RunError, read, write_atomically};
 use crate::architecture::NetSpec;
-use crate::data::{Channel, OpenOptions};
+use crate::data::{self, Channel, OpenOptions, Recording};
 
 /// Everything that `run.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,6 +130,21 @@ impl QuantizerRecord {
             Self::Vector { stages, .. } => stages.iter().map(|&codes| codes.next_power_of_two().ilog2()).sum(),
             Self::Scalar { dimension, bits } => *dimension as u32 * bits,
         }
+    }
+}
+
+impl RecordingRecord {
+    /// Reads the recording again, and checks that it is still the same.
+    ///
+    /// # Errors
+    /// If it cannot be read where it was, or holds other samples.
+    pub fn reopen(&self) -> Result<Recording, RunError> {
+        let failed = |source| RunError::Recording { path: self.path.clone(), source };
+        let recording = data::open(&self.path, &self.options).map_err(failed)?;
+        if recording.sha256() != self.sha256 || recording.frames() != self.frames {
+            return Err(RunError::Changed { path: self.path.clone() });
+        }
+        Ok(recording)
     }
 }
 

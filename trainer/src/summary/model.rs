@@ -8,8 +8,9 @@ use vq_core::packet::{CHECKSUM_BYTES, Header};
 use vq_core::{Model, Options, self_test_decoder, self_test_encoder};
 
 use super::{ChannelSummary, Line};
-use crate::codec::{HostCodec, hexadecimal};
+use crate::codec::HostCodec;
 use crate::export::file::HostMemory;
+use crate::hexadecimal::hexadecimal;
 
 /// A model file.
 #[derive(Debug, Clone, PartialEq, Serialize)]

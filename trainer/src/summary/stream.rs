@@ -5,7 +5,8 @@ use vq_core::PacketError;
 use vq_core::packet::Header;
 
 use super::{ChannelSummary, Line};
-use crate::codec::{CodecError, HostCodec, hexadecimal};
+use crate::codec::{CodecError, HostCodec};
+use crate::hexadecimal::hexadecimal;
 use crate::stream::{Segment, StreamFile, StreamHeader};
 
 /// A stream file.

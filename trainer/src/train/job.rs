@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::TrainError;
 use super::checkpoint::Extent;
 use super::environment::{device, set_threads, torch_version};
-use super::prepare::{Prepared, fingerprint};
+use super::prepare::Prepared;
 use super::session::Session;
 use crate::config::Config;
-use crate::data::{OpenOptions, Recording, open};
+use crate::data::{OpenOptions, Recording};
 use crate::run::{MetricsLine, MetricsLog, RecordingRecord, RunFolder, RunRecord, now_rfc3339, write_atomically};
 
 /// A recording and where it came from.
@@ -65,7 +65,7 @@ impl Job {
         let mut recordings = Vec::new();
         let mut origins = Vec::new();
         for Source { path, options, recording } in sources {
-            origins.push((path, options, fingerprint(&recording)));
+            origins.push((path, options, recording.sha256()));
             recordings.push(recording);
         }
         let prepared = Prepared::new(recordings, config)?;
@@ -113,15 +113,7 @@ impl Job {
         let config = Config::load(&folder.config())?;
         let device = device(device_name)?;
         set_threads(config.training.threads);
-        let reread = |origin: &RecordingRecord| {
-            let recording = open(&origin.path, &origin.options)?;
-            if fingerprint(&recording) == origin.sha256 {
-                return Ok(recording);
-            }
-            let what = format!("{} has changed since the run began; start a new run", origin.path.display());
-            Err(TrainError::Unsuitable { what })
-        };
-        let recordings = record.recordings.iter().map(reread).collect::<Result<Vec<_>, _>>()?;
+        let recordings = record.recordings.iter().map(RecordingRecord::reopen).collect::<Result<Vec<_>, _>>()?;
         let prepared = Prepared::new(recordings, &config)?;
         let mut session = Session::new(&config, &prepared, device)?;
         session.restore(&folder.latest_checkpoint())?;

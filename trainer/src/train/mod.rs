@@ -22,7 +22,7 @@ pub use codec::{Codec, Margins};
 pub use environment::{device, prepare_process, set_threads, torch_version};
 pub use error::TrainError;
 pub use job::{Job, Outcome, Source, Watcher};
-pub use prepare::{Part, Prepared, fingerprint};
+pub use prepare::{Part, Prepared};
 pub use progress::Progress;
 pub use schedule::learning_rate;
 pub use session::Session;

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
-
 use super::TrainError;
 use crate::config::Config;
 use crate::data::{RatePolicy, Recording, SignalKind, fit};
@@ -53,15 +51,6 @@ impl Prepared {
     pub fn channels(&self) -> usize {
         self.signal.channels.len()
     }
-}
-
-/// SHA-256 of a recording's samples as little-endian 32-bit integers, in hexadecimal.
-pub fn fingerprint(recording: &Recording) -> String {
-    let mut hash = Sha256::new();
-    for sample in &recording.samples {
-        hash.update(sample.to_le_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unsuitable(what: impl Into<String>) -> TrainError {

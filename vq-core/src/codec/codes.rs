@@ -15,12 +15,13 @@ pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16
     let (header, codes) = Header::parse(packet, &model.identity())?;
     check_length(&model, &header, codes)?;
     let prior = Prior::new(model, header.quality, memory);
-    Ok(Codes { header, prior, coder: RangeDecoder::new(codes), hops: header.hops, fresh: true })
+    Ok(Codes { model, header, prior, coder: RangeDecoder::new(codes), hops: header.hops, fresh: true })
 }
 
 /// The codes of a packet, hop by hop. Not an [`Iterator`], because every hop borrows the same memory.
 #[derive(Debug)]
 pub struct Codes<'a> {
+    model: Model<'a>,
     header: Header,
     prior: Prior<'a>,
     coder: RangeDecoder<'a>,
@@ -44,7 +45,9 @@ impl Codes<'_> {
             self.prior.advance();
         }
         self.fresh = false;
-        self.prior.decode(&mut self.coder);
+        for (index, symbol) in self.model.numbered_symbols(self.header.quality) {
+            self.prior.decode_symbol(index, &symbol, &mut self.coder);
+        }
         Some(self.prior.sent())
     }
 }

@@ -3,12 +3,14 @@
 mod codes;
 mod decoder;
 mod encoder;
+mod frame_queue;
 mod options;
 mod self_test;
 
 pub use codes::{Codes, packet_codes};
-pub use decoder::{Block, Blocks, Decoder, DecoderError, Status};
-pub use encoder::{Encoder, EncoderError};
+pub use decoder::{Block, Blocks, Decoder, DecoderError, Piece, Status};
+pub use encoder::{Encoder, EncoderError, Progress};
+pub use frame_queue::{FeedError, FrameQueue, Frames};
 pub use options::Options;
 pub use self_test::{SelfTestError, decoded_crc, self_test_decoder, self_test_encoder};
 

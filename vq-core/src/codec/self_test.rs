@@ -5,9 +5,8 @@ use core::fmt;
 use super::{Decoder, DecoderError, Encoder, EncoderError, Options};
 use crate::bytes::i16_at;
 use crate::model::Model;
+use crate::model::header::CRC_32;
 use crate::packet::PacketError;
-
-const CRC_32: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
 
 /// Why a self-test failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -63,16 +63,55 @@ impl<'a> Convolution<'a> {
         let (window, row) = (index * self.step, index * self.outputs);
         (self.input.as_ptr().wrapping_add(window), self.output.as_mut_ptr().wrapping_add(row))
     }
+
+    /// The first `count` groups of windows.
+    #[cfg(any(kernels = "dsp", kernels = "armv7m"))]
+    #[inline]
+    pub(super) fn tiles(&mut self, count: usize) -> Tiles {
+        let (input, output) = self.window_and_row(0);
+        Tiles {
+            input,
+            stream: self.stream.as_ptr(),
+            output,
+            window: self.window * 2,
+            step: self.step * 2,
+            row: self.outputs * 2,
+            count,
+            activation: self.activation as usize,
+        }
+    }
+}
+
+/// What a kernel that takes several windows at a time reads and writes; sizes in bytes. Read by offset in assembly.
+#[cfg(any(kernels = "dsp", kernels = "armv7m"))]
+#[repr(C)]
+pub(super) struct Tiles {
+    /// First window.
+    input: *const i16,
+    /// Weight stream, word aligned.
+    stream: *const u8,
+    /// First row.
+    output: *mut i16,
+    /// Length of a window, a multiple of 8, not 0.
+    window: usize,
+    /// From one window to the next.
+    step: usize,
+    /// From one output row to the next: every output of a row is written.
+    row: usize,
+    /// Groups of windows, not 0.
+    count: usize,
+    /// The number of the activation.
+    activation: usize,
 }
 
 /// A search over whole blocks of four vectors that are known to lie inside the codebook.
-pub(super) struct Search<'a> {
+struct Search<'a> {
     /// Number of blocks, at least 1.
-    pub(super) blocks: usize,
+    blocks: usize,
     /// Word aligned.
-    pub(super) codebook: &'a [u8],
+    codebook: &'a [u8],
     /// An even number of components, at least 2, at a multiple of [`form::LATENT_ALIGNMENT`].
-    pub(super) latent: &'a [i16],
+    latent: &'a [i16],
 }
 
 impl<'a> Search<'a> {
@@ -86,6 +125,15 @@ impl<'a> Search<'a> {
         let inside = blocks * (16 + 8 * channels) <= codebook.len();
         let misplaced = (latent.as_ptr().addr() & (form::LATENT_ALIGNMENT - 1)) | (codebook.as_ptr().addr() & 3);
         (inside && misplaced == 0).then_some(Self { blocks, codebook, latent })
+    }
+
+    /// Index and score of the nearest vector of the whole blocks.
+    #[inline]
+    fn nearest(&self) -> (u16, i32) {
+        let (latent, codebook) = (self.latent.as_ptr(), self.codebook.as_ptr());
+        // SAFETY: `new` has checked bounds and alignment of the latent and all blocks.
+        let found = unsafe { form::nearest::nearest(latent, codebook, self.blocks, self.latent.len() * 2) };
+        (found as u16, (found >> 32) as i32)
     }
 }
 
@@ -126,7 +174,7 @@ impl Kernels for Arm {
         let Some(search) = Search::new(codebook, alphabet, latent) else {
             return portable_nearest(codebook, alphabet, latent);
         };
-        let (best, least) = form::nearest(&search);
+        let (best, least) = search.nearest();
         if alphabet.is_multiple_of(4) {
             return best;
         }

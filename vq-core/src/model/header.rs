@@ -29,8 +29,8 @@ pub const MAGIC: [u8; 4] = *b"VQM1";
 /// The format version that this crate reads and its exporter writes.
 pub const FORMAT_VERSION: u16 = 1;
 
-/// CRC-32 as in zip and Ethernet, computed without a table: models are checked once, tables would stay in flash.
-const CRC_32: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
+/// CRC-32 as in zip and Ethernet, computed without a table: it is used once per start, a table would stay in flash.
+pub(crate) const CRC_32: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
 
 /// The header's fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
 /// Number of qualities, 1 (fewest bits) to 9 (best).
 pub const QUALITIES: usize = 9;
 
-/// The directory at the start of the tables. 88 bytes, all offsets from the start of the tables.
+/// The directory at the start of the tables. 128 bytes, all offsets from the start of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Directory {
     /// The encoder net: samples to latents.
@@ -59,7 +59,7 @@ pub struct Directory {
 
 impl Directory {
     /// Length of the directory.
-    pub const BYTES: usize = 88;
+    pub const BYTES: usize = 128;
 
     fn from_bytes(bytes: &[u8]) -> Self {
         Self {
@@ -195,6 +195,14 @@ impl<'a> Model<'a> {
         let records = slice(self.tables, directory.symbols, usize::from(directory.symbol_count) * Symbol::BYTES);
         let symbols = records.chunks_exact(Symbol::BYTES).filter_map(Symbol::from_bytes).enumerate();
         symbols.filter(move |(_, symbol)| symbol.stage < stages)
+    }
+
+    /// The first symbol from number `from` on that is sent at a quality (clamped to 1..=9), and its number.
+    #[must_use]
+    pub fn next_symbol(&self, quality: u8, from: usize) -> Option<(usize, Symbol)> {
+        let stages = self.stages(quality);
+        let numbered = (from..).map_while(|index| Some((index, self.symbol(index)?)));
+        numbered.into_iter().find(|(_, symbol)| symbol.stage < stages)
     }
 
     /// A symbol by its number.

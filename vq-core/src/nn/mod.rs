@@ -31,28 +31,30 @@ impl<'a> Stream<'a> {
         lines.get_mut(..history + rows).unwrap_or_default()
     }
 
-    /// Runs the net over the hop of input rows that is in place, and makes room for the next one.
-    pub(crate) fn run<K: Kernels>(&self, lines: &mut [K::Element]) {
-        for index in 0..usize::from(self.net.count) {
-            let layer = self.model.layer(&self.net, index);
-            let output = Line::of_layer(&layer);
-            let Some((before, after)) = lines.split_at_mut_checked(layer.line as usize) else { return };
-            keep_history::<K>(after, &output);
-            let rows = new_rows_of(after, &output);
-            let input = self.model.line(&self.net, usize::from(layer.input));
-            let source = self.source::<K>(before, &layer, &input);
-            match layer.kind {
-                Kind::Convolution => self.convolution::<K>(&layer, &input, source, rows),
-                Kind::Add => {
-                    let other = self.model.line(&self.net, usize::from(layer.other));
-                    K::add(&layer, source, self.source::<K>(before, &layer, &other), rows);
-                }
+    /// Runs one layer over the hop of input rows that is in place; `false` after the last one, when there is room for the next hop.
+    pub(crate) fn run_layer<K: Kernels>(&self, index: usize, lines: &mut [K::Element]) -> bool {
+        let layer = self.model.layer(&self.net, index);
+        let output = Line::of_layer(&layer);
+        let Some((before, after)) = lines.split_at_mut_checked(layer.line as usize) else { return false };
+        keep_history::<K>(after, &output);
+        let rows = new_rows_of(after, &output);
+        let input = self.model.line(&self.net, usize::from(layer.input));
+        let source = self.source::<K>(before, &layer, &input);
+        match layer.kind {
+            Kind::Convolution => self.convolution::<K>(&layer, &input, source, rows),
+            Kind::Add => {
+                let other = self.model.line(&self.net, usize::from(layer.other));
+                K::add(&layer, source, self.source::<K>(before, &layer, &other), rows);
             }
         }
-        keep_history::<K>(lines, &Line::of_input(&self.net));
+        let more = index + 1 < usize::from(self.net.count);
+        if !more {
+            keep_history::<K>(lines, &Line::of_input(&self.net));
+        }
+        more
     }
 
-    /// The rows that the net's output has reached, `[rows, row_elements]`, after [`Stream::run`].
+    /// The rows that the net's output has reached, `[rows, row_elements]`, once all layers have run.
     pub(crate) fn output<'l, K: Kernels>(&self, lines: &'l mut [K::Element]) -> &'l mut [K::Element] {
         let line = self.model.line(&self.net, usize::from(self.net.count));
         let length = usize::from(line.rows) * line.row_elements() as usize;

@@ -97,7 +97,7 @@ impl Header {
         if body_length < Self::bytes(1) {
             return Err(PacketError::TooShort);
         }
-        if checksum(identity, body) != u16_at(packet, body_length) {
+        if Checksum::new(identity).with(body).value() != u16_at(packet, body_length) {
             return Err(PacketError::Checksum);
         }
         let quality = u8_at(body, 0);
@@ -130,12 +130,27 @@ impl Header {
     }
 }
 
-/// The checksum of a packet's bytes under a model's identity.
-pub(crate) fn checksum(identity: &[u8; 16], body: &[u8]) -> u16 {
-    let mut digest = CRC_16.digest();
-    digest.update(identity);
-    digest.update(body);
-    digest.finalize()
+/// The checksum of a packet's bytes under a model's identity, which may come in pieces.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checksum(u16);
+
+impl Checksum {
+    /// That of no bytes.
+    pub(crate) fn new(identity: &[u8; 16]) -> Self {
+        Self(CRC_16.algorithm.init).with(identity)
+    }
+
+    /// That of more bytes.
+    pub(crate) fn with(self, bytes: &[u8]) -> Self {
+        // The algorithm neither reflects nor inverts: its state between two bytes is its result.
+        let mut digest = CRC_16.digest_with_initial(self.0);
+        digest.update(bytes);
+        Self(digest.finalize())
+    }
+
+    pub(crate) fn value(self) -> u16 {
+        self.0
+    }
 }
 
 /// A number of at most three LEB128 bytes, and how many it took.
@@ -162,7 +177,7 @@ mod tests {
         let mut buffer = vec![0; MAX_HEADER_BYTES];
         let start = header.write(&mut buffer);
         buffer.extend_from_slice(codes);
-        let crc = checksum(&IDENTITY, &buffer[start..]);
+        let crc = Checksum::new(&IDENTITY).with(&buffer[start..]).value();
         buffer.extend_from_slice(&crc.to_le_bytes());
         buffer[start..].to_vec()
     }

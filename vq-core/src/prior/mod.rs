@@ -41,6 +41,11 @@ impl<'a> Prior<'a> {
         self.has_past = false;
     }
 
+    /// The quality of the packet.
+    pub(crate) fn quality(&self) -> u8 {
+        self.quality
+    }
+
     /// The symbols of the hop that are sent, each with its number and its code.
     pub(crate) fn sent(&self) -> impl Iterator<Item = (usize, Symbol, u16)> {
         let symbols = self.model.numbered_symbols(self.quality);
@@ -83,20 +88,18 @@ impl<'a> Prior<'a> {
         self.model.class(context, code)
     }
 
-    /// Sends the hop's codes.
-    pub(crate) fn encode(&self, coder: &mut RangeEncoder, output: &mut [u8]) {
-        for (index, symbol, code) in self.sent() {
-            self.distribution(index, &symbol).encode(coder, output, code);
-        }
+    /// Sends the code of symbol number `index`.
+    pub(crate) fn encode_symbol(&self, index: usize, symbol: &Symbol, coder: &mut RangeEncoder, output: &mut [u8]) {
+        let code = self.codes.get(index).copied().unwrap_or(0);
+        self.distribution(index, symbol).encode(coder, output, code);
     }
 
-    /// Receives the hop's codes.
-    pub(crate) fn decode(&mut self, coder: &mut RangeDecoder<'_>) {
-        for (index, symbol) in self.model.numbered_symbols(self.quality) {
-            let code = self.distribution(index, &symbol).decode(coder);
-            if let Some(place) = self.codes.get_mut(index) {
-                *place = code;
-            }
+    /// Receives the code of symbol number `index`, when those before it are known.
+    pub(crate) fn decode_symbol(&mut self, index: usize, symbol: &Symbol, coder: &mut RangeDecoder<'_>) -> u16 {
+        let code = self.distribution(index, symbol).decode(coder);
+        if let Some(place) = self.codes.get_mut(index) {
+            *place = code;
         }
+        code
     }
 }

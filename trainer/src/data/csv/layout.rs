@@ -20,14 +20,14 @@ pub(super) struct Layout {
 
 /// A number as it is written: its value, and how many decimals it shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Number {
-    pub(super) value: f64,
-    pub(super) decimals: i32,
+pub(in crate::data) struct Number {
+    pub(in crate::data) value: f64,
+    pub(in crate::data) decimals: i32,
 }
 
 impl Number {
     /// Reads a number; `None` for anything else. The value may be infinite or not a number.
-    pub(super) fn parse(text: &str, decimal_comma: bool) -> Option<Self> {
+    pub(in crate::data) fn parse(text: &str, decimal_comma: bool) -> Option<Self> {
         let with_point;
         let text = if decimal_comma {
             with_point = text.replacen(',', ".", 1);

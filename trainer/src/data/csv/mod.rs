@@ -1,6 +1,5 @@
 //! Text tables: a row per frame, a column per channel, times in a column of their own or a rate from the user.
 
-mod lattice;
 mod layout;
 mod rows;
 mod times;
@@ -8,16 +7,13 @@ mod write;
 
 use std::path::Path;
 
-use super::{Channel, DataError, OpenOptions, Recording, files, recording::find_name};
-use lattice::Lattice;
+use super::columns::{Column, Precision};
+use super::{DataError, OpenOptions, Recording, files, recording::find_name};
 use layout::Layout;
-use rows::Column;
 use times::Times;
 
+pub(super) use layout::Number;
 pub(super) use write::save;
-
-/// The unit of a column that has a scale but does not say its unit.
-const UNKNOWN_UNIT: &str = "unit";
 
 /// Reads a text table.
 pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
@@ -30,7 +26,7 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
         DataError::unsuitable(&file, "the file holds no rows", "it should hold a row of numbers per frame")
     })?;
     let roles = Roles::assign(&file, &layout, options)?;
-    let mut columns: Vec<Column> = roles.signals.into_iter().map(Column::new).collect();
+    let mut columns: Vec<rows::Column> = roles.signals.into_iter().map(rows::Column::new).collect();
     let mut times = roles.time.map(|index| (index, Times::new()));
     let rows = rows::read(&file, &text, &layout, &mut columns, times.as_mut())?;
     if rows.is_empty() {
@@ -48,23 +44,16 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
     let mut samples = vec![0; rows.len() * width];
     let mut channels = Vec::with_capacity(width);
     for (number, column) in columns.iter().enumerate() {
-        let name = &layout.names[column.index];
-        let Lattice { counts_per_unit, source_bits } = column_lattice(&file, name, column, options.lsb, &mut remarks)?;
-        for ((row, frame), value) in rows.iter().zip(samples.chunks_exact_mut(width)).zip(&column.values) {
-            let count = (value * counts_per_unit).round();
-            if count.abs() > lattice::LARGEST_COUNT {
-                return Err(DataError::malformed(
-                    &file,
-                    format!("row {row}, column `{name}`"),
-                    format!("{value} is {count} steps of {}, too many for 32 bits", 1.0 / counts_per_unit),
-                    "give a larger --lsb, or take the constant part out of the column",
-                ));
-            }
-            frame[number] = count as i32;
-        }
-        let unknown = if counts_per_unit == 1.0 { Channel::COUNTS } else { UNKNOWN_UNIT };
-        let unit = layout.units[column.index].as_deref().or(options.unit.as_deref()).unwrap_or(unknown).to_owned();
-        channels.push(Channel { name: name.clone(), unit, counts_per_unit, offset: 0, source_bits });
+        let real = Column {
+            name: &layout.names[column.index],
+            unit: layout.units[column.index].as_deref(),
+            values: &column.values,
+            precision: Precision::Decimals(column.decimals),
+        };
+        let place = |frame| format!("row {}", rows[frame]);
+        let (counts, channel) = real.counts(&file, options.lsb, options.unit.as_deref(), place, &mut remarks)?;
+        samples.iter_mut().skip(number).step_by(width).zip(counts).for_each(|(sample, count)| *sample = count);
+        channels.push(channel);
     }
     Ok(Recording { name, rate_millihertz, channels, samples, start_time, comments, remarks })
 }
@@ -160,47 +149,9 @@ fn column_named(file: &str, layout: &Layout, wanted: &str, option: &str) -> Resu
     })
 }
 
-/// The map from a column's values to counts, from `--lsb` or from the data, and a remark on it.
-fn column_lattice(
-    file: &str,
-    name: &str,
-    column: &Column,
-    lsb: Option<f64>,
-    remarks: &mut Vec<String>,
-) -> Result<Lattice, DataError> {
-    if let Some(lsb) = lsb {
-        if !(lsb > 0.0 && lsb.is_finite()) {
-            return Err(DataError::unsuitable(file, format!("--lsb {lsb} is no step"), "give a positive number"));
-        }
-        // 1/0.005 is 200 and a little less than 200 in floating point, whatever the shorter one is nearer to.
-        let inverse = 1.0 / lsb;
-        let counts_per_unit =
-            if (inverse - inverse.round()).abs() < 1e-9 * inverse { inverse.round() } else { inverse };
-        let counts = column.values.iter().map(|value| (value * counts_per_unit).round());
-        let (least, greatest) = counts.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), count| {
-            (least.min(count), greatest.max(count))
-        });
-        return Ok(Lattice { counts_per_unit, source_bits: Some(lattice::bits(greatest - least)) });
-    }
-    let lattice = lattice::find(&column.values, column.decimals).ok_or_else(|| {
-        DataError::malformed(
-            file,
-            format!("column `{name}`"),
-            format!("every value is {}, so no step can be found", column.values[0]),
-            "give --lsb VALUE, or leave the column out with --columns",
-        )
-    })?;
-    let step = 1.0 / lattice.counts_per_unit;
-    remarks.push(match lattice.source_bits {
-        Some(bits) => format!("column `{name}`: the finest step in the data is {step}; {bits} bits"),
-        None => format!("column `{name}`: the values lie on no common step; read in steps of {step}"),
-    });
-    Ok(lattice)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{open, save};
+    use super::super::{Channel, open, save};
     use super::*;
     use proptest::prelude::*;
 

@@ -4,10 +4,10 @@
 //! two registers each, four of which hold the constants 0, 4, 8 and 12. Windows may start at any element.
 
 mod convolution;
-mod nearest;
+pub(super) mod nearest;
 
 use super::Kernels;
-use super::arm::{Convolution, Search};
+use super::arm::Convolution;
 use super::portable::{BLOCK_OVERHEAD, Integer};
 use crate::model::records::Layer;
 
@@ -36,15 +36,6 @@ pub(super) fn convolution(convolution: &mut Convolution<'_>) {
     };
     // SAFETY: `Convolution` holds bounds and alignment of all windows, rows and blocks.
     unsafe { convolution::convolution(&raw const arguments) }
-}
-
-/// Index and score of the nearest vector.
-#[inline]
-pub(super) fn nearest(search: &Search<'_>) -> (u16, i32) {
-    let (latent, codebook) = (search.latent.as_ptr(), search.codebook.as_ptr());
-    // SAFETY: `Search` holds bounds and alignment of the latent and all blocks.
-    let found = unsafe { nearest::nearest(latent, codebook, search.blocks, search.latent.len() * 2) };
-    (found as u16, (found >> 32) as i32)
 }
 
 /// The compiler's own code: a sum has no inner loop to win.

@@ -2,13 +2,13 @@
 //!
 //! Weights and inputs are loaded with sign, one by one, so windows may start at any element.
 
-mod nearest;
+pub(super) mod nearest;
 mod requantize;
 mod single;
 mod triples;
 
 use super::Kernels;
-use super::arm::{Convolution, Search};
+use super::arm::Convolution;
 use super::portable::Integer;
 use crate::model::records::Layer;
 
@@ -41,28 +41,9 @@ fn one_window(convolution: &mut Convolution<'_>, index: usize) {
 
 #[inline]
 fn three_windows(convolution: &mut Convolution<'_>, count: usize) {
-    let (input, output) = convolution.window_and_row(0);
-    let arguments = triples::Triples {
-        input,
-        stream: convolution.stream.as_ptr(),
-        output,
-        window: convolution.window * 2,
-        step: convolution.step * 2,
-        row: convolution.outputs * 2,
-        count,
-        activation: convolution.activation as usize,
-    };
+    let arguments = convolution.tiles(count);
     // SAFETY: `Convolution` holds bounds and alignment of three times `count` windows and rows.
     unsafe { triples::convolution(&raw const arguments) }
-}
-
-/// Index and score of the nearest vector.
-#[inline]
-pub(super) fn nearest(search: &Search<'_>) -> (u16, i32) {
-    let (latent, codebook) = (search.latent.as_ptr(), search.codebook.as_ptr());
-    // SAFETY: `Search` holds bounds and alignment of the latent and all blocks.
-    let found = unsafe { nearest::nearest(latent, codebook, search.blocks, search.latent.len() * 2) };
-    (found as u16, (found >> 32) as i32)
 }
 
 /// The compiler's own code: a sum has no inner loop to win.

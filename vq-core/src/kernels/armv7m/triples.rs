@@ -2,28 +2,8 @@
 
 use core::arch::naked_asm;
 
+use super::super::arm::Tiles;
 use super::requantize::{leaky_relu, linear, relu, requantize};
-
-/// What [`convolution`] reads and writes; sizes in bytes.
-#[repr(C)]
-pub(super) struct Triples {
-    /// First window.
-    pub(super) input: *const i16,
-    /// Weight stream, word aligned.
-    pub(super) stream: *const u8,
-    /// First row.
-    pub(super) output: *mut i16,
-    /// Length of a window, a multiple of 8, not 0.
-    pub(super) window: usize,
-    /// From one window to the next.
-    pub(super) step: usize,
-    /// From one output row to the next: every output of a row is written.
-    pub(super) row: usize,
-    /// Triples of windows, not 0.
-    pub(super) count: usize,
-    /// The number of the activation.
-    pub(super) activation: usize,
-}
 
 /// One tap: the weights at `$a` and `$b`, and how far the window's pointer moves.
 macro_rules! tap {
@@ -112,7 +92,7 @@ macro_rules! finish {
 /// # Safety
 /// The windows, the stream for all outputs and the rows must be valid to read, read and write.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn convolution(triples: *const Triples) {
+pub(super) unsafe extern "C" fn convolution(triples: *const Tiles) {
     naked_asm!(concat!(
         "push {{r4-r11,lr}}
             sub sp,#52

@@ -7,13 +7,13 @@
 
 mod add;
 mod first;
-mod nearest;
+pub(super) mod nearest;
 mod pairs;
 mod requantize;
 mod single;
 
 use super::Kernels;
-use super::arm::{Convolution, Search};
+use super::arm::Convolution;
 use super::portable::Integer;
 use crate::model::records::{Activation, Layer};
 
@@ -28,7 +28,7 @@ pub(super) const LATENT_ALIGNMENT: usize = 4;
 #[inline(always)]
 pub(super) fn convolution(convolution: &mut Convolution<'_>) {
     let (first, _) = convolution.window_and_row(0);
-    let in_words = (first.addr() | convolution.step * 2) & 3 == 0;
+    let in_words = (first.addr() | (convolution.step * 2)) & 3 == 0;
     let pairs = if in_words { convolution.count / 2 } else { 0 };
     if pairs != 0 {
         if convolution.window == 8 && convolution.step == 2 && convolution.outputs.is_multiple_of(4) {
@@ -53,17 +53,7 @@ fn one_window(convolution: &mut Convolution<'_>, index: usize) {
 
 #[inline]
 fn two_windows(convolution: &mut Convolution<'_>, count: usize) {
-    let (input, output) = convolution.window_and_row(0);
-    let arguments = pairs::Pairs {
-        input,
-        stream: convolution.stream.as_ptr(),
-        output,
-        window: convolution.window * 2,
-        step: convolution.step * 2,
-        row: convolution.outputs * 2,
-        count,
-        activation: convolution.activation as usize,
-    };
+    let arguments = convolution.tiles(count);
     // SAFETY: `Convolution` holds bounds of twice `count` windows and rows, the caller has checked their alignment.
     unsafe { pairs::convolution(&raw const arguments) }
 }
@@ -80,15 +70,6 @@ fn first_layer(convolution: &mut Convolution<'_>, count: usize) {
     unsafe { kernel(input, convolution.stream.as_ptr(), output, convolution.outputs * 2, count) }
 }
 
-/// Index and score of the nearest vector.
-#[inline]
-pub(super) fn nearest(search: &Search<'_>) -> (u16, i32) {
-    let (latent, codebook) = (search.latent.as_ptr(), search.codebook.as_ptr());
-    // SAFETY: `Search` holds bounds and alignment of the latent and all blocks.
-    let found = unsafe { nearest::nearest(latent, codebook, search.blocks, search.latent.len() * 2) };
-    (found as u16, (found >> 32) as i32)
-}
-
 /// Pairs of elements; a last odd one is the portable form's.
 pub(super) fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
     let length = output.len().min(a.len()).min(b.len());
@@ -103,7 +84,7 @@ pub(super) fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
         // SAFETY: all three slices have at least `length` elements.
         unsafe { kernel(a, b, output, length / 2, multipliers, u32::from(layer.shift & 15)) }
     }
-    if length % 2 != 0 {
+    if !length.is_multiple_of(2) {
         let last = |elements: &'_ [i16]| elements.get(length - 1).copied().unwrap_or(0);
         let (a, b) = (last(a), last(b));
         Integer::add(layer, &[a], &[b], output.get_mut(length - 1..length).unwrap_or_default());

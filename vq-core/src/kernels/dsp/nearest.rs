@@ -50,7 +50,12 @@ macro_rules! lane {
 /// # Safety
 /// The latent and the blocks must be valid to read, and word aligned.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn nearest(latent: *const i16, codebook: *const u8, blocks: usize, length: usize) -> u64 {
+pub(in crate::kernels) unsafe extern "C" fn nearest(
+    latent: *const i16,
+    codebook: *const u8,
+    blocks: usize,
+    length: usize,
+) -> u64 {
     naked_asm!(concat!(
         allow_dsp!(),
         "push {{r4-r11,lr}}

@@ -3,28 +3,8 @@
 
 use core::arch::naked_asm;
 
+use super::super::arm::Tiles;
 use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
-
-/// What [`convolution`] reads and writes; sizes in bytes.
-#[repr(C)]
-pub(super) struct Pairs {
-    /// First window, word aligned.
-    pub(super) input: *const i16,
-    /// Weight stream, word aligned.
-    pub(super) stream: *const u8,
-    /// First row.
-    pub(super) output: *mut i16,
-    /// Length of a window, a multiple of 8, not 0.
-    pub(super) window: usize,
-    /// From one window to the next, a multiple of 4.
-    pub(super) step: usize,
-    /// From one output row to the next: every output of a row is written.
-    pub(super) row: usize,
-    /// Pairs of windows, not 0.
-    pub(super) count: usize,
-    /// The number of the activation.
-    pub(super) activation: usize,
-}
 
 /// Four taps: 16 multiply-accumulates in 15 instructions of 4 bytes. `lr` walks through every second word pair of the
 /// stream, `r0` and `r1` through the two windows; `r4`, `r5` are the first channel's accumulators, `r6`, `r7` the second's.
@@ -88,9 +68,10 @@ macro_rules! finish {
 /// no multiple of four, 32 finish for the activation, 36 stream, 40 step over two windows, 44 count, 48 row's start.
 ///
 /// # Safety
-/// The windows, the stream for all outputs and the rows must be valid to read, read and write.
+/// The windows, the stream for all outputs and the rows must be valid to read, read and write; windows must start at whole
+/// words.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn convolution(pairs: *const Pairs) {
+pub(super) unsafe extern "C" fn convolution(pairs: *const Tiles) {
     naked_asm!(concat!(
         allow_dsp!(),
         "push {{r4-r11,lr}}

@@ -1,5 +1,7 @@
 //! The lattice of a column: the step that all its values are whole multiples of, if there is one.
 
+use super::csv::Number;
+
 /// Significant digits that a number in floating point surely has: `0.28500000000000003` counts as 0.285.
 const SURE_DIGITS: i32 = 15;
 /// Significant digits that are left where the values went through arithmetic.
@@ -8,6 +10,8 @@ const WORN_DIGITS: i32 = 9;
 const MOST_STEPS: f64 = (1 << 24) as f64;
 /// Counts keep this far from the ends of `i32`, so that differences of counts fit too.
 pub(super) const LARGEST_COUNT: f64 = (1 << 30) as f64;
+/// Steps down to 2 to this power's negative are looked for in binary floating point: the finest of 24 bits in ±1.
+const FINEST_POWER: i32 = 23;
 /// Distinct values from which a step is believed that the printed values only show rounded.
 const EVIDENCE: usize = 16;
 
@@ -42,6 +46,29 @@ pub(super) fn find(values: &[f64], decimals: i32) -> Option<Lattice> {
             Some(Lattice { counts_per_unit: 10_f64.powi(digits), source_bits: None })
         }
     }
+}
+
+/// Finds the step of values in binary floating point, of single precision if `single`: the coarsest power of two that all are multiples
+/// of, else as [`find`] does for their shortest decimal form.
+pub(super) fn find_binary(values: &[f64], single: bool) -> Option<Lattice> {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if values.is_empty() || least == greatest {
+        return None;
+    }
+    let is_step = |power: i32| {
+        let per_unit = f64::from(power).exp2();
+        let steps = (greatest - least) * per_unit;
+        let on_it = values.iter().all(|value| (value * per_unit).fract() == 0.0);
+        (steps <= MOST_STEPS && least.abs().max(greatest.abs()) * per_unit <= LARGEST_COUNT && on_it)
+            .then(|| Lattice { counts_per_unit: per_unit, source_bits: Some(bits(steps)) })
+    };
+    (0..=FINEST_POWER).find_map(is_step).or_else(|| {
+        let text = |value: &f64| if single { format!("{}", *value as f32) } else { format!("{value}") };
+        let shown: Vec<Number> = values.iter().filter_map(|value| Number::parse(&text(value), false)).collect();
+        let decimals = shown.iter().map(|number| number.decimals).max().unwrap_or(0);
+        find(&shown.iter().map(|number| number.value).collect::<Vec<f64>>(), decimals)
+    })
 }
 
 /// Decimals that so many significant digits leave to numbers of a magnitude.
@@ -105,6 +132,12 @@ pub(super) fn bits(span: f64) -> u8 {
     (span + 1.0).log2().ceil().max(1.0) as u8
 }
 
+/// Bits that tell apart all counts that occur.
+pub(super) fn bits_of(counts: &[i32]) -> u8 {
+    let (least, greatest) = (counts.iter().min().copied(), counts.iter().max().copied());
+    bits(f64::from(greatest.unwrap_or(0)) - f64::from(least.unwrap_or(0)))
+}
+
 fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
@@ -120,8 +153,7 @@ mod tests {
 
     fn found(text: impl Fn(f64) -> String) -> Lattice {
         let values: Vec<String> = counts().map(text).collect();
-        let numbers: Vec<super::super::layout::Number> =
-            values.iter().map(|value| super::super::layout::Number::parse(value, false).unwrap()).collect();
+        let numbers: Vec<Number> = values.iter().map(|value| Number::parse(value, false).unwrap()).collect();
         let values: Vec<f64> = numbers.iter().map(|number| number.value).collect();
         find(&values, numbers.iter().map(|number| number.decimals).max().unwrap()).unwrap()
     }
@@ -163,6 +195,17 @@ mod tests {
     fn what_is_shown_with_few_decimals_has_their_step() {
         let lattice = found(|count| format!("{:.4}", (count * 0.01).sin()));
         assert_eq!(lattice, Lattice { counts_per_unit: 1e4, source_bits: Some(15) });
+    }
+
+    #[test]
+    fn floating_point_has_its_step_as_a_power_of_two_or_in_decimals() {
+        let of = |step: fn(f64) -> f64, single| find_binary(&counts().map(step).collect::<Vec<f64>>(), single).unwrap();
+        assert_eq!(of(|count| count / 32768.0, true), Lattice { counts_per_unit: 32768.0, source_bits: Some(10) });
+        assert_eq!(of(|count| count, false), Lattice { counts_per_unit: 1.0, source_bits: Some(10) });
+        assert_eq!(of(|count| count / 200.0, false).counts_per_unit, 200.0);
+        assert_eq!(of(|count| f64::from((count / 200.0) as f32), true).counts_per_unit, 200.0);
+        assert_eq!(of(|count| (count * 0.01).sin(), false).source_bits, None);
+        assert_eq!(find_binary(&[0.5, 0.5], false), None);
     }
 
     #[test]

@@ -1,46 +1,21 @@
 //! Packets in, samples out.
 
-use core::fmt;
+mod blocks;
+mod error;
+
+pub use blocks::{Blocks, Piece};
+pub use error::DecoderError;
+
+use blocks::Work;
 
 use super::codes::check_length;
-use super::with_lines;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
-use crate::kernels::Kernels;
 use crate::model::Model;
 use crate::model::header::code_bytes;
-use crate::model::plan::row_elements;
 use crate::nn::Stream;
 use crate::packet::{HOP_INDEX_MODULUS, Header, PacketError};
 use crate::prior::Prior;
-
-/// Why a decoder cannot be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DecoderError {
-    /// The memory is not aligned to 8 bytes: use a [`Memory`](crate::Memory).
-    Misaligned,
-    /// The memory is smaller than [`Model::decoder_memory`] says.
-    MemoryTooSmall {
-        /// Bytes needed.
-        need: usize,
-        /// Bytes handed in.
-        have: usize,
-    },
-}
-
-impl fmt::Display for DecoderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Misaligned => f.write_str("the decoder's memory is not aligned to 8 bytes: use vq_core::Memory"),
-            Self::MemoryTooSmall { need, have } => {
-                write!(f, "the decoder needs {need} bytes of memory and was given {have}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for DecoderError {}
 
 /// How far samples can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +124,7 @@ impl<'a> Decoder<'a> {
             codebook: Codebook::new(self.model, header.quality),
             codes: RangeDecoder::new(codes),
             last: false,
+            work: Work::Begin,
             decoder: self,
         })
     }
@@ -165,6 +141,7 @@ impl<'a> Decoder<'a> {
             codebook: Codebook::new(self.model, 1),
             codes: RangeDecoder::new(&[]),
             last: true,
+            work: Work::Begin,
             decoder: self,
         }
     }
@@ -200,101 +177,5 @@ impl<'a> Decoder<'a> {
     fn restart(&mut self) {
         self.next_hop = None;
         self.begin_run(0);
-    }
-
-    /// Runs the net over one hop of latents, those of the prior's codes or zeros, and scales what comes out into `frames`.
-    fn run_hop(&mut self, codebook: Option<&Codebook<'_>>) {
-        let row = row_elements(self.model.header().channels) as usize;
-        let channels = self.model.channels();
-        let samples: &mut [i32] = bytemuck::try_cast_slice_mut(self.frames).unwrap_or_default();
-        with_lines!(self.model, self.lines, |K, lines| {
-            let latents = self.stream.input::<K>(lines);
-            latents.fill(Default::default());
-            if let Some(codebook) = codebook {
-                for (_, symbol, code) in self.prior.sent() {
-                    codebook.decode::<K>(&symbol, code, latents);
-                }
-            }
-            self.stream.run::<K>(lines);
-            let output = self.stream.output::<K>(lines);
-            for (frame, elements) in samples.chunks_mut(channels.max(1)).zip(output.chunks(row.max(1))) {
-                for (channel, (sample, element)) in frame.iter_mut().zip(elements).enumerate() {
-                    *sample = K::scale_out(&self.model.scaling(channel), *element);
-                }
-            }
-        });
-    }
-}
-
-/// What one packet gave: blocks of at most one hop, in order. Read them with `while let Some(block) = blocks.next()`;
-/// those that are not read are decoded all the same, and dropped.
-///
-/// Not an [`Iterator`], because every block borrows the decoder's one hop of frames.
-#[derive(Debug)]
-pub struct Blocks<'d, 'a> {
-    decoder: &'d mut Decoder<'a>,
-    /// Hops of zeros to feed for the samples that wait for the look-ahead, and the position of the next of them.
-    flush: usize,
-    flushed_hop: u64,
-    /// The hop that follows a gap, until the gap was reported.
-    gap_before: Option<u64>,
-    /// Hops still to decode, and the position of the next of them.
-    hops: u32,
-    hop: u64,
-    codebook: Codebook<'a>,
-    codes: RangeDecoder<'d>,
-    /// Whether the stream ends here.
-    last: bool,
-}
-
-impl Blocks<'_, '_> {
-    /// The next run of frames; `None` when there are no more.
-    #[allow(clippy::should_implement_trait)] // a lending iterator: its items borrow from it
-    pub fn next(&mut self) -> Option<Block<'_>> {
-        let (first_frame, place, status) = self.advance()?;
-        let samples: &[i32] = bytemuck::try_cast_slice(self.decoder.frames).unwrap_or_default();
-        Some(Block { first_frame, frames: samples.get(place).unwrap_or_default(), status })
-    }
-
-    /// Works until there is something to report: a position, a place in the buffer, a status.
-    fn advance(&mut self) -> Option<(u64, core::ops::Range<usize>, Status)> {
-        let hop_frames = self.decoder.model.hop() as u64;
-        while self.flush > 0 {
-            self.flush -= 1;
-            let hop = self.flushed_hop;
-            self.flushed_hop += 1;
-            self.decoder.run_hop(None);
-            let end = self.decoder.next_hop.unwrap_or(0) * hop_frames;
-            if let Some((first, place)) = self.decoder.take_frames(hop, end) {
-                return Some((first, place, Status::Degraded));
-            }
-        }
-        if let Some(hop) = self.gap_before.take() {
-            let first = self.decoder.next_frame;
-            self.decoder.begin_run(hop);
-            return Some((first, 0..0, Status::Gap { frames: self.decoder.next_frame.saturating_sub(first) }));
-        }
-        while self.hops > 0 {
-            self.hops -= 1;
-            let hop = self.hop;
-            self.hop += 1;
-            self.decoder.next_hop = Some(self.hop);
-            self.decoder.prior.decode(&mut self.codes);
-            self.decoder.run_hop(Some(&self.codebook));
-            self.decoder.prior.advance();
-            if let Some((first, place)) = self.decoder.take_frames(hop, u64::MAX) {
-                return Some((first, place, self.decoder.status(hop)));
-            }
-        }
-        if self.last {
-            self.decoder.restart();
-        }
-        None
-    }
-}
-
-impl Drop for Blocks<'_, '_> {
-    fn drop(&mut self) {
-        while self.advance().is_some() {}
     }
 }

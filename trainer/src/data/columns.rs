@@ -1,0 +1,116 @@
+//! Channels of real numbers, as tables and arrays hold them, become counts: every column on a lattice of its own.
+
+use super::lattice::{self, Lattice};
+use super::{Channel, DataError};
+
+/// The unit of a column that has a scale but does not say its unit.
+const UNKNOWN_UNIT: &str = "unit";
+
+/// How a column's numbers were written, for what it says about their step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precision {
+    /// As text, with at most so many decimals.
+    Decimals(i32),
+    /// In binary floating point of 32 bits.
+    Single,
+    /// In binary floating point of 64 bits.
+    Double,
+}
+
+/// One channel of real numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Column<'a> {
+    pub(super) name: &'a str,
+    /// The unit, where the file says it.
+    pub(super) unit: Option<&'a str>,
+    pub(super) values: &'a [f64],
+    pub(super) precision: Precision,
+}
+
+impl Column<'_> {
+    /// The channel's counts, and what they mean: in steps of `lsb`, or of the step that the data show. `place` names the frame of
+    /// an index for the user.
+    ///
+    /// # Errors
+    /// If no step can be found, `lsb` is none, or a count does not fit.
+    pub(super) fn counts(
+        &self,
+        file: &str,
+        lsb: Option<f64>,
+        unit: Option<&str>,
+        place: impl Fn(usize) -> String,
+        remarks: &mut Vec<String>,
+    ) -> Result<(Vec<i32>, Channel), DataError> {
+        let Lattice { counts_per_unit, source_bits } = match lsb {
+            Some(lsb) => self.given_lattice(file, lsb)?,
+            None => self.found_lattice(file, remarks)?,
+        };
+        let count = |(index, value): (usize, &f64)| {
+            let count = (value * counts_per_unit).round();
+            if count.abs() <= lattice::LARGEST_COUNT {
+                return Ok(count as i32);
+            }
+            Err(DataError::malformed(
+                file,
+                format!("{}, column `{}`", place(index), self.name),
+                format!("{value} is {count} steps of {}, too many for 32 bits", 1.0 / counts_per_unit),
+                "give a larger --lsb, or take the constant part out of the column",
+            ))
+        };
+        let counts = self.values.iter().enumerate().map(count).collect::<Result<Vec<i32>, DataError>>()?;
+        let unknown = if counts_per_unit == 1.0 { Channel::COUNTS } else { UNKNOWN_UNIT };
+        let unit = self.unit.or(unit).unwrap_or(unknown).to_owned();
+        Ok((counts, Channel { name: self.name.to_owned(), unit, counts_per_unit, offset: 0, source_bits }))
+    }
+
+    /// Refuses what is no number. `place` is as in [`Column::counts`].
+    pub(super) fn check_finite(&self, file: &str, place: impl Fn(usize) -> String) -> Result<(), DataError> {
+        match self.values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(index) => Err(DataError::malformed(
+                file,
+                format!("{}, column `{}`", place(index), self.name),
+                format!("`{}` is no sample", self.values[index]),
+                "fill the gap, or cut the recording there",
+            )),
+        }
+    }
+
+    fn given_lattice(&self, file: &str, lsb: f64) -> Result<Lattice, DataError> {
+        if !(lsb > 0.0 && lsb.is_finite()) {
+            return Err(DataError::unsuitable(file, format!("--lsb {lsb} is no step"), "give a positive number"));
+        }
+        // 1/0.005 is 200 and a little less than 200 in floating point, whatever the shorter one is nearer to.
+        let inverse = 1.0 / lsb;
+        let counts_per_unit =
+            if (inverse - inverse.round()).abs() < 1e-9 * inverse { inverse.round() } else { inverse };
+        let counts = self.values.iter().map(|value| (value * counts_per_unit).round());
+        let (least, greatest) = counts.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), count| {
+            (least.min(count), greatest.max(count))
+        });
+        Ok(Lattice { counts_per_unit, source_bits: Some(lattice::bits(greatest - least)) })
+    }
+
+    fn found_lattice(&self, file: &str, remarks: &mut Vec<String>) -> Result<Lattice, DataError> {
+        let found = match self.precision {
+            Precision::Decimals(decimals) => lattice::find(self.values, decimals),
+            Precision::Single => lattice::find_binary(self.values, true),
+            Precision::Double => lattice::find_binary(self.values, false),
+        };
+        let name = self.name;
+        let lattice = found.ok_or_else(|| {
+            DataError::malformed(
+                file,
+                format!("column `{name}`"),
+                format!("every value is {}, so no step can be found", self.values.first().copied().unwrap_or_default()),
+                "give --lsb VALUE, or leave the column out with --columns",
+            )
+        })?;
+        let step = 1.0 / lattice.counts_per_unit;
+        remarks.push(match lattice.source_bits {
+            Some(bits) => format!("column `{name}`: the finest step in the data is {step}; {bits} bits"),
+            None => format!("column `{name}`: the values lie on no common step; read in steps of {step}"),
+        });
+        Ok(lattice)
+    }
+}

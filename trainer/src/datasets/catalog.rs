@@ -1,0 +1,29 @@
+//! The sets that `vq data` knows.
+
+use super::{Dataset, DatasetError, Source};
+
+/// All sets.
+pub const DATASETS: &[Dataset] = &[
+    Dataset {
+        name: "mitdb",
+        title: "MIT-BIH Arrhythmia Database: 22 of its 48 ECG records, two leads, 360 Hz, half an hour each",
+        terms: "ODC-By 1.0; cite Moody & Mark 2001 (IEEE Eng in Med and Biol 20(3):45-50) and Goldberger et al. 2000",
+        source: Source::Web("https://physionet.org/files/mitdb/1.0.0/"),
+        checksums: include_str!("mitdb.sha256"),
+    },
+    Dataset {
+        name: "ppg",
+        title: "HeartPy's example recordings: two photoplethysmograms with times, about 100 Hz",
+        terms: "MIT; cite van Gent et al. 2019 (Journal of Open Research Software 7(1):32)",
+        source: Source::PythonPackage { requirement: "heartpy==1.2.7", folder: "heartpy/data" },
+        checksums: include_str!("ppg.sha256"),
+    },
+];
+
+/// The set of a name.
+///
+/// # Errors
+/// If there is none.
+pub fn find(name: &str) -> Result<&'static Dataset, DatasetError> {
+    DATASETS.iter().find(|set| set.name == name).ok_or_else(|| DatasetError::Unknown { name: name.to_owned() })
+}

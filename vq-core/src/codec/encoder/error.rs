@@ -1,0 +1,49 @@
+//! What can be wrong with an encoder's memory, options and frames.
+
+use core::fmt;
+
+/// Why an encoder cannot be made, or a frame not be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncoderError {
+    /// The memory is not aligned to 8 bytes: use a [`Memory`](crate::Memory).
+    Misaligned,
+    /// The memory is smaller than [`Model::encoder_memory`](crate::Model::encoder_memory) says.
+    MemoryTooSmall {
+        /// Bytes needed.
+        need: usize,
+        /// Bytes handed in.
+        have: usize,
+    },
+    /// A packet of this many bytes cannot hold every hop that may come.
+    PacketTooSmall {
+        /// Bytes needed.
+        need: usize,
+        /// Bytes allowed.
+        have: usize,
+    },
+    /// A frame with another number of samples than the model has channels.
+    Channels {
+        /// Channels of the model.
+        model: usize,
+        /// Samples of the frame.
+        frame: usize,
+    },
+}
+
+impl fmt::Display for EncoderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misaligned => f.write_str("the encoder's memory is not aligned to 8 bytes: use vq_core::Memory"),
+            Self::MemoryTooSmall { need, have } => {
+                write!(f, "the encoder needs {need} bytes of memory and was given {have}")
+            }
+            Self::PacketTooSmall { need, have } => {
+                write!(f, "a packet of {have} bytes cannot hold every hop of this model: allow at least {need}")
+            }
+            Self::Channels { model, frame } => write!(f, "a frame of {frame} samples for a model of {model} channels"),
+        }
+    }
+}
+
+impl core::error::Error for EncoderError {}

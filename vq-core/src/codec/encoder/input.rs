@@ -1,0 +1,95 @@
+//! Frames into the net's input, and what becomes of lost ones.
+
+use core::sync::atomic::Ordering;
+
+use super::Encoder;
+use crate::codec::{Frames, with_lines};
+use crate::kernels::Kernels;
+use crate::model::plan::row_elements;
+use crate::packet::HOP_INDEX_MODULUS;
+
+impl Encoder<'_> {
+    /// Scales a frame into the next row of the net's input.
+    pub(super) fn take(&mut self, frame: impl Iterator<Item = i32>) {
+        if self.dropping > 0 {
+            self.dropping -= 1;
+            self.lost += 1;
+            return;
+        }
+        let row = row_elements(self.model.header().channels) as usize;
+        let saturated = with_lines!(self.model, self.lines, |K, lines| {
+            let input = self.stream.input::<K>(lines);
+            let target = input.get_mut(self.filled * row..).unwrap_or_default();
+            let mut saturated = 0u64;
+            for (channel, (element, sample)) in target.iter_mut().zip(frame).enumerate() {
+                let scaling = self.model.scaling(channel);
+                *element = K::scale_in(&scaling, sample);
+                saturated += u64::from(K::is_saturated(*element));
+            }
+            saturated
+        });
+        self.saturated = self.saturated.saturating_add(saturated);
+        self.filled += 1;
+        self.started = true;
+    }
+
+    /// Takes a frame from a queue, or notes a loss; `false` if there is neither.
+    pub(super) fn take_from(&mut self, frames: &Frames) -> bool {
+        let lost = frames.lost();
+        if let Some(frame) = frames.oldest() {
+            self.take(frame.iter().map(|sample| sample.load(Ordering::Relaxed)));
+            frames.release();
+            return true;
+        }
+        if lost == 0 {
+            return false;
+        }
+        if self.started {
+            self.cut();
+        } else {
+            frames.acknowledge(lost);
+            self.skip_lost(lost as usize);
+        }
+        true
+    }
+
+    /// Ends the part of the stream before a loss with the last hop whose look-ahead is complete. The frames behind it are lost too:
+    /// what is in a packet depends on no frame that was not there.
+    fn cut(&mut self) {
+        let hops = self.model.look_ahead_hops() - self.skip.min(self.model.look_ahead_hops());
+        self.unsent = hops * self.model.hop() + self.filled;
+        self.filled = 0;
+        self.closing = Some(0);
+        self.cut = true;
+    }
+
+    /// Before the first frame of a part: lets it begin as many hops later as frames are missing, and drops frames up to there.
+    fn skip_lost(&mut self, lost: usize) {
+        let missing = lost + core::mem::take(&mut self.unsent);
+        self.lost += missing as u64;
+        let hops = missing.saturating_sub(self.dropping).div_ceil(self.model.hop().max(1));
+        self.hop = self.hop.wrapping_add(hops as u32) % HOP_INDEX_MODULUS;
+        self.dropping = (self.dropping + hops * self.model.hop()).saturating_sub(missing);
+    }
+
+    /// Hops to run until every sample is covered by codes and the decoder's look-ahead.
+    pub(super) fn hops_to_close(&self) -> usize {
+        usize::from(self.filled > 0) + self.model.look_ahead_hops() + self.model.closing_hops()
+    }
+
+    /// Fills the rest of the hop by repeating the row before it (zeros where the line keeps no past).
+    pub(super) fn hold_last_frame(&mut self) {
+        let row = row_elements(self.model.header().channels) as usize;
+        let missing = (self.model.hop() - self.filled.min(self.model.hop())) * row;
+        with_lines!(self.model, self.lines, |K, lines| {
+            let input = self.stream.input_with_past::<K>(lines);
+            for target in input.len().saturating_sub(missing)..input.len() {
+                let held = target.checked_sub(row).and_then(|source| input.get(source)).copied().unwrap_or_default();
+                if let Some(element) = input.get_mut(target) {
+                    *element = held;
+                }
+            }
+        });
+        self.filled = self.model.hop();
+    }
+}

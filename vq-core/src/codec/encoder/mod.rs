@@ -1,0 +1,222 @@
+//! Samples in, packets out.
+//!
+//! The encoder works in small steps (`work`), each of them far shorter than a hop. [`Encoder::push`] takes them all at once,
+//! [`Encoder::poll`] one per call. They are the same steps in the same order, and so are the bytes.
+
+mod error;
+mod input;
+mod packing;
+mod work;
+
+pub use error::EncoderError;
+
+use super::{Frames, Options};
+use crate::codebook::Codebook;
+use crate::coder::range::RangeEncoder;
+use crate::model::Model;
+use crate::model::header::code_bytes;
+use crate::nn::Stream;
+use crate::prior::Prior;
+use work::{Step, Work};
+
+/// What came of a call of [`Encoder::poll`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'p> {
+    /// A packet to send.
+    Packet(&'p [u8]),
+    /// Something was done and more may be to do: poll again.
+    Working,
+    /// Nothing to do until more frames are fed: a main loop may sleep.
+    Idle,
+}
+
+/// Turns frames into packets. Memory and work per frame are bounded; the same frames always give the same bytes.
+///
+/// Frames come by [`push`](Encoder::push), which does all the work that a frame brings, or through a
+/// [`FrameQueue`](crate::FrameQueue) that an interrupt feeds and [`poll`](Encoder::poll) takes from, a bounded piece of work per call.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    model: Model<'a>,
+    options: Options,
+    codebook: Codebook<'a>,
+    stream: Stream<'a>,
+    /// The prior, which also holds the codes of the newest hop.
+    prior: Prior<'a>,
+    /// The coder after the last hop of the packet under construction.
+    coder: RangeEncoder,
+    /// Line buffers, of whole elements.
+    lines: &'a mut [u8],
+    /// The packet under construction, behind room for the longest header.
+    packet: &'a mut [u8],
+    /// What is to be done next.
+    work: Work,
+    /// Frames in the hop under construction.
+    filled: usize,
+    /// Samples beyond what the net's input can hold.
+    saturated: u64,
+    /// Frames that were fed and are not in the stream.
+    lost: u64,
+    /// Frames that were taken before a loss and came too late for a packet.
+    unsent: usize,
+    /// Frames to drop until one is the first of a hop again, after a loss.
+    dropping: usize,
+    /// Index of the first hop of the packet under construction.
+    hop: u32,
+    /// Hops still to run before the first latents are those of hop 0: the encoder's look-ahead.
+    skip: usize,
+    /// Hops in the packet under construction.
+    hops: u32,
+    /// Whether the newest hop did not fit in the packet before and waits to be the first of this one.
+    waiting: bool,
+    /// Whether a frame was taken since the stream, or its part after a loss, began.
+    started: bool,
+    /// Hops of the last frame that are still to be run, once the stream, or its part before a loss, is at its end.
+    closing: Option<usize>,
+    /// Whether that end is a loss, after which the stream goes on.
+    cut: bool,
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder at the start of a stream, over memory of at least [`Model::encoder_memory`] bytes.
+    ///
+    /// # Errors
+    /// Too little or unaligned memory, or packets too small for the longest hop.
+    pub fn new(model: Model<'a>, memory: &'a mut [u8], options: Options) -> Result<Self, EncoderError> {
+        if memory.as_ptr().align_offset(8) != 0 {
+            return Err(EncoderError::Misaligned);
+        }
+        let (need, have) = (model.encoder_memory(options), memory.len());
+        let quality = options.chosen_quality();
+        let packet_need = model.least_packet_bytes(quality);
+        if options.max_packet_bytes() < packet_need {
+            return Err(EncoderError::PacketTooSmall { need: packet_need, have: options.max_packet_bytes() });
+        }
+        let too_small = EncoderError::MemoryTooSmall { need, have };
+        let memory = memory.get_mut(..need).ok_or(too_small)?;
+        let line_bytes = model.header().encoder_line_bytes as usize;
+        let (lines, memory) = memory.split_at_mut_checked(line_bytes).ok_or(too_small)?;
+        let code_bytes = code_bytes(model.header().symbols_per_hop);
+        let (codes, packet) = memory.split_at_mut_checked(code_bytes).ok_or(too_small)?;
+        lines.fill(0);
+        let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
+        Ok(Self {
+            model,
+            options,
+            codebook: Codebook::new(model, quality),
+            stream: Stream::new(model, model.directory().encoder),
+            prior: Prior::new(model, quality, codes),
+            coder: RangeEncoder::new(),
+            lines,
+            packet,
+            work: Work::Gather,
+            filled: 0,
+            saturated: 0,
+            lost: 0,
+            unsent: 0,
+            dropping: 0,
+            hop: 0,
+            skip: model.look_ahead_hops(),
+            hops: 0,
+            waiting: false,
+            started: false,
+            closing: None,
+            cut: false,
+        })
+    }
+
+    /// The model that this encoder runs.
+    #[must_use]
+    pub fn model(&self) -> &Model<'a> {
+        &self.model
+    }
+
+    /// How many samples so far were beyond the range of the net's input and were clipped to it.
+    #[must_use]
+    pub fn saturated_samples(&self) -> u64 {
+        self.saturated
+    }
+
+    /// How many frames so far are not in the stream because the queue was full: those that it refused, and those that were
+    /// dropped between the last whole hop before a loss and the first one after it.
+    #[must_use]
+    pub fn lost_frames(&self) -> u64 {
+        self.lost
+    }
+
+    /// Takes one frame, a sample of every channel, and does all the work that it brings; gives a packet when one is full.
+    ///
+    /// # Errors
+    /// A frame of the wrong number of channels; nothing is taken.
+    pub fn push(&mut self, frame: &[i32]) -> Result<Option<&[u8]>, EncoderError> {
+        if frame.len() != self.model.channels() {
+            return Err(EncoderError::Channels { model: self.model.channels(), frame: frame.len() });
+        }
+        // What `poll` may have left to do. It gives at most one packet, behind which nothing uses the net's input any more.
+        let mut packet = self.work_off();
+        self.take(frame.iter().copied());
+        if packet.is_none() {
+            packet = self.work_off();
+        }
+        Ok(packet.map(|(start, end)| self.packet.get(start..end).unwrap_or_default()))
+    }
+
+    /// Does one bounded piece of work: takes a frame from the queue, runs one layer, finds or codes one symbol, or adds some
+    /// bytes to a checksum.
+    ///
+    /// Where frames were lost because the queue was full, the stream tells: it ends with the last hop that needs none of them and
+    /// goes on with the first whole hop behind them. To a decoder that is a gap, as after lost packets.
+    ///
+    /// # Errors
+    /// A queue whose frames have another number of channels than the model.
+    pub fn poll(&mut self, frames: &Frames) -> Result<Progress<'_>, EncoderError> {
+        if frames.channels() != self.model.channels() {
+            return Err(EncoderError::Channels { model: self.model.channels(), frame: frames.channels() });
+        }
+        Ok(match self.step() {
+            Step::Packet { start, end } => Progress::Packet(self.packet.get(start..end).unwrap_or_default()),
+            Step::Working => Progress::Working,
+            Step::Idle if self.take_from(frames) => Progress::Working,
+            Step::Idle => Progress::Idle,
+        })
+    }
+
+    /// Ends the stream: fills up the last hop and the look-ahead by holding the last frame, and gives the remaining
+    /// packets, one per call, until `None`. The encoder is then at the start of a new stream.
+    ///
+    /// Frames that wait in a queue are not part of it: poll until [`Progress::Idle`] first.
+    pub fn finish(&mut self) -> Option<&[u8]> {
+        loop {
+            if let Some((start, end)) = self.work_off() {
+                return Some(self.packet.get(start..end).unwrap_or_default());
+            }
+            if !self.started {
+                self.restart(0);
+                (self.unsent, self.dropping) = (0, 0);
+                return None;
+            }
+            self.closing = Some(self.hops_to_close());
+        }
+    }
+
+    /// Works until a packet is ready, whose place it gives, or nothing is to do without another frame.
+    fn work_off(&mut self) -> Option<(usize, usize)> {
+        loop {
+            match self.step() {
+                Step::Packet { start, end } => return Some((start, end)),
+                Step::Working => {}
+                Step::Idle => return None,
+            }
+        }
+    }
+
+    /// Is at the start of a stream, or of its part after a loss, whose first hop has this index.
+    fn restart(&mut self, hop: u32) {
+        self.lines.fill(0);
+        self.filled = 0;
+        self.hop = hop;
+        self.skip = self.model.look_ahead_hops();
+        self.started = false;
+        self.closing = None;
+        self.cut = false;
+    }
+}

@@ -1,0 +1,74 @@
+//! Codes into packets: a hop that does not fit is taken back and waits for the next one.
+
+use super::Encoder;
+use super::work::{Step, Work};
+use crate::coder::range::RangeEncoder;
+use crate::packet::{CHECKSUM_BYTES, Checksum, HOP_INDEX_MODULUS, Header, MAX_HEADER_BYTES};
+
+/// Bytes that a step adds to a checksum.
+const CHECKED_BYTES: usize = 32;
+
+/// A packet that is complete but for its checksum.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seal {
+    /// Where the packet begins and its checksum goes, in the buffer.
+    start: usize,
+    end: usize,
+    /// What the checksum covers so far.
+    checked: usize,
+    checksum: Checksum,
+}
+
+impl Encoder<'_> {
+    /// Codes a symbol of the newest hop; behind the last one the packet takes the hop, if it fits.
+    pub(super) fn code(&mut self, from: usize, mut coder: RangeEncoder) {
+        let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
+        if let Some((index, symbol)) = self.model.next_symbol(self.options.chosen_quality(), from) {
+            self.prior.encode_symbol(index, &symbol, &mut coder, output);
+            self.work = Work::Code(index + 1, coder);
+            return;
+        }
+        let length = Header::bytes(self.hops + 1) + coder.finish(output) + CHECKSUM_BYTES;
+        // A hop that does not fit waits: it fits in an empty packet.
+        self.waiting = length > self.options.max_packet_bytes();
+        if !self.waiting {
+            self.coder = coder;
+            self.hops += 1;
+            self.prior.advance();
+        }
+        if self.waiting || self.hops >= self.options.max_packet_hops() {
+            self.begin_seal();
+        } else {
+            self.work = Work::Gather;
+        }
+    }
+
+    /// Ends the codes and puts the header in front of them.
+    pub(super) fn begin_seal(&mut self) {
+        let header =
+            Header { quality: self.options.chosen_quality(), first_hop: self.hop % HOP_INDEX_MODULUS, hops: self.hops };
+        let start = header.write(self.packet);
+        let codes = self.coder.finish(self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default());
+        let checksum = Checksum::new(&self.model.identity());
+        self.work = Work::Seal(Seal { start, end: MAX_HEADER_BYTES + codes, checked: start, checksum });
+    }
+
+    /// Adds some bytes to the checksum, and the checksum to the packet. Behind that the next packet begins, with the hop
+    /// that waits.
+    pub(super) fn seal(&mut self, seal: Seal) -> Step {
+        let Seal { start, end, checked, checksum } = seal;
+        let next = end.min(checked + CHECKED_BYTES);
+        let checksum = checksum.with(self.packet.get(checked..next).unwrap_or_default());
+        if next < end {
+            self.work = Work::Seal(Seal { checked: next, checksum, ..seal });
+            return Step::Working;
+        }
+        crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());
+        self.hop = (self.hop + self.hops) % HOP_INDEX_MODULUS;
+        self.hops = 0;
+        self.coder = RangeEncoder::new();
+        self.prior.start_packet(self.options.chosen_quality());
+        self.work = if self.waiting { Work::Code(0, self.coder) } else { Work::Gather };
+        Step::Packet { start, end: end + CHECKSUM_BYTES }
+    }
+}

@@ -1,0 +1,95 @@
+//! A hop's work in steps: layer by layer, symbol by symbol.
+
+use super::Encoder;
+use super::packing::Seal;
+use crate::codec::with_lines;
+use crate::coder::range::RangeEncoder;
+
+/// What an encoder does next.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Work {
+    /// Takes frames until a hop is full, or fills hops itself where the stream ends.
+    Gather,
+    /// Runs this layer.
+    Layer(usize),
+    /// Finds the code of the first symbol from this number on.
+    Search(usize),
+    /// Codes the first symbol from this number on. The coder is that of the packet with the hop's symbols before it.
+    Code(usize, RangeEncoder),
+    /// Puts header and checksum around the codes.
+    Seal(Seal),
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    /// More is to do.
+    Working,
+    /// A packet is ready, at these bytes of the buffer.
+    Packet { start: usize, end: usize },
+    /// Only a frame, or the stream's end, gives something to do.
+    Idle,
+}
+
+impl Encoder<'_> {
+    /// Does the next piece of work.
+    pub(super) fn step(&mut self) -> Step {
+        match self.work {
+            Work::Gather => return self.gather(),
+            Work::Layer(index) => self.run_layer(index),
+            Work::Search(from) => self.search(from),
+            Work::Code(from, coder) => self.code(from, coder),
+            Work::Seal(seal) => return self.seal(seal),
+        }
+        Step::Working
+    }
+
+    fn gather(&mut self) -> Step {
+        if self.filled < self.model.hop() {
+            match self.closing {
+                None => return Step::Idle,
+                Some(0) if self.hops > 0 => {
+                    self.begin_seal();
+                    return Step::Working;
+                }
+                Some(0) => {
+                    self.restart(if self.cut { self.hop } else { 0 });
+                    return Step::Idle;
+                }
+                Some(hops) => {
+                    self.hold_last_frame();
+                    self.closing = Some(hops - 1);
+                }
+            }
+        }
+        self.filled = 0;
+        self.run_layer(0);
+        Step::Working
+    }
+
+    fn run_layer(&mut self, index: usize) {
+        let more = with_lines!(self.model, self.lines, |K, lines| self.stream.run_layer::<K>(index, lines));
+        self.work = if more {
+            Work::Layer(index + 1)
+        } else if self.skip > 0 {
+            self.skip -= 1;
+            Work::Gather
+        } else {
+            Work::Search(0)
+        };
+    }
+
+    fn search(&mut self, from: usize) {
+        let Some((index, symbol)) = self.model.next_symbol(self.options.chosen_quality(), from) else {
+            self.work = Work::Code(0, self.coder);
+            return;
+        };
+        let code = with_lines!(self.model, self.lines, |K, lines| {
+            self.codebook.encode::<K>(&symbol, self.stream.output::<K>(lines))
+        });
+        if let Some(place) = self.prior.codes_mut().get_mut(index) {
+            *place = code;
+        }
+        self.work = Work::Search(index + 1);
+    }
+}
