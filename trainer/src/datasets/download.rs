@@ -1,7 +1,7 @@
 //! One file from the web, resumed where an earlier attempt broke off.
 
 use std::fs::{self, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{DatasetError, check};
@@ -11,7 +11,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Downloads `address` to `target`, through a file beside it that survives an interruption.
 pub(super) fn fetch(address: &str, checksum: &str, target: &Path) -> Result<(), DatasetError> {
-    let part = target.with_added_extension("part");
+    let mut part = target.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
     let have = fs::metadata(&part).map_or(0, |found| found.len());
     let failed = |reason: String| DatasetError::Unreachable { address: address.to_owned(), reason };
     let configuration =
