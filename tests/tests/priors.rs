@@ -6,7 +6,7 @@ use vq_tests::{Recipe, encode, recipes};
 
 /// The codes of all packets, hop by hop, as (symbol, code).
 fn codes(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<Vec<(usize, u16)>> {
-    let mut memory = vec![0; 2 * usize::from(model.header().symbols_per_hop)];
+    let mut memory = vec![0; model.prior_memory() / 2];
     let mut hops = Vec::new();
     for packet in packets {
         let mut codes = packet_codes(model, packet, &mut memory).expect("the packet is the model's");

@@ -59,7 +59,7 @@ impl<const BYTES: usize> Default for Memory<BYTES> {
 /// Reads only the fixed header; [`Model::parse`](crate::Model::parse) refuses a model whose header disagrees with its layers.
 #[must_use]
 pub const fn encoder_memory(model: &Aligned<[u8]>, options: Options) -> usize {
-    options.encoder_bytes(header::encoder_line_bytes(&model.0), header::symbols_per_hop(&model.0))
+    options.encoder_bytes(header::encoder_line_bytes(&model.0), header::prior_bytes(&model.0))
 }
 
 /// The bytes that a decoder of this model needs, for sizing a [`Memory`] at compile time.

@@ -1,7 +1,6 @@
 //! What is fixed when memory is sized.
 
 use crate::model::QUALITIES;
-use crate::model::header::code_bytes;
 use crate::packet::{MAX_HEADER_BYTES, MAX_HOPS};
 
 /// Limits of a packet and the quality to start with.
@@ -70,12 +69,9 @@ impl Options {
         self.quality
     }
 
-    /// Bytes of an encoder's memory: its lines, two hops of codes, then a packet with room for the longest header.
-    pub(crate) const fn encoder_bytes(&self, line_bytes: usize, symbols: u16) -> usize {
-        line_bytes
-            .saturating_add(code_bytes(symbols))
-            .saturating_add(self.packet_bytes)
-            .saturating_add(MAX_HEADER_BYTES)
+    /// Bytes of an encoder's memory: its lines, what the prior remembers, then a packet with room for the longest header.
+    pub(crate) const fn encoder_bytes(&self, line_bytes: usize, prior_bytes: usize) -> usize {
+        line_bytes.saturating_add(prior_bytes).saturating_add(self.packet_bytes).saturating_add(MAX_HEADER_BYTES)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What [`Model::parse`](super::Model::parse) proves about the tables, part by part.
 
 mod priors;
+mod recurrent;
 
 use super::plan::{self, Line, Output};
 use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
@@ -44,6 +45,7 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     symbols(model, &directory)?;
     quality(model, &directory)?;
     priors::priors(model, &directory)?;
+    recurrent::recurrent(model, &directory)?;
     self_test(model, &directory)
 }
 
@@ -175,9 +177,14 @@ fn convolution(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Re
     if float {
         return Ok(());
     }
-    let taps = u32::from(layer.kernel) * input.row_elements();
-    let block_bytes = 48 + taps.div_ceil(4) as usize * 16;
-    for block in model.weights(layer).chunks(block_bytes) {
+    let taps = usize::from(layer.kernel) * input.row_elements() as usize;
+    requantizations(model.weights(layer), taps, part)
+}
+
+/// Checks the multipliers and shifts of an integer weight stream.
+fn requantizations(stream: &[u8], taps: usize, part: Part) -> Result<(), ModelError> {
+    let block_bytes = 48 + taps.div_ceil(4) * 16;
+    for block in stream.chunks(block_bytes) {
         let requantizations = block.get(block_bytes - 32..).unwrap_or_default();
         for requantization in requantizations.chunks_exact(8) {
             let (packed, round) = (u32_at(requantization, 0), i32_at(requantization, 4));

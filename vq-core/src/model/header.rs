@@ -16,7 +16,8 @@
 //! | 48 | u16 | hop: frames per step of the net |
 //! | 50 | u16 | channels of a frame |
 //! | 52 | u16 | symbols per hop |
-//! | 54 | 10 bytes | zero |
+//! | 54 | u16 | memory of the recurrent prior in units of 8 bytes; 0 without one |
+//! | 56 | 8 bytes | zero |
 
 use super::ModelError;
 use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
@@ -55,6 +56,8 @@ pub struct Header {
     pub channels: u16,
     /// Symbols of a hop at the best quality.
     pub symbols_per_hop: u16,
+    /// Memory of the recurrent prior, in units of 8 bytes; 0 without one.
+    pub recurrent_units: u16,
 }
 
 impl Header {
@@ -85,7 +88,7 @@ impl Header {
             1 => Arithmetic::Float,
             _ => return Err(ModelError::Arithmetic),
         };
-        if u8_at(file, 7) != 0 || array_at::<10>(file, 54) != [0; 10] {
+        if u8_at(file, 7) != 0 || array_at::<8>(file, 56) != [0; 8] {
             return Err(ModelError::Reserved);
         }
         Ok(Self {
@@ -99,6 +102,7 @@ impl Header {
             hop: u16_at(file, 48),
             channels: u16_at(file, 50),
             symbols_per_hop: u16_at(file, 52),
+            recurrent_units: u16_at(file, 54),
         })
     }
 
@@ -118,6 +122,7 @@ impl Header {
         put(&mut bytes, 48, self.hop.to_le_bytes());
         put(&mut bytes, 50, self.channels.to_le_bytes());
         put(&mut bytes, 52, self.symbols_per_hop.to_le_bytes());
+        put(&mut bytes, 54, self.recurrent_units.to_le_bytes());
         bytes
     }
 }
@@ -146,23 +151,28 @@ pub(crate) const fn encoder_line_bytes(file: &[u8]) -> usize {
     u32_at(file, 40) as usize
 }
 
-/// The symbols of a hop, as the header states them.
-pub(crate) const fn symbols_per_hop(file: &[u8]) -> u16 {
-    u16_at(file, 52)
+/// What a prior remembers in bytes, as the header states it.
+pub(crate) const fn prior_bytes(file: &[u8]) -> usize {
+    prior_memory_bytes(u16_at(file, 52), u16_at(file, 54))
 }
 
-/// Bytes of two hops of codes, which is what a prior remembers, rounded up to keep what follows aligned.
-pub(crate) const fn code_bytes(symbols: u16) -> usize {
-    (symbols as usize * 4).next_multiple_of(8)
+/// What a prior remembers: two hops of codes, rounded up to keep what follows aligned, and what the recurrent prior works with.
+pub(crate) const fn prior_memory_bytes(symbols: u16, recurrent_units: u16) -> usize {
+    round_up(symbols as usize * 4, 8) + recurrent_units as usize * 8
+}
+
+/// The least multiple of `unit`, a power of two, that is not below `size`.
+pub(crate) const fn round_up(size: usize, unit: usize) -> usize {
+    size.saturating_add(unit - 1) & !(unit - 1)
 }
 
 /// A decoder's memory in bytes, as the header states it.
 pub(crate) const fn decoder_bytes(file: &[u8]) -> usize {
-    decoder_memory_bytes(u32_at(file, 44), u16_at(file, 48), u16_at(file, 50), u16_at(file, 52))
+    decoder_memory_bytes(u32_at(file, 44), u16_at(file, 48), u16_at(file, 50), prior_bytes(file))
 }
 
-/// A decoder's memory: line buffers of `line_bytes`, two hops of codes and one hop of frames.
-pub(crate) const fn decoder_memory_bytes(line_bytes: u32, hop: u16, channels: u16, symbols: u16) -> usize {
+/// A decoder's memory: line buffers of `line_bytes`, what the prior remembers and one hop of frames.
+pub(crate) const fn decoder_memory_bytes(line_bytes: u32, hop: u16, channels: u16, prior_bytes: usize) -> usize {
     let frames = (hop as usize).saturating_mul(channels as usize).saturating_mul(4);
-    (line_bytes as usize).saturating_add(code_bytes(symbols)).saturating_add(frames)
+    (line_bytes as usize).saturating_add(prior_bytes).saturating_add(frames)
 }

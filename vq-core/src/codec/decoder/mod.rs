@@ -12,7 +12,6 @@ use super::codes::check_length;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
 use crate::model::Model;
-use crate::model::header::code_bytes;
 use crate::nn::Stream;
 use crate::packet::{HOP_INDEX_MODULUS, Header, PacketError};
 use crate::prior::Prior;
@@ -77,8 +76,7 @@ impl<'a> Decoder<'a> {
         let memory = memory.get_mut(..need).ok_or(too_small)?;
         let line_bytes = model.header().decoder_line_bytes as usize;
         let (lines, memory) = memory.split_at_mut_checked(line_bytes).ok_or(too_small)?;
-        let code_bytes = code_bytes(model.header().symbols_per_hop);
-        let (codes, frames) = memory.split_at_mut_checked(code_bytes).ok_or(too_small)?;
+        let (codes, frames) = memory.split_at_mut_checked(model.prior_memory()).ok_or(too_small)?;
         lines.fill(0);
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let prior = Prior::new(model, 1, codes);

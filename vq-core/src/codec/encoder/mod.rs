@@ -14,7 +14,6 @@ use super::{Frames, Options};
 use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
 use crate::model::Model;
-use crate::model::header::code_bytes;
 use crate::nn::Stream;
 use crate::prior::Prior;
 use work::{Step, Work};
@@ -95,8 +94,7 @@ impl<'a> Encoder<'a> {
         let memory = memory.get_mut(..need).ok_or(too_small)?;
         let line_bytes = model.header().encoder_line_bytes as usize;
         let (lines, memory) = memory.split_at_mut_checked(line_bytes).ok_or(too_small)?;
-        let code_bytes = code_bytes(model.header().symbols_per_hop);
-        let (codes, packet) = memory.split_at_mut_checked(code_bytes).ok_or(too_small)?;
+        let (codes, packet) = memory.split_at_mut_checked(model.prior_memory()).ok_or(too_small)?;
         lines.fill(0);
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         Ok(Self {
