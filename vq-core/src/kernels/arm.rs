@@ -3,7 +3,7 @@
 //! What is rare or cheap (the last vectors of a codebook, single latents, samples) is the portable form's.
 
 use super::portable::{self, Integer};
-use super::{Kernels, Windows, form};
+use super::{Columns, Kernels, Windows, form};
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
 /// The integer arithmetic of the numeric contract, in this core's own instructions.
@@ -164,6 +164,10 @@ impl Kernels for Arm {
         if done.is_none() {
             portable_convolution(windows, activation, input, stream, output);
         }
+    }
+
+    fn depthwise(columns: &Columns, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
+        Integer::depthwise(columns, activation, input, stream, output);
     }
 
     fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
