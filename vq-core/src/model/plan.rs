@@ -134,17 +134,20 @@ pub fn weight_bytes(layer: &Layer, input_elements: u32, float: bool) -> Option<u
     }
     if float {
         outputs.checked_mul(taps.checked_add(1)?.checked_mul(4)?)
+    } else if layer.kind == Kind::Depthwise {
+        outputs.div_ceil(4).checked_mul(48u32.checked_add(taps.checked_mul(4)?)?)
     } else {
-        outputs.div_ceil(4).checked_mul(block_bytes(layer, input_elements)?)
+        block_stream_bytes(taps, outputs)
     }
 }
 
-/// Bytes of a block of the integer weight stream.
+/// Bytes of an integer weight stream for `outputs` sums over `taps` elements; `None` for sizes beyond all limits.
 #[must_use]
-pub fn block_bytes(layer: &Layer, input_elements: u32) -> Option<u32> {
-    let taps = taps(layer, input_elements)?;
-    let weights = if layer.kind == Kind::Depthwise { taps.checked_mul(4) } else { taps.div_ceil(4).checked_mul(16) };
-    48u32.checked_add(weights?)
+pub fn block_stream_bytes(taps: u32, outputs: u32) -> Option<u32> {
+    if taps > LIMIT || outputs > LIMIT {
+        return None;
+    }
+    outputs.div_ceil(4).checked_mul(48u32.checked_add(taps.div_ceil(4).checked_mul(16)?)?)
 }
 
 /// Weights of one output channel; `None` where there are too many.
