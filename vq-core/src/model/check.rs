@@ -165,9 +165,7 @@ fn add(model: &Model<'_>, layer: &Layer, input: &Line, other: &Line, part: Part)
 
 fn weights(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result<(), ModelError> {
     let float = model.header.arithmetic == Arithmetic::Float;
-    let sizes =
-        plan::weight_bytes(layer, input.row_elements(), float).zip(plan::block_bytes(layer, input.row_elements()));
-    let Some((length, block_bytes)) = sizes else {
+    let Some(length) = plan::weight_bytes(layer, input.row_elements(), float) else {
         return Err(ModelError::Shape(part));
     };
     if length != layer.weights_length {
@@ -180,8 +178,10 @@ fn weights(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result
         return Ok(());
     }
     let sound = if layer.kind == Kind::Depthwise { is_depthwise_requantization } else { is_requantization };
+    let blocks = (u32::from(layer.upsample) * plan::row_elements(layer.channels)).div_ceil(4);
     // `max` changes nothing, but shows the compiler that `chunks` cannot panic.
-    for block in model.weights(layer).chunks((block_bytes as usize).max(48)) {
+    let block_bytes = length.checked_div(blocks).unwrap_or(0).max(48) as usize;
+    for block in model.weights(layer).chunks(block_bytes) {
         let requantizations = block.get(block.len().saturating_sub(32)..).unwrap_or_default();
         for requantization in requantizations.chunks_exact(8) {
             let (packed, second) = (u32_at(requantization, 0), u32_at(requantization, 4));
