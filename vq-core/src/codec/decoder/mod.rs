@@ -8,6 +8,7 @@ pub use error::DecoderError;
 
 use blocks::Work;
 
+use super::Surprisal;
 use super::codes::check_length;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
@@ -121,6 +122,7 @@ impl<'a> Decoder<'a> {
             hop: first_hop,
             codebook: Codebook::new(self.model, header.quality),
             codes: RangeDecoder::new(codes),
+            surprisal: Surprisal::new(&self.model, &header, codes.len()),
             last: false,
             work: Work::Begin,
             decoder: self,
@@ -138,6 +140,7 @@ impl<'a> Decoder<'a> {
             hop: 0,
             codebook: Codebook::new(self.model, 1),
             codes: RangeDecoder::new(&[]),
+            surprisal: Surprisal::default(),
             last: true,
             work: Work::Begin,
             decoder: self,

@@ -10,7 +10,7 @@ mod work;
 
 pub use error::EncoderError;
 
-use super::{Frames, Options};
+use super::{Frames, Options, Surprisal};
 use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
 use crate::model::Model;
@@ -51,6 +51,8 @@ pub struct Encoder<'a> {
     work: Work,
     /// Frames in the hop under construction.
     filled: usize,
+    /// How surprising the newest packet was.
+    surprisal: Surprisal,
     /// Samples beyond what the net's input can hold.
     saturated: u64,
     /// Frames that were fed and are not in the stream.
@@ -108,6 +110,7 @@ impl<'a> Encoder<'a> {
             packet,
             work: Work::Gather,
             filled: 0,
+            surprisal: Surprisal::default(),
             saturated: 0,
             lost: 0,
             unsent: 0,
@@ -126,6 +129,12 @@ impl<'a> Encoder<'a> {
     #[must_use]
     pub fn model(&self) -> &Model<'a> {
         &self.model
+    }
+
+    /// How surprising the packet was that was given last.
+    #[must_use]
+    pub fn surprisal(&self) -> Surprisal {
+        self.surprisal
     }
 
     /// How many samples so far were beyond the range of the net's input and were clipped to it.

@@ -2,6 +2,7 @@
 
 use super::Encoder;
 use super::work::{Step, Work};
+use crate::codec::Surprisal;
 use crate::coder::range::RangeEncoder;
 use crate::packet::{CHECKSUM_BYTES, Checksum, HOP_INDEX_MODULUS, Header, MAX_HEADER_BYTES};
 
@@ -49,6 +50,7 @@ impl Encoder<'_> {
             Header { quality: self.options.chosen_quality(), first_hop: self.hop % HOP_INDEX_MODULUS, hops: self.hops };
         let start = header.write(self.packet);
         let codes = self.coder.finish(self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default());
+        self.surprisal = Surprisal::new(&self.model, &header, codes);
         let checksum = Checksum::new(&self.model.identity());
         self.work = Work::Seal(Seal { start, end: MAX_HEADER_BYTES + codes, checked: start, checksum });
     }

@@ -1,6 +1,6 @@
 //! What is proven about the recurrent prior: its streams lie in the tables, and its memory is what the header states.
 
-use super::{inside, requantizations};
+use super::{inside, is_requantization, requantizations};
 use crate::model::plan::block_stream_bytes;
 use crate::model::records::SymbolKind;
 use crate::model::recurrent::{CONDITIONS, InHop, MAX_HIDDEN, MAX_SYMBOLS, RecurrentPrior};
@@ -88,5 +88,5 @@ fn stream(model: &Model<'_>, offset: u32, taps: usize, length: Option<u32>, part
     if !inside(model, offset, length) {
         return Err(ModelError::Bounds(part));
     }
-    requantizations(model.bytes(offset, length), taps, part)
+    requantizations(model.bytes(offset, length), 48 + taps.div_ceil(4) * 16, is_requantization, part)
 }
