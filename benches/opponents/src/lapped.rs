@@ -4,7 +4,7 @@
 use std::f64::consts::PI;
 
 use crate::adaptive::{Levels, MAGNITUDE_CLASSES, magnitude_class};
-use crate::{Coding, Opponent};
+use crate::{Coding, Opponent, rounded};
 
 /// Samples per hop, and coefficients.
 const HOP: usize = 16;
@@ -75,7 +75,7 @@ fn basis() -> Vec<[f64; 2 * HOP]> {
 
 impl Opponent for Lapped {
     fn name(&self) -> String {
-        format!("MDCT, step {}", self.step)
+        format!("MDCT, step {}", rounded(self.step))
     }
 
     fn train(&mut self, samples: &[i32], offset: i32) {
@@ -113,11 +113,14 @@ impl Coding for LappedCoding {
         let first = *self.first.get_or_insert(unit);
         let row = &self.levels[unit];
         let before = if unit > first { self.levels[unit - 1].as_slice() } else { &[] };
-        let magnitude = |row: &[i64], at: Option<usize>| at.and_then(|at| row.get(at)).map_or(0, |level| level.unsigned_abs());
+        let magnitude =
+            |row: &[i64], at: Option<usize>| at.and_then(|at| row.get(at)).map_or(0, |level| level.unsigned_abs());
         let mut bits = 0.0;
         for (index, &level) in row.iter().enumerate() {
             let here = 2 * magnitude(row, index.checked_sub(1)) + magnitude(row, index.checked_sub(2));
-            let there = 2 * magnitude(before, Some(index)) + magnitude(before, Some(index + 1)) + magnitude(before, index.checked_sub(1));
+            let there = 2 * magnitude(before, Some(index))
+                + magnitude(before, Some(index + 1))
+                + magnitude(before, index.checked_sub(1));
             bits += self.state[index].spend(level, magnitude_class((here + there).div_ceil(2)));
         }
         bits

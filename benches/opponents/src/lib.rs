@@ -69,3 +69,8 @@ pub trait Opponent {
         packets::code(self.begin(samples, offset), limit)
     }
 }
+
+/// A setting as people write it: two decimals at most.
+fn rounded(setting: f64) -> f64 {
+    (setting * 100.0).round() / 100.0
+}

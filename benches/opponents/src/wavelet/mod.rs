@@ -14,7 +14,7 @@ mod nine_seven;
 mod quantizer;
 
 use crate::adaptive::Levels;
-use crate::{Coding, Opponent};
+use crate::{Coding, Opponent, rounded};
 use contexts::{CONTEXTS, context};
 use quantizer::Quantizer;
 
@@ -89,8 +89,10 @@ impl Wavelet {
         let step = |gain: f64| if self.step > 1.0 { self.step / gain } else { 1.0 };
         let quantizers = five_three::gains().map(|gain| Quantizer::of_integers(step(gain)));
         let bands = five_three::forward(&centred);
-        let levels: Vec<Vec<i64>> = bands.iter().zip(&quantizers).map(|(band, with)| with.integer_levels(band)).collect();
-        let bands: Vec<Vec<i64>> = levels.iter().zip(&quantizers).map(|(band, with)| with.integer_values(band)).collect();
+        let levels: Vec<Vec<i64>> =
+            bands.iter().zip(&quantizers).map(|(band, with)| with.integer_levels(band)).collect();
+        let bands: Vec<Vec<i64>> =
+            levels.iter().zip(&quantizers).map(|(band, with)| with.integer_values(band)).collect();
         let decoded = five_three::inverse(&bands, samples.len());
         let limited = |value: i64| value.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
         (levels, decoded.into_iter().map(|value| limited(value + offset)).collect())
@@ -100,8 +102,8 @@ impl Wavelet {
 impl Opponent for Wavelet {
     fn name(&self) -> String {
         match self.filter {
-            Filter::NineSeven => format!("CDF 9/7 wavelet, step {}", self.step),
-            Filter::FiveThree => format!("5/3 wavelet, step {}", self.step),
+            Filter::NineSeven => format!("CDF 9/7 wavelet, step {}", rounded(self.step)),
+            Filter::FiveThree => format!("5/3 wavelet, step {}", rounded(self.step)),
         }
     }
 
