@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_lz4_makes_decodes() {
-        let bytes: Vec<u8> = (0..5000u32).map(|index| (index * index >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..5000u32).map(|index| ((index * index) >> 7) as u8).collect();
         let packed = lz4_flex::block::compress(&bytes);
         assert_eq!(lz4_flex::block::decompress(&packed, bytes.len()).unwrap(), bytes);
     }

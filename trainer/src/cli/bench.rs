@@ -1,7 +1,7 @@
 //! `vq bench`: models against classical codecs.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
@@ -118,13 +118,13 @@ impl RateDistortion {
         }
     }
 
-    fn judged(&self, path: &PathBuf) -> anyhow::Result<Judged> {
+    fn judged(&self, path: &Path) -> anyhow::Result<Judged> {
         let whole = self.signal.open(path)?;
         let stretch = self.stretch.range(&whole)?;
         Ok(Judged { whole, stretch })
     }
 
-    fn model_curve(&self, path: &PathBuf, judged: &[Judged], regime: Regime) -> anyhow::Result<Curve> {
+    fn model_curve(&self, path: &Path, judged: &[Judged], regime: Regime) -> anyhow::Result<Curve> {
         let bytes = ModelBytes::read(path)?;
         let codec = HostCodec::new(&bytes)?;
         let mut recordings = Vec::new();
