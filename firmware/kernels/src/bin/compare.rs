@@ -132,7 +132,9 @@ fn add(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
     let offset = random.range(0, 2);
     buffers.expected.fill(UNTOUCHED);
     buffers.found.fill(UNTOUCHED);
-    for (output, add) in [(&mut buffers.expected, Integer::add as fn(&_, &_, &mut _)), (&mut buffers.found, Native::add)] {
+    for (output, add) in
+        [(&mut buffers.expected, Integer::add as fn(&_, &_, &mut _)), (&mut buffers.found, Native::add)]
+    {
         let summand = &mut output[offset..offset + length];
         summand.copy_from_slice(&b[..length]);
         add(&layer, a, summand);
