@@ -292,9 +292,7 @@ fn write_net(parts: &NetParts, output: Output, name: &'static str, tables: &mut 
     };
     let mut layers: Vec<Layer> = parts.layers.iter().map(|(layer, _)| *layer).collect();
     layout::plan(&mut net, &mut layers, output).ok_or(ContainerError::Plan { net: name })?;
-    for (layer, (_, stream)) in
-        layers.iter_mut().zip(&parts.layers).filter(|(layer, _)| layer.kind == Kind::Convolution)
-    {
+    for (layer, (_, stream)) in layers.iter_mut().zip(&parts.layers).filter(|(layer, _)| layer.kind != Kind::Add) {
         layer.weights = tables.push(stream);
         layer.weights_length = stream.len() as u32;
     }

@@ -3,9 +3,9 @@
 
 use core::ops::Range;
 
-use crate::kernels::{Kernels, Windows};
+use crate::kernels::{Columns, Kernels, Windows};
 use crate::model::Model;
-use crate::model::plan::{Line, history, row_elements};
+use crate::model::plan::{Line, elements_read, history, row_elements};
 use crate::model::records::{Kind, Layer, Net};
 
 /// A net of a model, ready to run over line buffers that the caller owns.
@@ -46,6 +46,7 @@ impl<'a> Stream<'a> {
         let input = self.model.line(&self.net, usize::from(layer.input));
         match layer.kind {
             Kind::Convolution => self.convolution::<K>(&layer, &input, lines),
+            Kind::Depthwise => self.depthwise::<K>(&layer, &input, lines),
             Kind::Add => self.add::<K>(&layer, &input, lines),
         }
         if layer.last_of_input {
@@ -72,17 +73,30 @@ impl<'a> Stream<'a> {
             taps: usize::from(layer.kernel) * row,
             outputs: usize::from(layer.upsample) * row_elements(layer.channels) as usize,
         };
-        let length = windows.count.saturating_sub(1) * windows.step + windows.taps.div_ceil(4) * 4;
-        let source = source(layer, input, length);
-        let Ok([source, rows]) = lines.get_disjoint_mut([source, new_rows(&Line::of_layer(layer))]) else { return };
-        K::convolution(&windows, layer.activation, source, self.model.weights(layer), rows);
+        let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
+        if let Ok([source, rows]) = lines.get_disjoint_mut([from, to]) {
+            K::convolution(&windows, layer.activation, source, self.model.weights(layer), rows);
+        }
+    }
+
+    fn depthwise<K: Kernels>(&self, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
+        let columns = Columns {
+            count: usize::from(layer.rows),
+            stride: usize::from(layer.stride),
+            kernel: usize::from(layer.kernel),
+            width: row_elements(layer.channels) as usize,
+        };
+        let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
+        if let Ok([source, rows]) = lines.get_disjoint_mut([from, to]) {
+            K::depthwise(&columns, layer.activation, source, self.model.weights(layer), rows);
+        }
     }
 
     /// In place of one of the summands if the plan says so, and otherwise of a copy of the second one.
     fn add<K: Kernels>(&self, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
         let rows = new_rows(&Line::of_layer(layer));
         let other = self.model.line(&self.net, usize::from(layer.other));
-        let [first, second] = [input, &other].map(|line| source(layer, line, rows.len()));
+        let [first, second] = [input, &other].map(|line| source(layer, line));
         let (layer, first, second) =
             if first.start == rows.start { (layer.exchanged(), second, first) } else { (*layer, first, second) };
         if second.start != rows.start
@@ -102,12 +116,12 @@ fn new_rows(line: &Line) -> Range<usize> {
     start..start + line.new_elements() as usize
 }
 
-/// `length` elements of a line, from the first that a layer reads on.
-fn source(layer: &Layer, line: &Line, length: usize) -> Range<usize> {
+/// The elements of a line that a layer reads.
+fn source(layer: &Layer, line: &Line) -> Range<usize> {
     let needed = history(layer, line).unwrap_or(0);
     let skipped = usize::from(line.history.saturating_sub(needed)) * line.row_elements() as usize;
     let start = line.start as usize + skipped;
-    start..start + length
+    start..start + elements_read(layer, line) as usize
 }
 
 /// Brings the history to the front of its buffer, where the next hop's rows will follow it.
