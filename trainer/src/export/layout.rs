@@ -256,6 +256,10 @@ mod tests {
                         (_, true) if rows * step <= 64 => {
                             (Layer { kind: Kind::Convolution, upsample: step, ..fill }, rows * step)
                         }
+                        (3, _) if rows % step == 0 => {
+                            let depthwise = Layer { kind: Kind::Depthwise, channels: own, ..fill };
+                            (Layer { stride: step, kernel: kernel.max(step), ..depthwise }, rows / step)
+                        }
                         _ if rows % step == 0 => (
                             Layer { kind: Kind::Convolution, stride: step, kernel: kernel.max(step), ..fill },
                             rows / step,
@@ -318,9 +322,11 @@ mod tests {
             let inputs = spec.shape_of(node.source, &shapes).channels;
             match node.operation {
                 Operation::Add { other } => layer.other = line_of(other),
-                Operation::Convolution { kernel, channels, .. } | Operation::Transposed { kernel, channels, .. } => {
-                    let weight = vec![0.0; kernel * channels * inputs];
-                    let weights = NodeWeights { weight, bias: vec![0.0; channels] };
+                Operation::Convolution { kernel, .. }
+                | Operation::Transposed { kernel, .. }
+                | Operation::Depthwise { kernel, .. } => {
+                    let weight = vec![0.0; kernel * shape.channels * inputs];
+                    let weights = NodeWeights { weight, bias: vec![0.0; shape.channels] };
                     describe(&mut layer, &WindowLayer::new(node.operation, inputs, &weights).unwrap());
                 }
             }
