@@ -1,6 +1,8 @@
 //! Whole recordings through `vq-core`: what `vq encode`, `vq decode` and `vq eval` share, so that they cannot disagree.
 
-use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Model, ModelError, Options, PacketError, Status, packet};
+use vq_core::{
+    Decoder, DecoderError, Encoder, EncoderError, Model, ModelError, Options, PacketError, Status, Surprisal, packet,
+};
 
 use crate::data::{Channel, Recording, SignalKind};
 use crate::export::container::identity;
@@ -80,6 +82,8 @@ pub struct Encoded {
     pub longest_packet_hops: u32,
     /// Samples beyond what the model can represent, which were clipped.
     pub clipped_samples: u64,
+    /// How surprising each packet is.
+    pub surprisals: Vec<Surprisal>,
 }
 
 /// A stream as a recording, and what was wrong with it.
@@ -157,8 +161,14 @@ impl<'a> HostCodec<'a> {
     /// # Errors
     /// Limits that cannot hold one hop, or a recording with another number of channels.
     pub fn encode(&self, recording: &Recording, options: Options) -> Result<Encoded, CodecError> {
-        let mut encoded =
-            Encoded { file: Vec::new(), packets: 0, code_bytes: 0, longest_packet_hops: 0, clipped_samples: 0 };
+        let mut encoded = Encoded {
+            file: Vec::new(),
+            packets: 0,
+            code_bytes: 0,
+            longest_packet_hops: 0,
+            clipped_samples: 0,
+            surprisals: Vec::new(),
+        };
         stream::append_header(&mut encoded.file, &self.header(recording, options));
         let mut memory = HostMemory::new(self.model.encoder_memory(options));
         let mut encoder = Encoder::new(self.model, memory.bytes(), options)?;
@@ -249,6 +259,7 @@ impl Encoded {
         self.packets += 1;
         if let Ok((header, codes)) = packet::Header::parse(packet, &model.identity()) {
             self.code_bytes += codes.len();
+            self.surprisals.push(Surprisal::new(model, &header, codes.len()));
             self.longest_packet_hops = self.longest_packet_hops.max(header.hops);
         }
     }

@@ -47,8 +47,10 @@ impl Codes<'_> {
         self.fresh = false;
         self.cost = 0;
         for (index, symbol) in self.model.numbered_symbols(self.header.quality) {
-            let code = self.prior.decode_symbol(index, &symbol, &mut self.coder);
-            self.cost += self.prior.distribution(index, &symbol).cost(code);
+            let distribution = self.prior.distribution(index, &symbol);
+            let code = distribution.decode(&mut self.coder);
+            self.cost += distribution.cost(code);
+            self.prior.set_code(index, code);
         }
         Some(self.prior.sent())
     }

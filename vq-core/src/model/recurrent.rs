@@ -249,8 +249,9 @@ impl<'a> Model<'a> {
         core::array::from_fn(|element| i16_at(bytes, (row * CONDITIONS + element) * 2))
     }
 
-    /// What a hop cost on average where the recurrent prior was trained, in 1/256 bit.
-    pub(super) fn recurrent_expected(&self, recurrent: &RecurrentPrior, quality: u8) -> u32 {
+    /// What a hop cost on average where the recurrent prior was trained, at a quality (clamped to 1..=9), in 1/256 bit.
+    #[must_use]
+    pub fn recurrent_expected(&self, recurrent: &RecurrentPrior, quality: u8) -> u32 {
         let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
         u32_at(self.bytes(recurrent.expected, QUALITIES * 4), row * 4)
     }
