@@ -49,7 +49,7 @@ mod memory;
 pub mod model;
 mod nn;
 pub mod packet;
-mod prior;
+pub mod prior;
 
 pub use codec::{
     Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, FeedError, FrameQueue, Frames, Options, Piece,

@@ -15,6 +15,12 @@ pub const MAX_TOTAL_BITS: u8 = 15;
 /// Below this the range is scaled up by a byte.
 const BOTTOM: u32 = 1 << 24;
 
+/// Bits of the two parts that a plain number is sent in, the higher part first.
+fn plain_parts(bits: u8) -> (u8, u8) {
+    let low = bits.min(MAX_TOTAL_BITS);
+    ((bits - low).min(MAX_TOTAL_BITS), low)
+}
+
 /// The state of an encoder. Copies are snapshots: to take symbols back, restore one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RangeEncoder {
@@ -51,6 +57,16 @@ impl RangeEncoder {
         while self.range < BOTTOM {
             self.range = self.range.max(1) << 8;
             self.shift(output);
+        }
+    }
+
+    /// Appends the lowest `bits` bits of a number, at most 30, as they are.
+    pub fn encode_plain(&mut self, output: &mut [u8], value: u32, bits: u8) {
+        let (high, low) = plain_parts(bits);
+        for (bits, shift) in [(high, low), (low, 0)] {
+            if bits > 0 {
+                self.encode(output, (value >> shift) & ((1 << bits) - 1), 1, bits);
+            }
         }
     }
 
@@ -132,20 +148,63 @@ impl<'p> RangeDecoder<'p> {
     /// at `2^total_bits`.
     pub fn decode(&mut self, total_bits: u8, count: u16, start: impl Fn(u16) -> u32) -> u16 {
         let unit = self.range >> total_bits.min(MAX_TOTAL_BITS);
-        let (mut symbol, mut above) = (0, count);
-        while above - symbol > 1 {
-            let middle = symbol + ((above - symbol) >> 1);
-            if start(middle).wrapping_mul(unit) <= self.code { symbol = middle } else { above = middle }
+        // Symbol `low` starts at or below the code, symbol `high` above it; both with where they start.
+        let (mut low, mut high) = ((0, 0), (count, self.range));
+        while high.0 - low.0 > 1 {
+            let middle = low.0 + ((high.0 - low.0) >> 1);
+            let offset = start(middle).wrapping_mul(unit);
+            if offset <= self.code { low = (middle, offset) } else { high = (middle, offset) }
         }
-        let offset = start(symbol).wrapping_mul(unit);
-        self.code = self.code.wrapping_sub(offset);
-        let last = above >= count;
-        self.range = if last { self.range } else { start(above).wrapping_mul(unit) }.wrapping_sub(offset);
+        self.narrow(low.1, high.1);
+        low.0
+    }
+
+    /// The same, where `guess` is the likeliest symbol: the search starts there and steps outward, so that it needs `start` twice
+    /// for that symbol and little more often for its neighbours.
+    pub fn decode_near(&mut self, total_bits: u8, count: u16, guess: u16, start: impl Fn(u16) -> u32) -> u16 {
+        let unit = self.range >> total_bits.min(MAX_TOTAL_BITS);
+        let (mut low, mut high) = ((0, 0), (count, self.range));
+        let (mut place, mut step) = (guess.min(count.saturating_sub(1)), 1u16);
+        while high.0 - low.0 > 1 {
+            let offset = start(place).wrapping_mul(unit);
+            let found = offset <= self.code;
+            if found {
+                low = (place, offset)
+            } else {
+                high = (place, offset)
+            }
+            // Outward in growing steps as long as the other side is not known, then by halves.
+            place = match (found, low.0 == 0, high.0 == count) {
+                (true, _, true) => low.0.saturating_add(step).min(count - 1),
+                (false, true, _) => high.0.saturating_sub(step).max(1),
+                _ => low.0 + ((high.0 - low.0) >> 1),
+            };
+            step = step.saturating_mul(2);
+        }
+        self.narrow(low.1, high.1);
+        low.0
+    }
+
+    /// A number that was sent as it is, of at most 30 bits.
+    pub fn decode_plain(&mut self, bits: u8) -> u32 {
+        let (high, low) = plain_parts(bits);
+        let mut value = 0;
+        for bits in [high, low] {
+            if bits > 0 {
+                value = value << bits | u32::from(self.decode(bits, 1 << bits, u32::from));
+            }
+        }
+        value
+    }
+
+    /// Goes on with the interval between two places of the one at hand.
+    fn narrow(&mut self, start: u32, end: u32) {
+        self.code = self.code.wrapping_sub(start);
+        self.range = end.wrapping_sub(start);
         while self.range < BOTTOM {
             self.range = self.range.max(1) << 8;
             self.take_byte();
         }
-        symbol
     }
 
     fn take_byte(&mut self) {
@@ -231,8 +290,23 @@ mod tests {
             let lost = symbols.len() as f64 * (513.0f64 / 512.0).log2();
             prop_assert!(length as f64 <= (ideal + lost) / 8.0 + 1.0, "{length} bytes for {ideal} bits");
             let mut decoder = RangeDecoder::new(&output[..length]);
-            for (alphabet, symbol) in &symbols {
+            let mut guessing = decoder;
+            for ((alphabet, symbol), pick) in symbols.iter().zip(&picks) {
                 prop_assert_eq!(alphabet.decode(&mut decoder), *symbol);
+                let (count, start) = (alphabet.starts.len() as u16, |symbol| alphabet.starts[usize::from(symbol)]);
+                prop_assert_eq!(guessing.decode_near(alphabet.total_bits, count, pick >> 3, start), *symbol);
+            }
+        }
+
+        #[test]
+        fn plain_numbers_come_back(numbers in prop::collection::vec((any::<u32>(), 0u8..=30), 0..60)) {
+            let mut output = vec![0; 300];
+            let mut coder = RangeEncoder::new();
+            numbers.iter().for_each(|(value, bits)| coder.encode_plain(&mut output, *value, *bits));
+            let length = coder.finish(&mut output);
+            let mut decoder = RangeDecoder::new(&output[..length]);
+            for (value, bits) in numbers {
+                prop_assert_eq!(decoder.decode_plain(bits), value & ((1 << bits) - 1));
             }
         }
 

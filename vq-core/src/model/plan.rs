@@ -131,11 +131,16 @@ pub fn weight_bytes(layer: &Layer, input_elements: u32, float: bool) -> Option<u
     if taps > LIMIT || outputs > LIMIT {
         return None;
     }
-    if float {
-        outputs.checked_mul(taps.checked_add(1)?.checked_mul(4)?)
-    } else {
-        outputs.div_ceil(4).checked_mul(48u32.checked_add(taps.div_ceil(4).checked_mul(16)?)?)
+    if float { outputs.checked_mul(taps.checked_add(1)?.checked_mul(4)?) } else { block_stream_bytes(taps, outputs) }
+}
+
+/// Bytes of an integer weight stream for `outputs` sums over `taps` elements; `None` for sizes beyond all limits.
+#[must_use]
+pub fn block_stream_bytes(taps: u32, outputs: u32) -> Option<u32> {
+    if taps > LIMIT || outputs > LIMIT {
+        return None;
     }
+    outputs.div_ceil(4).checked_mul(48u32.checked_add(taps.div_ceil(4).checked_mul(16)?)?)
 }
 
 /// What leaves a net: whole hops of rows, or rows at whatever lag.

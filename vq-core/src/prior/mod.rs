@@ -7,7 +7,11 @@
 //! Here the parts are those of tables: the past is the codes of the hop before, and a symbol's row is chosen by the classes of up to two
 //! codes, of that hop or of this one.
 
+pub mod cell;
+mod cost;
 mod distribution;
+pub mod logistic;
+pub mod sigmoid;
 
 pub(crate) use distribution::Distribution;
 
