@@ -57,4 +57,4 @@ pub use codec::{
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};
 pub use model::{Model, ModelError};
-pub use packet::PacketError;
+pub use packet::{PacketError, cobs};

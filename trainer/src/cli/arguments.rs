@@ -135,19 +135,45 @@ pub(super) struct CodingArguments {
     /// Quality, from 1 (fewest bits) to 9 (best).
     #[arg(long, value_name = "1..9", default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..=9))]
     quality: u8,
-    /// Most bytes of a packet.
-    #[arg(long, value_name = "N", default_value_t = 244, value_parser = clap::value_parser!(u32).range(1..=65_535))]
-    packet_bytes: u32,
+    /// Most bytes of a packet, or `none` for one stream.
+    #[arg(long, value_name = "N|none", default_value = "244")]
+    packet_bytes: PacketBytes,
     /// Most hops of a packet: a limit on how long a sample waits; as many as fit, if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     packet_hops: Option<u32>,
+    /// Number hops in 16 bits in place of 24: for links of 64 bytes or less.
+    #[arg(long)]
+    short_headers: bool,
 }
 
 impl CodingArguments {
-    /// The encoder's options.
-    pub(super) fn options(&self) -> Options {
-        let options = Options::new().quality(self.quality).packet_bytes(self.packet_bytes as usize);
+    /// The encoder's options for a recording of so many frames.
+    pub(super) fn options(&self, codec: &HostCodec<'_>, frames: usize) -> Options {
+        let bytes = match self.packet_bytes {
+            PacketBytes::Most(bytes) => usize::from(bytes),
+            PacketBytes::None => codec.one_stream_bytes(frames, self.quality),
+        };
+        let options = Options::new().quality(self.quality).packet_bytes(bytes).short_headers(self.short_headers);
         self.packet_hops.map_or(options, |hops| options.packet_hops(hops))
+    }
+}
+
+/// A limit of a packet's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PacketBytes {
+    Most(u16),
+    None,
+}
+
+impl FromStr for PacketBytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "none" => Ok(Self::None),
+            Ok(bytes @ 1..) => Ok(Self::Most(bytes)),
+            _ => Err("neither a number of bytes from 1 to 65535 nor none".to_owned()),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let codec = arguments.model.codec(&bytes)?;
     let recording = arguments.fit.fit(arguments.signal.open(&arguments.input)?, &codec)?;
     let encoded =
-        codec.encode(&recording, arguments.coding.options()).with_context(|| arguments.input.display().to_string())?;
+        codec.encode(&recording, arguments.coding.options(&codec, recording.frames())).with_context(|| arguments.input.display().to_string())?;
     if encoded.clipped_samples > 0 {
         output::warn(&format!(
             "{}: {} samples are beyond what model `{}` can represent, and were clipped",

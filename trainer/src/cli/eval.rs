@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let recording = arguments.stretch.slice(arguments.signal.open(path)?)?;
         let recording = arguments.fit.fit(recording, &codec)?;
         let evaluated =
-            evaluate(&codec, &recording, arguments.coding.options()).with_context(|| path.display().to_string())?;
+            evaluate(&codec, &recording, arguments.coding.options(&codec, recording.frames())).with_context(|| path.display().to_string())?;
         rows.push(evaluated.row);
     }
     let evaluations = Evaluations::new(rows);

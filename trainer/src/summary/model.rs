@@ -91,10 +91,13 @@ fn code_bytes(bits_per_hop: f64, hops: u32) -> usize {
     (bits_per_hop * f64::from(hops) / 8.0).ceil() as usize
 }
 
+fn packet_bytes(bits_per_hop: f64, hops: u32, options: Options) -> usize {
+    Header::bytes(options.index_form(), hops) + code_bytes(bits_per_hop, hops) + CHECKSUM_BYTES
+}
+
 /// Most hops that a packet of these options holds, of hops as long as most; 0 if it cannot hold one.
 fn hops_per_packet(bits_per_hop: f64, options: Options) -> u32 {
-    let fits =
-        |hops: u32| Header::bytes(hops) + code_bytes(bits_per_hop, hops) + CHECKSUM_BYTES <= options.max_packet_bytes();
+    let fits = |hops: u32| packet_bytes(bits_per_hop, hops, options) <= options.max_packet_bytes();
     // A packet grows with its hops: the last number that fits is found by halving.
     let (mut fitting, mut limit) = (0, options.max_packet_hops() + 1);
     while limit - fitting > 1 {
@@ -117,8 +120,7 @@ impl ModelSummary {
         let quality = |quality: u8| {
             let expected_bits_per_hop = expected(quality);
             let hops = hops_per_packet(expected_bits_per_hop, options);
-            let code_bytes = code_bytes(expected_bits_per_hop, hops);
-            let packet_bits = (Header::bytes(hops) + code_bytes + CHECKSUM_BYTES) as f64 * 8.0;
+            let packet_bits = packet_bytes(expected_bits_per_hop, hops, options) as f64 * 8.0;
             QualitySummary {
                 quality,
                 bits_per_hop: model.bits_per_hop(quality),

@@ -2,13 +2,14 @@
 
 use crate::model::QUALITIES;
 use crate::model::header::code_bytes;
-use crate::packet::{MAX_HEADER_BYTES, MAX_HOPS};
+use crate::packet::{CHECKSUM_BYTES, Header, IndexForm, MAX_HEADER_BYTES, MAX_HOPS};
 
 /// Limits of a packet and the quality to start with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     packet_bytes: usize,
     packet_hops: u32,
+    form: IndexForm,
     quality: u8,
 }
 
@@ -16,7 +17,7 @@ impl Options {
     /// Packets of at most 244 bytes (what one BLE notification or LoRa frame carries), as many hops as fit, best quality.
     #[must_use]
     pub const fn new() -> Self {
-        Self { packet_bytes: 244, packet_hops: MAX_HOPS, quality: QUALITIES as u8 }
+        Self { packet_bytes: 244, packet_hops: MAX_HOPS, form: IndexForm::Long, quality: QUALITIES as u8 }
     }
 
     /// The most bytes of a packet, header and checksum included.
@@ -36,6 +37,14 @@ impl Options {
         } else {
             hops
         };
+        self
+    }
+
+    /// Whether packets number their hops in 16 bits in place of 24, for links of 64 bytes or less: a byte less per packet, and a
+    /// receiver that hears nothing for more than 32 767 hops takes what comes then for old.
+    #[must_use]
+    pub const fn short_headers(mut self, short: bool) -> Self {
+        self.form = if short { IndexForm::Short } else { IndexForm::Long };
         self
     }
 
@@ -64,10 +73,21 @@ impl Options {
         self.packet_hops
     }
 
+    /// How packets number their hops.
+    #[must_use]
+    pub const fn index_form(&self) -> IndexForm {
+        self.form
+    }
+
     /// The quality.
     #[must_use]
     pub const fn chosen_quality(&self) -> u8 {
         self.quality
+    }
+
+    /// The smallest limit of packets that hold any hop of at most `hop_bytes` bytes.
+    pub(crate) const fn least_packet_bytes(&self, hop_bytes: usize) -> usize {
+        Header::bytes(self.form, 1) + hop_bytes + CHECKSUM_BYTES
     }
 
     /// Bytes of an encoder's memory: its lines, two hops of codes, then a packet with room for the longest header.

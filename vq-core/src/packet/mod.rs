@@ -2,17 +2,22 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | bits 0–3 quality 1..=9, bits 4–5 mode (0: best effort), bits 6–7 zero |
-//! | 3 | index of the first hop, modulo 2^24, little-endian |
+//! | 1 | bits 0–3 quality 1..=9, bits 4–5 mode (0: best effort), bit 6 short form, bit 7 zero |
+//! | 3, short form 2 | [index](IndexForm) of the first hop, little-endian |
 //! | 1–3 | number of hops, at least 1, LEB128 |
 //! | n | codes of the range coder; the last byte is not zero |
 //! | 2 | CRC-16 (IBM-3740) of the model's identity followed by all bytes before, little-endian |
 //!
 //! The packet's own length is not in it: every link states one.
 
+pub mod cobs;
+mod index;
+
 use core::fmt;
 
-use crate::bytes::{array_at, u8_at, u16_at};
+pub use index::IndexForm;
+
+use crate::bytes::{u8_at, u16_at, u32_at};
 use crate::model::QUALITIES;
 
 /// Bytes of the checksum at a packet's end.
@@ -21,8 +26,11 @@ pub const CHECKSUM_BYTES: usize = 2;
 pub const MAX_HEADER_BYTES: usize = 7;
 /// Most hops in a packet: what three LEB128 bytes hold.
 pub const MAX_HOPS: u32 = (1 << 21) - 1;
-/// Hop indices count modulo this.
-pub const HOP_INDEX_MODULUS: u32 = 1 << 24;
+
+/// Bits of the first byte that hold the quality.
+const QUALITY_BITS: u8 = 0x0f;
+/// The bit of the first byte that says [`IndexForm::Short`].
+const SHORT_FORM: u8 = 0x40;
 
 const CRC_16: crc::Crc<u16, crc::NoTable> = crc::Crc::<u16, crc::NoTable>::new(&crc::CRC_16_IBM_3740);
 
@@ -31,7 +39,9 @@ const CRC_16: crc::Crc<u16, crc::NoTable> = crc::Crc::<u16, crc::NoTable>::new(&
 pub struct Header {
     /// Row of the model's quality table, 1..=9.
     pub quality: u8,
-    /// Index of the first hop, modulo [`HOP_INDEX_MODULUS`].
+    /// How the first hop is numbered.
+    pub form: IndexForm,
+    /// Index of the first hop.
     pub first_hop: u32,
     /// Number of hops, 1..=[`MAX_HOPS`].
     pub hops: u32,
@@ -53,7 +63,7 @@ pub enum PacketError {
     Stale {
         /// The packet's first hop.
         first_hop: u32,
-        /// The hop that the decoder expects next, modulo 2^24.
+        /// The index that the decoder expects next.
         expected: u32,
     },
 }
@@ -79,12 +89,13 @@ impl core::error::Error for PacketError {}
 impl Header {
     /// Bytes of a header for this number of hops.
     #[must_use]
-    pub const fn bytes(hops: u32) -> usize {
-        match hops {
-            0..0x80 => 5,
-            0x80..0x4000 => 6,
-            _ => MAX_HEADER_BYTES,
-        }
+    pub const fn bytes(form: IndexForm, hops: u32) -> usize {
+        let count = match hops {
+            0..0x80 => 1,
+            0x80..0x4000 => 2,
+            _ => 3,
+        };
+        1 + form.bytes() + count
     }
 
     /// Checks a packet against the model's identity; gives its header and its codes.
@@ -94,40 +105,49 @@ impl Header {
     pub fn parse<'p>(packet: &'p [u8], identity: &[u8; 16]) -> Result<(Self, &'p [u8]), PacketError> {
         let body_length = packet.len().checked_sub(CHECKSUM_BYTES).ok_or(PacketError::TooShort)?;
         let body = packet.get(..body_length).ok_or(PacketError::TooShort)?;
-        if body_length < Self::bytes(1) {
+        if body_length < Self::bytes(IndexForm::Short, 1) {
             return Err(PacketError::TooShort);
         }
         if Checksum::new(identity).with(body).value() != u16_at(packet, body_length) {
             return Err(PacketError::Checksum);
         }
-        let quality = u8_at(body, 0);
-        if !(1..=QUALITIES as u8).contains(&quality) {
+        let first = u8_at(body, 0);
+        let quality = first & QUALITY_BITS;
+        if first & !(QUALITY_BITS | SHORT_FORM) != 0 || !(1..=QUALITIES as u8).contains(&quality) {
             return Err(PacketError::Header);
         }
-        let [low, middle, high] = array_at::<3>(body, 1);
-        let (hops, length) = leb128(body.get(4..).unwrap_or_default()).ok_or(PacketError::Header)?;
-        if hops == 0 || Self::bytes(hops) != 4 + length {
+        let form = if first & SHORT_FORM == 0 { IndexForm::Long } else { IndexForm::Short };
+        let first_hop = u32_at(body, 1) & form.cycle();
+        let fixed = 1 + form.bytes();
+        let (hops, length) = leb128(body.get(fixed..).unwrap_or_default()).ok_or(PacketError::Header)?;
+        if hops == 0 || Self::bytes(form, hops) != fixed + length {
             return Err(PacketError::Header);
         }
-        let header = Self { quality, first_hop: u32::from_le_bytes([low, middle, high, 0]), hops };
-        Ok((header, body.get(4 + length..).unwrap_or_default()))
+        let header = Self { quality, form, first_hop, hops };
+        Ok((header, body.get(fixed + length..).unwrap_or_default()))
     }
 
     /// Writes the header so that it ends just before `buffer[MAX_HEADER_BYTES]`; gives where it starts.
     pub(crate) fn write(&self, buffer: &mut [u8]) -> usize {
-        let start = MAX_HEADER_BYTES - Self::bytes(self.hops);
-        let [low, middle, high, _] = self.first_hop.to_le_bytes();
-        let fixed = [self.quality, low, middle, high];
+        let start = MAX_HEADER_BYTES - Self::bytes(self.form, self.hops);
+        let short = if self.form == IndexForm::Short { SHORT_FORM } else { 0 };
+        let index = self.first_hop.to_le_bytes().into_iter().take(self.form.bytes());
         let mut rest = self.hops;
-        let count = (0..MAX_HEADER_BYTES - start - fixed.len()).map(|_| {
+        let count = (start + 1 + self.form.bytes()..MAX_HEADER_BYTES).map(|_| {
             let group = (rest & 0x7f) as u8;
             rest >>= 7;
             if rest > 0 { group | 0x80 } else { group }
         });
+        let bytes = core::iter::once(self.quality | short).chain(index).chain(count);
         let target = buffer.get_mut(start..).unwrap_or_default();
-        target.iter_mut().zip(fixed.into_iter().chain(count)).for_each(|(byte, value)| *byte = value);
+        target.iter_mut().zip(bytes).for_each(|(byte, value)| *byte = value);
         start
     }
+}
+
+/// The checksum that a packet ends with.
+pub(crate) fn checksum_of(packet: &[u8]) -> u16 {
+    u16_at(packet, packet.len().saturating_sub(CHECKSUM_BYTES))
 }
 
 /// The checksum of a packet's bytes under a model's identity, which may come in pieces.
@@ -185,12 +205,16 @@ mod tests {
     extern crate std;
     use std::{vec, vec::Vec};
 
+    fn forms() -> impl Strategy<Value = IndexForm> {
+        prop_oneof![Just(IndexForm::Long), Just(IndexForm::Short)]
+    }
+
     proptest! {
         #[test]
-        fn a_header_survives(quality in 1u8..=9, first_hop in 0..HOP_INDEX_MODULUS, hops in 1..=MAX_HOPS, codes: Vec<u8>) {
-            let header = Header { quality, first_hop, hops };
+        fn a_header_survives(quality in 1u8..=9, form in forms(), first_hop: u32, hops in 1..=MAX_HOPS, codes: Vec<u8>) {
+            let header = Header { quality, form, first_hop: first_hop & form.cycle(), hops };
             let bytes = packet(&header, &codes);
-            prop_assert_eq!(bytes.len(), Header::bytes(hops) + codes.len() + CHECKSUM_BYTES);
+            prop_assert_eq!(bytes.len(), Header::bytes(form, hops) + codes.len() + CHECKSUM_BYTES);
             prop_assert_eq!(Header::parse(&bytes, &IDENTITY), Ok((header, codes.as_slice())));
         }
 
@@ -200,8 +224,8 @@ mod tests {
         }
 
         #[test]
-        fn every_single_flip_is_detected(codes in prop::collection::vec(any::<u8>(), 0..64), bit in 0usize..500) {
-            let mut bytes = packet(&Header { quality: 9, first_hop: 77, hops: 3 }, &codes);
+        fn every_single_flip_is_detected(form in forms(), codes in prop::collection::vec(any::<u8>(), 0..64), bit in 0usize..500) {
+            let mut bytes = packet(&Header { quality: 9, form, first_hop: 77, hops: 3 }, &codes);
             let bit = bit % (bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
             prop_assert_eq!(Header::parse(&bytes, &IDENTITY), Err(PacketError::Checksum));
@@ -210,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_packet_of_another_model_fails_its_checksum() {
-        let bytes = packet(&Header { quality: 9, first_hop: 0, hops: 1 }, &[1, 2, 3]);
+        let bytes = packet(&Header { quality: 9, form: IndexForm::Long, first_hop: 0, hops: 1 }, &[1, 2, 3]);
         assert_eq!(Header::parse(&bytes, b"another identity"), Err(PacketError::Checksum));
     }
 }

@@ -32,14 +32,21 @@ pub struct Blocks<'d, 'a> {
     /// Hops of zeros to feed for the samples that wait for the look-ahead, and the position of the next of them.
     pub(super) flush: usize,
     pub(super) flushed_hop: u64,
-    /// The hop that follows a gap, until the gap was reported.
-    pub(super) gap_before: Option<u64>,
+    /// What lies between the hops before and those of this packet, until it was reported.
+    pub(super) before: Option<Break>,
     /// Hops still to decode, and the position of the next of them.
     pub(super) hops: u32,
     pub(super) hop: u64,
     /// Whether the stream ends here.
     pub(super) last: bool,
     pub(super) work: Work,
+}
+
+/// What ends a run of packets, and the first hop behind it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Break {
+    Gap(u64),
+    NewStream(u64),
 }
 
 /// What is done next.
@@ -121,11 +128,15 @@ impl Blocks<'_, '_> {
             self.clear_latents();
             self.work = Work::Layer(0, Hop::Flushed(self.flushed_hop));
             self.flushed_hop += 1;
-        } else if let Some(hop) = self.gap_before.take() {
-            let first = self.decoder.next_frame;
+        } else if let Some(before) = self.before.take() {
+            let end = self.decoder.next_frame;
+            let (Break::Gap(hop) | Break::NewStream(hop)) = before;
             self.decoder.begin_run(hop);
-            let frames = self.decoder.next_frame.saturating_sub(first);
-            return Step::Block(first, 0..0, Status::Gap { frames });
+            let start = self.decoder.next_frame;
+            return match before {
+                Break::Gap(_) => Step::Block(end, 0..0, Status::Gap { frames: start.saturating_sub(end) }),
+                Break::NewStream(_) => Step::Block(start, 0..0, Status::NewStream),
+            };
         } else if self.hops > 0 {
             self.hops -= 1;
             self.clear_latents();
@@ -152,7 +163,7 @@ impl Blocks<'_, '_> {
             decoder.prior.advance();
             self.work = Work::Layer(0, Hop::Coded(self.hop));
             self.hop += 1;
-            decoder.next_hop = Some(self.hop);
+            decoder.order.advance(self.hop);
             return;
         };
         let code = decoder.prior.decode_symbol(index, &symbol, &mut self.codes);
@@ -185,7 +196,7 @@ impl Blocks<'_, '_> {
         self.work = Work::Begin;
         let (hop, end, status) = match hop {
             Hop::Coded(hop) => (hop, u64::MAX, decoder.status(hop)),
-            Hop::Flushed(hop) => (hop, decoder.next_hop.unwrap_or(0) * decoder.model.hop() as u64, Status::Degraded),
+            Hop::Flushed(hop) => (hop, decoder.order.next().unwrap_or(0) * decoder.model.hop() as u64, Status::Degraded),
         };
         match decoder.take_frames(hop, end) {
             Some((first, place)) => Step::Block(first, place, status),

@@ -6,7 +6,6 @@ use super::Encoder;
 use crate::codec::{Frames, with_lines};
 use crate::kernels::Kernels;
 use crate::model::plan::row_elements;
-use crate::packet::HOP_INDEX_MODULUS;
 
 impl Encoder<'_> {
     /// Scales a frame into the next row of the net's input.
@@ -68,7 +67,7 @@ impl Encoder<'_> {
         let missing = lost + core::mem::take(&mut self.unsent);
         self.lost += missing as u64;
         let hops = missing.saturating_sub(self.dropping).div_ceil(self.model.hop().max(1));
-        self.hop = self.hop.wrapping_add(hops as u32) % HOP_INDEX_MODULUS;
+        self.hop = self.options.index_form().index(u64::from(self.hop).saturating_add(hops as u64));
         self.dropping = (self.dropping + hops * self.model.hop()).saturating_sub(missing);
     }
 

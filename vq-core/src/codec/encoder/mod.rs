@@ -87,7 +87,7 @@ impl<'a> Encoder<'a> {
         }
         let (need, have) = (model.encoder_memory(options), memory.len());
         let quality = options.chosen_quality();
-        let packet_need = model.least_packet_bytes(quality);
+        let packet_need = options.least_packet_bytes(model.worst_hop_bytes(quality));
         if options.max_packet_bytes() < packet_need {
             return Err(EncoderError::PacketTooSmall { need: packet_need, have: options.max_packet_bytes() });
         }

@@ -3,7 +3,7 @@
 use super::Encoder;
 use super::work::{Step, Work};
 use crate::coder::range::RangeEncoder;
-use crate::packet::{CHECKSUM_BYTES, Checksum, HOP_INDEX_MODULUS, Header, MAX_HEADER_BYTES};
+use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES};
 
 /// Bytes that a step adds to a checksum.
 const CHECKED_BYTES: usize = 32;
@@ -28,7 +28,7 @@ impl Encoder<'_> {
             self.work = Work::Code(index + 1, coder);
             return;
         }
-        let length = Header::bytes(self.hops + 1) + coder.finish(output) + CHECKSUM_BYTES;
+        let length = Header::bytes(self.options.index_form(), self.hops + 1) + coder.finish(output) + CHECKSUM_BYTES;
         // A hop that does not fit waits: it fits in an empty packet.
         self.waiting = length > self.options.max_packet_bytes();
         if !self.waiting {
@@ -45,8 +45,12 @@ impl Encoder<'_> {
 
     /// Ends the codes and puts the header in front of them.
     pub(super) fn begin_seal(&mut self) {
-        let header =
-            Header { quality: self.options.chosen_quality(), first_hop: self.hop % HOP_INDEX_MODULUS, hops: self.hops };
+        let header = Header {
+            quality: self.options.chosen_quality(),
+            form: self.options.index_form(),
+            first_hop: self.hop,
+            hops: self.hops,
+        };
         let start = header.write(self.packet);
         let codes = self.coder.finish(self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default());
         let checksum = Checksum::new(&self.model.identity());
@@ -64,7 +68,7 @@ impl Encoder<'_> {
             return Step::Working;
         }
         crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());
-        self.hop = (self.hop + self.hops) % HOP_INDEX_MODULUS;
+        self.hop = self.options.index_form().index(u64::from(self.hop) + u64::from(self.hops));
         self.hops = 0;
         self.coder = RangeEncoder::new();
         self.prior.start_packet(self.options.chosen_quality());
