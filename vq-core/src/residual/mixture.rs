@@ -126,7 +126,7 @@ impl Mixture {
     fn unit(&self, distance: i32) -> i32 {
         match self.plain.checked_sub(1) {
             None => distance,
-            Some(below) => ((distance >> below) + 1) >> 1,
+            Some(below) => (distance >> below >> 1) + (distance >> below & 1),
         }
     }
 

@@ -7,17 +7,17 @@
 //! The points of a hop are sent frame by frame, the channels of a frame in order. A hop that prediction would make longer is sent
 //! [`raw`].
 
-pub(crate) mod adaptive;
+mod adaptive;
 mod lattice;
 mod mixture;
-pub(crate) mod raw;
+mod raw;
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::model::Model;
 use adaptive::{Channel, Start};
 use lattice::Lattice;
 use mixture::{Component, Mixture};
-use raw::RawHops;
+pub(crate) use raw::{MAX_WIDTH, RawHops, decode_point, encode_point, width};
 
 /// Number of the scale of a packet's first points, where nothing was trained: 128 counts.
 const UNTRAINED_LEVEL_SCALE: u8 = 96;
@@ -42,6 +42,13 @@ pub(crate) struct Place {
 /// Bytes of the state of so many channels, a multiple of 8.
 pub(crate) const fn memory_bytes(channels: usize) -> usize {
     (channels * adaptive::WORDS * 4).next_multiple_of(8)
+}
+
+/// The most bytes of a hop of so many points, raw, of at most `width` bits.
+pub(crate) const fn worst_hop_bytes(points: usize, width: u8) -> usize {
+    let bits = points.saturating_mul(width as usize).saturating_add(raw::OVERHEAD_BITS as usize);
+    // Every symbol may lose a little of the coder's range: a point is up to three.
+    bits.saturating_add(points / 32 + 1) / 8 + 1
 }
 
 impl<'a> Predictor<'a> {

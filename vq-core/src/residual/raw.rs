@@ -56,7 +56,8 @@ impl RawHops {
         width
     }
 
-    fn count(&mut self, width: Option<u8>) {
+    /// Notes what the hop was.
+    pub(crate) fn count(&mut self, width: Option<u8>) {
         match width {
             None => self.odds = (self.odds - (self.odds >> 3)).max(LEAST_ODDS),
             Some(width) => {
