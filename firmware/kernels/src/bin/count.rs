@@ -8,11 +8,10 @@
 
 use core::hint::black_box;
 
-use cortex_m_rt::entry;
-use cortex_m_semihosting::hprintln;
-use firmware_kernels::clock::Clock;
-use firmware_kernels::end;
+use firmware_board::clock::Clock;
+use firmware_board::{entry, exit, print_line};
 use firmware_kernels::stream::{as_bytes, codebook_bytes, stream_bytes};
+use static_cell::ConstStaticCell;
 use vq_core::kernels::{FORM, Kernels, Native, Windows};
 use vq_core::model::records::Activation;
 
@@ -78,17 +77,18 @@ macro_rules! case {
 
 static CODEBOOK: Flash<{ codebook_bytes(256, 16) / 4 }> = Flash::codebook(16);
 
+static INPUT: ConstStaticCell<[i16; INPUT_ELEMENTS]> = ConstStaticCell::new([0; INPUT_ELEMENTS]);
+static OUTPUT: ConstStaticCell<[i16; OUTPUT_ELEMENTS]> = ConstStaticCell::new([0; OUTPUT_ELEMENTS]);
+
 #[entry]
 fn main() -> ! {
-    static mut INPUT: [i16; INPUT_ELEMENTS] = [0; INPUT_ELEMENTS];
-    static mut OUTPUT: [i16; OUTPUT_ELEMENTS] = [0; OUTPUT_ELEMENTS];
-    let Some(peripherals) = cortex_m::Peripherals::take() else { end::exit(false) };
-    let clock = Clock::start(peripherals.SYST);
-    for (index, value) in INPUT.iter_mut().enumerate() {
+    let Some(clock) = Clock::start() else { exit(false) };
+    let (input, output) = (INPUT.take(), OUTPUT.take());
+    for (index, value) in input.iter_mut().enumerate() {
         *value = ((index * 7919) % 8191) as i16 - 4096;
     }
-    hprintln!("form {}", FORM);
-    hprintln!("case instructions macs instructions_per_mac");
+    print_line!("form {}", FORM);
+    print_line!("case instructions macs instructions_per_mac");
     let cases = [
         case!("conv-1-16-k7-s2", windows 128, step 2, taps 7, outputs 16),
         case!("conv-16-32-k5-s2", windows 64, step 32, taps 5 * 16, outputs 32),
@@ -103,17 +103,17 @@ fn main() -> ! {
         case!("linear-transposed-16-1-k48-s16", windows 16, step 16, taps 3 * 16, outputs 16),
     ];
     for case in &cases {
-        convolution(&clock, case, case.count, INPUT, OUTPUT);
+        convolution(&clock, case, case.count, input, output);
         for count in [4, 1].into_iter().filter(|count| *count < case.count) {
-            convolution(&clock, case, count, INPUT, OUTPUT);
+            convolution(&clock, case, count, input, output);
         }
     }
-    let latent = black_box(&INPUT[..16]);
+    let latent = black_box(&input[..16]);
     let instructions = clock.instructions(|| {
         black_box(Native::nearest(as_bytes(&CODEBOOK.0), 256, latent));
     });
     print("nearest-256-16", "", instructions, 256 * 16);
-    end::exit(true);
+    exit(true);
 }
 
 fn convolution(clock: &Clock, case: &Case, count: usize, input: &[i16], output: &mut [i16]) {
@@ -133,5 +133,5 @@ fn convolution(clock: &Clock, case: &Case, count: usize, input: &[i16], output: 
 
 fn print(name: &str, suffix: &str, instructions: u64, macs: u64) {
     let thousandths = (instructions * 1000 + macs / 2) / macs;
-    hprintln!("{}{} {} {} {}.{:03}", name, suffix, instructions, macs, thousandths / 1000, thousandths % 1000);
+    print_line!("{}{} {} {} {}.{:03}", name, suffix, instructions, macs, thousandths / 1000, thousandths % 1000);
 }
