@@ -14,19 +14,21 @@ fn signals(channels: usize) -> impl Strategy<Value = Vec<i32>> {
         (0..count).map(|index| if index / half % 2 == 0 { height } else { -height }).collect::<Vec<i32>>()
     });
     let walk = (prop::collection::vec(-40i32..40, 1..800), -2000i32..2000).prop_map(|(steps, start)| {
-        steps.iter().scan(start, |level, step| {
-            *level += step;
-            Some(*level)
-        }).collect::<Vec<i32>>()
+        steps
+            .iter()
+            .scan(start, |level, step| {
+                *level += step;
+                Some(*level)
+            })
+            .collect::<Vec<i32>>()
     });
     let constant = (any::<i32>(), 1usize..900).prop_map(|(value, count)| vec![value >> 8; count]);
-    prop_oneof![words(-full_scale..full_scale), words(-100..100), words(0..2048), square, walk, constant, words(-1..1)].prop_map(
-        move |mut signal| {
+    prop_oneof![words(-full_scale..full_scale), words(-100..100), words(0..2048), square, walk, constant, words(-1..1)]
+        .prop_map(move |mut signal| {
             let last = signal.last().copied().unwrap_or(0);
             signal.resize(signal.len().next_multiple_of(channels), last);
             signal
-        },
-    )
+        })
 }
 
 fn modes() -> impl Strategy<Value = Mode> {
@@ -199,7 +201,8 @@ fn random_words_grow_by_less_than_a_hundredth() {
     let model = exported.integer.model().unwrap();
     let mut noise = Noise::new(5);
     for bits in [12u32, 16, 24] {
-        let signal: Vec<i32> = (0..16_000).map(|_| (f64::from(noise.draw()) * f64::from(1u32 << (bits - 1))) as i32).collect();
+        let signal: Vec<i32> =
+            (0..16_000).map(|_| (f64::from(noise.draw()) * f64::from(1u32 << (bits - 1))) as i32).collect();
         let packets = encode(model, Options::new().mode(Mode::Lossless), &signal);
         let blocks = decode(model, &packets);
         assert_eq!(largest_error(&blocks, &signal, 1), 0);

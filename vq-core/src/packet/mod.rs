@@ -283,7 +283,10 @@ mod tests {
 
     #[test]
     fn a_packet_of_another_model_fails_its_checksum() {
-        let bytes = packet(&Header { mode: Mode::Lossless, quality: 0, form: IndexForm::Long, first_hop: 0, hops: 1 }, &[1, 2, 3]);
+        let bytes = packet(
+            &Header { mode: Mode::Lossless, quality: 0, form: IndexForm::Long, first_hop: 0, hops: 1 },
+            &[1, 2, 3],
+        );
         assert_eq!(Header::parse(&bytes, b"another identity"), Err(PacketError::Checksum));
     }
 }

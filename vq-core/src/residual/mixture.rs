@@ -246,12 +246,16 @@ mod tests {
     #[test]
     fn the_integers_lose_less_than_a_hundredth_of_the_bits() {
         let sigma = |x: f64| 1.0 / (1.0 + (-x).exp());
-        for (number, ratio, mean) in [(16, 12, 0), (24, 16, 77), (40, 12, -128), (56, 10, 300), (80, 12, 0), (120, 8, 900)] {
+        for (number, ratio, mean) in
+            [(16, 12, 0), (24, 16, 77), (40, 12, -128), (56, 10, 300), (80, 12, 0), (120, 8, 900)]
+        {
             let components = [Component { mean, scale: number }, Component { mean: -mean, scale: number + ratio }];
             let weight = 0.8;
             let mixture = Mixture::new(components, (weight * 32768.0) as u32);
             let below = |edge: f64| {
-                let part = |c: &Component| sigma((edge - f64::from(c.mean) / 256.0) / 2f64.powf((f64::from(c.scale) - 40.0) / 8.0));
+                let part = |c: &Component| {
+                    sigma((edge - f64::from(c.mean) / 256.0) / 2f64.powf((f64::from(c.scale) - 40.0) / 8.0))
+                };
                 weight * part(&components[0]) + (1.0 - weight) * part(&components[1])
             };
             let (mut exact, mut integer) = (0.0, 0.0);

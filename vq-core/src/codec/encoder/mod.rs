@@ -107,7 +107,8 @@ impl<'a> Encoder<'a> {
         let (need, have) = (model.encoder_memory(options), memory.len());
         let quality = options.chosen_quality();
         let sizes = model.sizes();
-        let best_effort = if options.has_best_effort() { options.least_packet_bytes(model.worst_hop_bytes(quality)) } else { 0 };
+        let best_effort =
+            if options.has_best_effort() { options.least_packet_bytes(model.worst_hop_bytes(quality)) } else { 0 };
         let predicted = if options.has_prediction() { options.least_predicted_bytes(sizes.hop_samples) } else { 0 };
         let packet_need = best_effort.max(predicted);
         if options.max_packet_bytes() < packet_need {

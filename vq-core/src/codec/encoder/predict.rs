@@ -166,7 +166,8 @@ impl Encoder<'_> {
             return;
         }
         let hop = self.kept.get(start..).unwrap_or_default().iter().take(points).enumerate();
-        let widths = hop.map(|(index, sample)| width(self.predictor.point(index.checked_rem(channels).unwrap_or(0), *sample)));
+        let widths =
+            hop.map(|(index, sample)| width(self.predictor.point(index.checked_rem(channels).unwrap_or(0), *sample)));
         let width = widths.max().unwrap_or(0);
         let bits = coder.bits().saturating_sub(self.coder.bits());
         if bits <= points as u64 * u64::from(width) + RAW_MARGIN {
