@@ -8,11 +8,11 @@ pub(crate) const MAX_WIDTH: u8 = 32;
 /// More than the flag, the width and what surrounds them can cost, in bits.
 pub(crate) const OVERHEAD_BITS: u32 = 32;
 
-/// Bits of a width that is sent.
-const WIDTH_BITS: u8 = 6;
+/// Bits of a width that is sent, less one.
+const WIDTH_BITS: u8 = 5;
 const TOTAL: u16 = 1 << MAX_TOTAL_BITS;
 /// Odds of a raw hop, in 1/32768: at a packet's start, and at least.
-const FIRST_ODDS: u16 = 512;
+const FIRST_ODDS: u16 = 2048;
 const LEAST_ODDS: u16 = 16;
 /// Odds that the next raw hop of a packet has another width than the last one.
 const OTHER_WIDTH_ODDS: u16 = 1024;
@@ -40,7 +40,7 @@ impl RawHops {
                 encode_flag(coder, output, OTHER_WIDTH_ODDS, other);
             }
             if other {
-                coder.encode_plain(output, u32::from(width), WIDTH_BITS);
+                coder.encode_plain(output, u32::from(width.saturating_sub(1)), WIDTH_BITS);
             }
         }
         self.count(width);
@@ -50,7 +50,7 @@ impl RawHops {
     pub(crate) fn decode(&mut self, coder: &mut RangeDecoder<'_>) -> Option<u8> {
         let width = decode_flag(coder, self.odds).then(|| match self.width {
             Some(width) if !decode_flag(coder, OTHER_WIDTH_ODDS) => width,
-            _ => coder.decode_plain(WIDTH_BITS).min(u32::from(MAX_WIDTH)) as u8,
+            _ => coder.decode_plain(WIDTH_BITS) as u8 + 1,
         });
         self.count(width);
         width
@@ -61,18 +61,18 @@ impl RawHops {
         match width {
             None => self.odds = (self.odds - (self.odds >> 3)).max(LEAST_ODDS),
             Some(width) => {
-                self.odds += (TOTAL - self.odds) / 4 * 3;
+                self.odds += (TOTAL - self.odds) / 8 * 7;
                 self.width = Some(width);
             }
         }
     }
 }
 
-/// Bits that hold a point.
+/// Bits that hold a point, at least one.
 pub(crate) fn width(point: i32) -> u8 {
     // Of a negative number the leading ones but one can be left out.
     let magnitude = if point < 0 { !point } else { point };
-    if point == 0 { 0 } else { (33 - magnitude.leading_zeros()) as u8 }
+    (33 - magnitude.leading_zeros()) as u8
 }
 
 /// Sends a point of at most `width` bits.
@@ -116,14 +116,14 @@ mod tests {
                 .into_iter()
                 .map(|hop| hop.map(|(narrower, points)| points.iter().map(|point| point.checked_shr(narrower).unwrap_or(0)).collect()))
                 .collect();
-            let widest = |points: &Vec<i32>| points.iter().map(|point| width(*point)).max().unwrap_or(0);
+            let widest = |points: &Vec<i32>| points.iter().map(|point| width(*point)).max().unwrap_or(1);
             let mut output = vec![0; 2000];
             let (mut coder, mut state) = (RangeEncoder::new(), RawHops::new());
             for hop in &hops {
                 let width = hop.as_ref().map(widest);
                 state.encode(&mut coder, &mut output, width);
                 for point in hop.iter().flatten() {
-                    encode_point(&mut coder, &mut output, *point, width.unwrap_or(0));
+                    encode_point(&mut coder, &mut output, *point, width.unwrap_or(1));
                 }
             }
             let length = coder.finish(&mut output);

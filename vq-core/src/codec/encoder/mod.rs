@@ -120,10 +120,9 @@ impl<'a> Encoder<'a> {
         let (lines, memory) = memory.split_at_mut_checked(work_bytes).ok_or(too_small)?;
         let (codes, memory) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
         let (kept, packet) = memory.split_at_mut_checked(options.kept_bytes(&sizes)).ok_or(too_small)?;
-        lines.fill(0);
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
-        Ok(Self {
+        let mut encoder = Self {
             model,
             options,
             codebook: Codebook::new(model, quality),
@@ -154,7 +153,9 @@ impl<'a> Encoder<'a> {
             started: false,
             closing: None,
             cut: false,
-        })
+        };
+        encoder.begin_mode(options.chosen_mode());
+        Ok(encoder)
     }
 
     /// The model that this encoder runs.

@@ -168,7 +168,7 @@ impl Encoder<'_> {
         let hop = self.kept.get(start..).unwrap_or_default().iter().take(points).enumerate();
         let widths =
             hop.map(|(index, sample)| width(self.predictor.point(index.checked_rem(channels).unwrap_or(0), *sample)));
-        let width = widths.max().unwrap_or(0);
+        let width = widths.max().unwrap_or(1);
         let bits = coder.bits().saturating_sub(self.coder.bits());
         if bits <= points as u64 * u64::from(width) + RAW_MARGIN {
             self.predictor.raw_hops().count(None);
