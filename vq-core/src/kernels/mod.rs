@@ -80,6 +80,19 @@ pub struct Windows {
     pub outputs: usize,
 }
 
+/// What a depthwise convolution reads and writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// Number of windows, which is that of output rows.
+    pub count: usize,
+    /// Rows from one window to the next.
+    pub stride: usize,
+    /// Rows of a window.
+    pub kernel: usize,
+    /// Elements of a row, read and written.
+    pub width: usize,
+}
+
 /// The element type of a line buffer and the operations on it.
 pub trait Kernels {
     /// An activation or latent.
@@ -89,6 +102,16 @@ pub trait Kernels {
     /// `input` starts at the first window; `output` gets `count · outputs` elements without gaps.
     fn convolution(
         windows: &Windows,
+        activation: Activation,
+        input: &[Self::Element],
+        stream: &[u8],
+        output: &mut [Self::Element],
+    );
+
+    /// Depthwise convolution: every element of a row is the weighted sum of the same element in the rows of its window, followed
+    /// by the activation. `input` starts at the first window; `output` gets `count · width` elements without gaps.
+    fn depthwise(
+        columns: &Columns,
         activation: Activation,
         input: &[Self::Element],
         stream: &[u8],

@@ -8,10 +8,12 @@
 
 use firmware_board::{arguments, entry, exit, print_line};
 use firmware_kernels::random::Random;
-use firmware_kernels::stream::{as_bytes, codebook_bytes, fill_codebook, fill_stream, stream_bytes};
+use firmware_kernels::stream::{
+    as_bytes, codebook_bytes, depthwise_stream_bytes, fill_codebook, fill_depthwise_stream, fill_stream, stream_bytes,
+};
 use static_cell::ConstStaticCell;
 use vq_core::kernels::portable::Integer;
-use vq_core::kernels::{FORM, Kernels, Native, Windows};
+use vq_core::kernels::{Columns, FORM, Kernels, Native, Windows};
 use vq_core::model::records::{Activation, Kind, Layer};
 
 /// Longest window.
@@ -54,6 +56,7 @@ fn compare(buffers: &mut Buffers, seed: u32, tiles: u32) -> bool {
         let case = match random.range(0, 15) {
             0 => add(buffers, &mut random),
             1 => nearest(buffers, &mut random),
+            2..=4 => depthwise(buffers, &mut random),
             _ => convolution(buffers, &mut random),
         };
         let Some(case_tiles) = case else {
@@ -110,6 +113,39 @@ fn convolution(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
         return None;
     }
     Some((windows.count * windows.outputs.div_ceil(4)) as u32)
+}
+
+/// Rows of every width and windows of every length; those of three and five rows that move by one row often, as they have kernels
+/// of their own.
+fn depthwise(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
+    let columns = Columns {
+        count: random.range(0, MAX_COUNT),
+        stride: if random.range(0, 1) == 0 { 1 } else { random.range(1, 4) },
+        kernel: if random.range(0, 1) == 0 { 3 + 2 * random.range(0, 1) } else { random.range(1, 12) },
+        width: if random.range(0, 7) == 0 { 1 } else { 2 * random.range(1, MAX_OUTPUTS / 2) },
+    };
+    let Columns { count, stride, kernel, width } = columns;
+    let activation = activation(random);
+    let offset = if random.range(0, 3) == 0 { random.range(0, 3) } else { 2 * random.range(0, 3) };
+    let used = (count.saturating_sub(1) * stride + kernel) * width + 3;
+    let input = &mut buffers.input[offset..offset + used];
+    random.activations(input);
+    let words = &mut buffers.words[..depthwise_stream_bytes(width, kernel) / 4];
+    fill_depthwise_stream(random, words, kernel);
+    let stream = as_bytes(words);
+    let start = random.range(0, 3) / 3;
+    let length = count * width;
+    buffers.expected.fill(UNTOUCHED);
+    buffers.found.fill(UNTOUCHED);
+    Integer::depthwise(&columns, activation, input, stream, &mut buffers.expected[start..start + length]);
+    Native::depthwise(&columns, activation, input, stream, &mut buffers.found[start..start + length]);
+    if buffers.expected != buffers.found {
+        print_line!("depthwise {:?} {:?} offset {} start {}", columns, activation, offset, start);
+        let at = buffers.expected.iter().zip(&buffers.found).position(|(a, b)| a != b);
+        print_line!("at {:?}", at);
+        return None;
+    }
+    Some((count * width.div_ceil(4)) as u32)
 }
 
 fn add(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {

@@ -10,9 +10,9 @@ use core::hint::black_box;
 
 use firmware_board::clock::Clock;
 use firmware_board::{entry, exit, print_line};
-use firmware_kernels::stream::{as_bytes, codebook_bytes, stream_bytes};
+use firmware_kernels::stream::{as_bytes, codebook_bytes, depthwise_stream_bytes, stream_bytes};
 use static_cell::ConstStaticCell;
-use vq_core::kernels::{FORM, Kernels, Native, Windows};
+use vq_core::kernels::{Columns, FORM, Kernels, Native, Windows};
 use vq_core::model::records::Activation;
 
 /// Elements of the longest input, and of the longest output.
@@ -36,6 +36,24 @@ impl<const WORDS: usize> Flash<WORDS> {
                 _ if place < block_words - 8 => random ^ random >> 16,
                 _ if place.is_multiple_of(2) => 0x6000 << 16 | 10,
                 _ => 1 << 9,
+            };
+            at += 1;
+        }
+        Self(words)
+    }
+
+    /// The same for a depthwise convolution over windows of `kernel` rows.
+    const fn depthwise_stream(kernel: usize) -> Self {
+        let block_words = depthwise_stream_bytes(4, kernel) / 4;
+        let (mut words, mut random, mut at) = ([0; WORDS], 1u32, 0);
+        while at < WORDS {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let place = at % block_words;
+            words[at] = match place {
+                0..4 => random >> 16,
+                _ if place < block_words - 8 => random ^ random >> 16,
+                _ if place.is_multiple_of(2) => 0x6000 << 16 | 8,
+                _ => 0x6000 << 8,
             };
             at += 1;
         }
@@ -108,6 +126,34 @@ fn main() -> ! {
             convolution(&clock, case, count, input, output);
         }
     }
+    static DEPTHWISE_FIVE: Flash<{ depthwise_stream_bytes(32, 5) / 4 }> = Flash::depthwise_stream(5);
+    static DEPTHWISE_THREE: Flash<{ depthwise_stream_bytes(32, 3) / 4 }> = Flash::depthwise_stream(3);
+    for count in [60, 4, 1] {
+        depthwise(
+            &clock,
+            "depthwise-32-k5",
+            Columns { count, stride: 1, kernel: 5, width: 32 },
+            &DEPTHWISE_FIVE.0,
+            input,
+            output,
+        );
+        depthwise(
+            &clock,
+            "depthwise-32-k3",
+            Columns { count, stride: 1, kernel: 3, width: 32 },
+            &DEPTHWISE_THREE.0,
+            input,
+            output,
+        );
+    }
+    depthwise(
+        &clock,
+        "depthwise-32-k5-s2",
+        Columns { count: 30, stride: 2, kernel: 5, width: 32 },
+        &DEPTHWISE_FIVE.0,
+        input,
+        output,
+    );
     let latent = black_box(&input[..16]);
     let instructions = clock.instructions(|| {
         black_box(Native::nearest(as_bytes(&CODEBOOK.0), 256, latent));
@@ -129,6 +175,26 @@ fn convolution(clock: &Clock, case: &Case, count: usize, input: &[i16], output: 
         _ => "@4",
     };
     print(case.name, suffix, instructions, (count * case.taps * case.outputs) as u64);
+}
+
+fn depthwise(clock: &Clock, name: &str, columns: Columns, stream: &[u32], input: &[i16], output: &mut [i16]) {
+    let Columns { count, kernel, width, .. } = columns;
+    let output = &mut output[..count * width];
+    let instructions = clock.instructions(|| {
+        Native::depthwise(black_box(&columns), black_box(Activation::Relu), input, as_bytes(stream), black_box(output));
+    });
+    print(
+        name,
+        if count == 4 {
+            "@4"
+        } else if count == 1 {
+            "@1"
+        } else {
+            ""
+        },
+        instructions,
+        (count * kernel * width) as u64,
+    );
 }
 
 fn print(name: &str, suffix: &str, instructions: u64, macs: u64) {
