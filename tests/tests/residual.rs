@@ -129,7 +129,7 @@ proptest! {
         let model = exported.integer.model().unwrap();
         let frames: usize = changes.iter().map(|(frames, _)| frames).sum();
         let signal = recipe.signal(frames);
-        let options = Options::new().any_mode().packet_bytes(1200);
+        let options = Options::new().any_mode().packet_bytes(4000);
         let mut memory = HostMemory::new(model.encoder_memory(options));
         let mut encoder = Encoder::new(model, memory.bytes(), options).unwrap();
         let mut packets = Vec::new();

@@ -20,7 +20,7 @@ use core::fmt;
 pub use index::IndexForm;
 pub use mode::{MAX_BOUND, Mode};
 
-use crate::bytes::{u8_at, u16_at, u32_at};
+use crate::bytes::{array_at, u8_at, u16_at};
 
 /// Bytes of the checksum at a packet's end.
 pub const CHECKSUM_BYTES: usize = 2;
@@ -125,7 +125,13 @@ impl Header {
             return Err(PacketError::Header);
         }
         let form = if first & SHORT_FORM == 0 { IndexForm::Long } else { IndexForm::Short };
-        let first_hop = u32_at(body, 1) & form.cycle();
+        let first_hop = match form {
+            IndexForm::Long => {
+                let [low, middle, high] = array_at::<3>(body, 1);
+                u32::from_le_bytes([low, middle, high, 0])
+            }
+            IndexForm::Short => u32::from(u16_at(body, 1)),
+        };
         let rest = body.get(1 + form.bytes()..).unwrap_or_default();
         let (hops, rest) = leb128(rest).filter(|(hops, _)| *hops > 0).ok_or(PacketError::Header)?;
         let (mode, quality, codes) = match (first & MODE_BITS, first & QUALITY_BITS) {
