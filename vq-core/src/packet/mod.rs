@@ -14,11 +14,13 @@
 pub mod cobs;
 mod index;
 mod mode;
+mod stream_header;
 
 use core::fmt;
 
 pub use index::IndexForm;
 pub use mode::{MAX_BOUND, Mode};
+pub use stream_header::stream_header;
 
 use crate::bytes::{array_at, u8_at, u16_at};
 

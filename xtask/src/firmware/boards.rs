@@ -61,10 +61,8 @@ pub(crate) const CORTEX_M3_LARGE: Board =
 /// A Cortex-M0.
 pub(crate) const CORTEX_M0: Board = arm("microbit", "Cortex-M0", "thumbv6m-none-eabi", "armv6m", "microbit");
 /// RISC-V without the vector and bit extensions.
-pub(crate) const RISC_V: Board = Board {
-    emulator: Emulator::RiscV32,
-    ..arm("virt", "RV32IMAC", "riscv32imac-unknown-none-elf", "portable", "virt")
-};
+pub(crate) const RISC_V: Board =
+    Board { emulator: Emulator::RiscV32, ..arm("virt", "RV32IMAC", "riscv32imac-unknown-none-elf", "rv32im", "virt") };
 
 /// Every board.
 pub(crate) const BOARDS: [Board; 8] =

@@ -2,26 +2,7 @@
 
 use core::arch::naked_asm;
 
-/// What the kernels read and write; sizes in bytes. Read by offset in assembly.
-#[repr(C)]
-pub(super) struct Arguments {
-    /// First window.
-    pub(super) input: *const i16,
-    /// From one window to the next.
-    pub(super) step: usize,
-    /// First row.
-    pub(super) output: *mut i16,
-    /// From one row to the next, of the input and of the output; a multiple of 4, not 0.
-    pub(super) row: usize,
-    /// Weight stream, word aligned.
-    pub(super) stream: *const u8,
-    /// Length of a block's weights: 4 for every row of a window, not 0.
-    pub(super) weights: usize,
-    /// Windows, at least 4 for [`columns`].
-    pub(super) count: usize,
-    /// The number of the activation.
-    pub(super) activation: usize,
-}
+use super::super::checked::DepthwiseRows;
 
 /// The sum in `r4` times the multiplier in `r5`, without the product's low 16 bits. The sum's halves are multiplied apart, as the
 /// product has 47 bits; the multiplier has 15, so the low one fits a word. `r6` is lost.
@@ -123,9 +104,9 @@ macro_rules! window {
 /// arguments, 60 column, 64 block, 68 lane. `r12` holds the row and `lr` the end of the weights.
 ///
 /// # Safety
-/// The windows, the stream for all channels and the rows must be valid to read, read and write.
+/// There must be four windows at least; they, the stream for all channels and the rows must be valid to read, read and write.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn columns(arguments: *const Arguments) {
+pub(super) unsafe extern "C" fn columns(arguments: *const DepthwiseRows) {
     naked_asm!(concat!(
         "push {{r4-r7,lr}}
             mov r4,r8
@@ -337,7 +318,7 @@ macro_rules! channel {
 /// The windows, up to 4 bytes behind the last row of each, the stream for all channels and the rows must be valid to read,
 /// read and write.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn rows(arguments: *const Arguments) {
+pub(super) unsafe extern "C" fn rows(arguments: *const DepthwiseRows) {
     naked_asm!(concat!(
         "push {{r4-r7,lr}}
             mov r4,r8

@@ -8,7 +8,7 @@ mod depthwise;
 pub(super) mod nearest;
 
 use super::Kernels;
-use super::arm::{Convolution, Depthwise};
+use super::checked::{Convolution, Depthwise};
 use super::portable::{BLOCK_OVERHEAD, Integer};
 use crate::model::records::Layer;
 
@@ -42,17 +42,7 @@ pub(super) fn convolution(convolution: &mut Convolution<'_>) {
 /// Columns, where there are four windows; otherwise rows.
 #[inline]
 pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
-    let (input, output) = depthwise.window_and_row(0);
-    let arguments = depthwise::Arguments {
-        input,
-        step: depthwise.stride * depthwise.width * 2,
-        output,
-        row: depthwise.width * 2,
-        stream: depthwise.stream.as_ptr(),
-        weights: depthwise.kernel * 4,
-        count: depthwise.count,
-        activation: depthwise.activation as usize,
-    };
+    let arguments = depthwise.rows();
     let kernel = if depthwise.count >= 4 { depthwise::columns } else { depthwise::rows };
     // SAFETY: `Depthwise` holds bounds and alignment of all windows, rows and blocks.
     unsafe { kernel(&raw const arguments) }

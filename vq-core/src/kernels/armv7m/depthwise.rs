@@ -3,7 +3,7 @@
 
 use core::arch::naked_asm;
 
-use super::super::arm::ColumnTiles;
+use super::super::checked::ColumnTiles;
 
 /// `$a` saturated.
 macro_rules! linear {

@@ -9,7 +9,7 @@ mod single;
 mod triples;
 
 use super::Kernels;
-use super::arm::{Convolution, Depthwise};
+use super::checked::{Convolution, Depthwise};
 use super::portable::Integer;
 use crate::model::records::Layer;
 
@@ -42,7 +42,7 @@ fn one_window(convolution: &mut Convolution<'_>, index: usize) {
 
 #[inline]
 fn three_windows(convolution: &mut Convolution<'_>, count: usize) {
-    let arguments = convolution.tiles(count);
+    let arguments = convolution.tiles(0, count);
     // SAFETY: `Convolution` holds bounds and alignment of three times `count` windows and rows.
     unsafe { triples::convolution(&raw const arguments) }
 }

@@ -3,7 +3,7 @@
 
 use core::arch::naked_asm;
 
-use super::super::arm::ColumnTiles;
+use super::super::checked::ColumnTiles;
 use super::requantize::allow_dsp;
 
 /// `$a` saturated: the product's high word was rounded when it was made.

@@ -14,7 +14,7 @@ mod requantize;
 mod single;
 
 use super::Kernels;
-use super::arm::{Convolution, Depthwise};
+use super::checked::{Convolution, Depthwise};
 use super::portable::Integer;
 use crate::model::records::{Activation, Layer};
 
@@ -54,7 +54,7 @@ fn one_window(convolution: &mut Convolution<'_>, index: usize) {
 
 #[inline]
 fn two_windows(convolution: &mut Convolution<'_>, count: usize) {
-    let arguments = convolution.tiles(count);
+    let arguments = convolution.tiles(0, count);
     // SAFETY: `Convolution` holds bounds of twice `count` windows and rows, the caller has checked their alignment.
     unsafe { pairs::convolution(&raw const arguments) }
 }

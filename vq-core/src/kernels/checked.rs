@@ -1,4 +1,4 @@
-//! The kernels of Arm's M-profile cores: shapes are checked here, once per call, and the loops run in naked functions.
+//! The kernels of cores that have a form of their own: shapes are checked here, once per call, and the loops run in naked functions.
 //!
 //! What is rare or cheap (the last vectors of a codebook, single latents, samples) is the portable form's.
 
@@ -8,7 +8,7 @@ use crate::model::records::{Activation, Layer, Scaling, Step};
 
 /// The integer arithmetic of the numeric contract, in this core's own instructions.
 #[derive(Debug, Clone, Copy)]
-pub struct Arm;
+pub struct Checked;
 
 /// Sizes from here on are left to the portable form, so that no product of two of them overflows.
 const SIZE_LIMIT: usize = 1 << 15;
@@ -64,11 +64,11 @@ impl<'a> Convolution<'a> {
         (self.input.as_ptr().wrapping_add(window), self.output.as_mut_ptr().wrapping_add(row))
     }
 
-    /// The first `count` groups of windows.
-    #[cfg(any(kernels = "dsp", kernels = "armv7m"))]
+    /// `count` groups of windows from window `first` on.
+    #[cfg(not(kernels = "armv6m"))]
     #[inline]
-    pub(super) fn tiles(&mut self, count: usize) -> Tiles {
-        let (input, output) = self.window_and_row(0);
+    pub(super) fn tiles(&mut self, first: usize, count: usize) -> Tiles {
+        let (input, output) = self.window_and_row(first);
         Tiles {
             input,
             stream: self.stream.as_ptr(),
@@ -83,7 +83,7 @@ impl<'a> Convolution<'a> {
 }
 
 /// What a kernel that takes several windows at a time reads and writes; sizes in bytes. Read by offset in assembly.
-#[cfg(any(kernels = "dsp", kernels = "armv7m"))]
+#[cfg(not(kernels = "armv6m"))]
 #[repr(C)]
 pub(super) struct Tiles {
     /// First window.
@@ -155,6 +155,23 @@ impl<'a> Depthwise<'a> {
         (self.input.as_ptr().wrapping_add(window), self.output.as_mut_ptr().wrapping_add(row))
     }
 
+    /// All windows.
+    #[cfg(any(kernels = "armv6m", kernels = "rv32im"))]
+    #[inline]
+    pub(super) fn rows(&mut self) -> DepthwiseRows {
+        let (input, output) = self.window_and_row(0);
+        DepthwiseRows {
+            input,
+            step: self.stride * self.width * 2,
+            output,
+            row: self.width * 2,
+            stream: self.stream.as_ptr(),
+            weights: self.kernel * 4,
+            count: self.count,
+            activation: self.activation as usize,
+        }
+    }
+
     /// The first `pairs` of windows that move by one row.
     #[cfg(any(kernels = "dsp", kernels = "armv7m"))]
     #[inline]
@@ -188,6 +205,28 @@ pub(super) struct ColumnTiles {
     columns: usize,
     /// Windows, an even number, not 0.
     windows: usize,
+    /// The number of the activation.
+    activation: usize,
+}
+
+/// What a depthwise kernel that takes a row after the other reads and writes; sizes in bytes. Read by offset in assembly.
+#[cfg(any(kernels = "armv6m", kernels = "rv32im"))]
+#[repr(C)]
+pub(super) struct DepthwiseRows {
+    /// First window.
+    input: *const i16,
+    /// From one window to the next.
+    step: usize,
+    /// First row.
+    output: *mut i16,
+    /// From one row to the next, of the input and of the output; a multiple of 4, not 0.
+    row: usize,
+    /// Weight stream, word aligned.
+    stream: *const u8,
+    /// Length of a block's weights: 4 for every row of a window, not 0.
+    weights: usize,
+    /// Windows, not 0.
+    count: usize,
     /// The number of the activation.
     activation: usize,
 }
@@ -244,7 +283,7 @@ fn portable_nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
     Integer::nearest(codebook, alphabet, latent)
 }
 
-impl Kernels for Arm {
+impl Kernels for Checked {
     type Element = i16;
 
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
