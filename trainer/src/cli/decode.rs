@@ -92,8 +92,7 @@ fn tell_losses(input: &str, number: usize, decoded: &Decoded) {
             "{input}: stream {number}: at frame {frame} the device began anew; how long it was silent is not known"
         ));
     }
-    let (lost, degraded) =
-        (decoded.gaps.lost_frames() + decoded.missing_at_end, decoded.gaps.degraded_frames());
+    let (lost, degraded) = (decoded.gaps.lost_frames() + decoded.missing_at_end, decoded.gaps.degraded_frames());
     if lost > 0 || degraded > 0 {
         output::warn(&format!(
             "{input}: stream {number}: {lost} frames are lost, and {degraded} beside them are degraded"

@@ -33,8 +33,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let bytes = arguments.model.read()?;
     let codec = arguments.model.codec(&bytes)?;
     let recording = arguments.fit.fit(arguments.signal.open(&arguments.input)?, &codec)?;
-    let encoded =
-        codec.encode(&recording, arguments.coding.options(&codec, recording.frames())).with_context(|| arguments.input.display().to_string())?;
+    let encoded = codec
+        .encode(&recording, arguments.coding.options(&codec, recording.frames()))
+        .with_context(|| arguments.input.display().to_string())?;
     if encoded.clipped_samples > 0 {
         output::warn(&format!(
             "{}: {} samples are beyond what model `{}` can represent, and were clipped",

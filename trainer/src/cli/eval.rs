@@ -42,8 +42,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for path in &arguments.records {
         let recording = arguments.stretch.slice(arguments.signal.open(path)?)?;
         let recording = arguments.fit.fit(recording, &codec)?;
-        let evaluated =
-            evaluate(&codec, &recording, arguments.coding.options(&codec, recording.frames())).with_context(|| path.display().to_string())?;
+        let evaluated = evaluate(&codec, &recording, arguments.coding.options(&codec, recording.frames()))
+            .with_context(|| path.display().to_string())?;
         rows.push(evaluated.row);
     }
     let evaluations = Evaluations::new(rows);

@@ -52,7 +52,7 @@ impl Gaps {
     pub(super) fn states(&self, frames: usize) -> Vec<u8> {
         let mut states = vec![0; frames];
         for (ranges, state) in [(&self.degraded, 1), (&self.lost, 2)] {
-            ranges.iter().filter_map(|range| states.get_mut(range.clone())).for_each(|frames| frames.fill(state));
+            ranges.iter().for_each(|range| states[range.clone()].fill(state));
         }
         states
     }

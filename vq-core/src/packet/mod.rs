@@ -116,8 +116,10 @@ impl Header {
         if first & !(QUALITY_BITS | SHORT_FORM) != 0 || !(1..=QUALITIES as u8).contains(&quality) {
             return Err(PacketError::Header);
         }
-        let form = if first & SHORT_FORM == 0 { IndexForm::Long } else { IndexForm::Short };
-        let first_hop = u32_at(body, 1) & form.cycle();
+        let (form, first_hop) = match first & SHORT_FORM {
+            0 => (IndexForm::Long, u32_at(body, 1) & IndexForm::Long.cycle()),
+            _ => (IndexForm::Short, u32::from(u16_at(body, 1))),
+        };
         let fixed = 1 + form.bytes();
         let (hops, length) = leb128(body.get(fixed..).unwrap_or_default()).ok_or(PacketError::Header)?;
         if hops == 0 || Self::bytes(form, hops) != fixed + length {

@@ -196,7 +196,9 @@ impl Blocks<'_, '_> {
         self.work = Work::Begin;
         let (hop, end, status) = match hop {
             Hop::Coded(hop) => (hop, u64::MAX, decoder.status(hop)),
-            Hop::Flushed(hop) => (hop, decoder.order.next().unwrap_or(0) * decoder.model.hop() as u64, Status::Degraded),
+            Hop::Flushed(hop) => {
+                (hop, decoder.order.next().unwrap_or(0) * decoder.model.hop() as u64, Status::Degraded)
+            }
         };
         match decoder.take_frames(hop, end) {
             Some((first, place)) => Step::Block(first, place, status),
