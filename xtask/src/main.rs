@@ -1,5 +1,6 @@
 //! `cargo xtask`: what the project does to itself. It builds on a machine that has nothing but Rust.
 
+mod boards;
 mod demo;
 mod firmware;
 mod process;
@@ -24,14 +25,16 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Fetch what is missing: libtorch, the Cortex-M target, QEMU (`demo` and `test` do it by themselves)
+    /// Fetch what is missing: libtorch, the targets of the boards, QEMU (`demo` and `test` do it by themselves)
     Setup,
     /// Train on an ECG, put the codec on an emulated Cortex-M4F, and compare device and host bit for bit
     Demo,
     /// Run every check and test
     Test(test::Arguments),
-    /// Build the firmware, show its sizes, and compare it with the host in the emulator
+    /// Build the firmware for a board, show its sizes, and compare it with the host in the emulator
     Firmware(firmware::Arguments),
+    /// Build the examples for real boards and show their sizes
+    Boards(boards::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,9 +51,17 @@ fn main() -> ExitCode {
 
 fn run(task: &Task, project: &Project) -> Result<bool> {
     match task {
-        Task::Setup => setup::all(project, true).map(|_| true),
+        Task::Setup => {
+            setup::all(project, &firmware::BOARDS, true)?;
+            // The emulated boards have another compiler where rustup fails; without it the real ones are left out.
+            if let Err(error) = boards::ensure_targets(project, boards::all(), false) {
+                println!("  {error:#}");
+            }
+            Ok(true)
+        }
         Task::Demo => demo::task(project).map(|()| true),
         Task::Test(arguments) => test::task(project, arguments),
         Task::Firmware(arguments) => firmware::task(project, arguments).map(|()| true),
+        Task::Boards(arguments) => boards::task(project, arguments).map(|()| true),
     }
 }

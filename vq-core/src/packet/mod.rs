@@ -12,10 +12,12 @@
 
 pub mod cobs;
 mod index;
+mod stream_header;
 
 use core::fmt;
 
 pub use index::IndexForm;
+pub use stream_header::stream_header;
 
 use crate::bytes::{u8_at, u16_at, u32_at};
 use crate::model::QUALITIES;
