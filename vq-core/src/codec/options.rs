@@ -167,10 +167,16 @@ impl Options {
         self.packet_bytes
     }
 
-    /// The most hops of a packet.
+    /// The most hops of a packet. Of packets that are limited to 65 535 bytes also no more than let header, checksum and the end of the codes take 9
+    /// bytes, 7 in the short form: 16 383, or 127.
     #[must_use]
     pub const fn max_packet_hops(&self) -> u32 {
-        self.packet_hops
+        let most = match self.form {
+            IndexForm::Short => 0x7f,
+            IndexForm::Long if self.packet_bytes <= 0xffff => 0x3fff,
+            IndexForm::Long => MAX_HOPS,
+        };
+        if self.packet_hops < most { self.packet_hops } else { most }
     }
 
     /// How packets number their hops.
