@@ -139,7 +139,7 @@ impl Blocks<'_, '_> {
     fn begin(&mut self) -> Step {
         if self.flush > 0 {
             self.flush -= 1;
-            self.clear_latents();
+            self.begin_latents();
             self.work = Work::Layer(0, Hop::Flushed(self.flushed_hop));
             self.flushed_hop += 1;
         } else if let Some(before) = self.before.take() {
@@ -154,7 +154,7 @@ impl Blocks<'_, '_> {
             };
         } else if self.hops > 0 {
             self.hops -= 1;
-            self.begin_hop();
+            self.begin_coded();
         } else {
             if self.last {
                 self.decoder.restart();
@@ -164,10 +164,10 @@ impl Blocks<'_, '_> {
         Step::Working
     }
 
-    fn begin_hop(&mut self) {
+    fn begin_coded(&mut self) {
         let fresh = core::mem::replace(&mut self.fresh, false);
         let Some(bound) = self.bound else {
-            self.clear_latents();
+            self.begin_latents();
             self.work = Work::Symbol(0);
             return;
         };
@@ -215,9 +215,10 @@ impl Blocks<'_, '_> {
         Step::Block(first, 0..count, Status::Complete)
     }
 
-    fn clear_latents(&mut self) {
+    fn begin_latents(&mut self) {
         let decoder = &mut *self.decoder;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
+            decoder.stream.begin_hop::<K>(lines);
             decoder.stream.input::<K>(lines).fill(Default::default());
         });
     }

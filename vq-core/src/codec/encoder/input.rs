@@ -17,6 +17,9 @@ impl Encoder<'_> {
             self.lost += 1;
             return;
         }
+        if self.filled == 0 && self.mode == Mode::BestEffort {
+            with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(lines));
+        }
         for (channel, sample) in frame.enumerate() {
             let scaling = self.model.scaling(channel);
             let reach = (1i64 << self.options.chosen_sample_bits()) - 1;
@@ -104,6 +107,9 @@ impl Encoder<'_> {
         let row = row_elements(self.model.header().channels) as usize;
         let missing = (self.model.hop() - self.filled.min(self.model.hop())) * row;
         with_lines!(self.model, self.lines, |K, lines| {
+            if self.filled == 0 {
+                self.stream.begin_hop::<K>(lines);
+            }
             let input = self.stream.input_with_past::<K>(lines);
             for target in input.len().saturating_sub(missing)..input.len() {
                 let held = target.checked_sub(row).and_then(|source| input.get(source)).copied().unwrap_or_default();
