@@ -19,7 +19,7 @@ pub use error::{ModelError, Part};
 use crate::bytes::{array_at, i16_at, u8_at, u16_at, u32_at};
 use crate::codec::Options;
 use crate::kernels::Arithmetic;
-use header::Header;
+use header::{Header, Sizes};
 use plan::Line;
 use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
 
@@ -357,20 +357,36 @@ impl<'a> Model<'a> {
     /// The bytes that an encoder needs, see [`encoder_memory`](crate::encoder_memory).
     #[must_use]
     pub fn encoder_memory(&self, options: Options) -> usize {
-        options.encoder_bytes(self.header.encoder_line_bytes as usize, self.prior_memory())
+        options.encoder_bytes(&self.sizes())
     }
 
     /// The bytes that a decoder needs, see [`decoder_memory`](crate::decoder_memory).
     #[must_use]
     pub fn decoder_memory(&self) -> usize {
-        let Header { decoder_line_bytes, hop, channels, .. } = self.header;
-        header::decoder_memory_bytes(decoder_line_bytes, hop, channels, self.prior_memory())
+        self.sizes().decoder_bytes()
     }
 
     /// The bytes that a prior remembers things in, which [`packet_codes`](crate::packet_codes) needs: a part of the memory of encoders and decoders.
     #[must_use]
     pub fn prior_memory(&self) -> usize {
-        header::prior_memory_bytes(self.header.symbols_per_hop, self.header.recurrent_units)
+        self.sizes().prior_bytes
+    }
+
+    /// Bytes of the state that bounded and lossless packets are predicted with; it shares the place of the nets' lines.
+    #[must_use]
+    pub fn predictor_memory(&self) -> usize {
+        self.sizes().predictor_bytes
+    }
+
+    /// What the sizes of memory follow from.
+    pub(crate) fn sizes(&self) -> Sizes {
+        Sizes::of(self.file)
+    }
+
+    /// The smallest limit of bounded and lossless packets with these options: room for a hop of samples as they are.
+    #[must_use]
+    pub fn least_predicted_bytes(&self, options: Options) -> usize {
+        options.least_predicted_bytes(self.sizes().hop_samples)
     }
 }
 
