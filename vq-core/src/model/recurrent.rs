@@ -1,7 +1,7 @@
 //! The record of the recurrent prior: a small recurrent net over the hops before, and a part within the hop.
 
 use super::records::Symbol;
-use super::{Model, QUALITIES};
+use super::{Directory, Model, QUALITIES};
 use crate::bytes::{array_at, i16_at, put, u8_at, u16_at, u32_at};
 use crate::prior::cell::GruCell;
 
@@ -207,11 +207,10 @@ impl<'a> Model<'a> {
     /// The recurrent prior, if the model has one.
     #[must_use]
     pub fn recurrent_prior(&self) -> Option<RecurrentPrior> {
-        let directory = self.directory();
-        if directory.recurrent_length == 0 {
+        if u32_at(self.tables, Directory::RECURRENT + 4) == 0 {
             return None;
         }
-        RecurrentPrior::from_bytes(self.bytes(directory.recurrent, RecurrentPrior::BYTES))
+        RecurrentPrior::from_bytes(self.bytes(u32_at(self.tables, Directory::RECURRENT), RecurrentPrior::BYTES))
     }
 
     /// The recurrent prior, if it holds at a quality (clamped to 1..=9).
