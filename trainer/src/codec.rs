@@ -3,7 +3,7 @@
 mod timeline;
 
 use vq_core::packet::{self, CHECKSUM_BYTES, MAX_HEADER_BYTES, MAX_HOPS};
-use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Model, ModelError, Options, PacketError};
+use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Mode, Model, ModelError, Options, PacketError};
 
 use crate::data::{Channel, Gaps, Recording, SignalKind};
 use crate::export::container::identity;
@@ -55,6 +55,14 @@ pub enum CodecError {
         /// Channels of the model.
         model: usize,
     },
+    /// A sample is further from the original than its packet promised.
+    #[error("a sample is {error} counts from the original where {bound} were promised: please report this")]
+    Bound {
+        /// The bound in counts.
+        bound: u32,
+        /// The largest error in counts.
+        error: u64,
+    },
     /// The stream claims more samples than can be meant.
     #[error("the stream claims {samples} samples, more than {MOST_SAMPLES}: the file is damaged")]
     TooLong {
@@ -84,6 +92,8 @@ pub struct Encoded {
     pub longest_packet_hops: u32,
     /// Samples beyond what the model can represent, which were clipped.
     pub clipped_samples: u64,
+    /// Times that packets fell back from best effort to a bound.
+    pub fallbacks: u64,
 }
 
 /// A stream as a recording, and what was wrong with it.
@@ -148,11 +158,14 @@ impl<'a> HostCodec<'a> {
         &self.kind
     }
 
-    /// Seconds between a sample's arrival and its decoded value, at so many hops a packet: the encoder's look-ahead, the
-    /// hop, the filling of the packet, the decoder's look-ahead.
+    /// Seconds between a sample's arrival and its decoded value, in a mode and at so many hops a packet: the encoder's look-ahead, the
+    /// hop, the filling of the packet, the decoder's look-ahead. Only the nets look ahead.
     #[must_use]
-    pub fn delay_seconds(&self, packet_hops: u32) -> [f64; 4] {
-        let delay = self.model.delay();
+    pub fn delay_seconds(&self, mode: Mode, packet_hops: u32) -> [f64; 4] {
+        let mut delay = self.model.delay();
+        if mode != Mode::BestEffort {
+            (delay.encoder_frames, delay.decoder_frames) = (0, 0);
+        }
         let fill = packet_hops.saturating_sub(1) as usize * delay.hop_frames;
         let seconds = |frames: usize| frames as f64 * 1000.0 / self.kind.rate_millihertz as f64;
         [delay.encoder_frames, delay.hop_frames, fill, delay.decoder_frames].map(seconds)
@@ -163,8 +176,14 @@ impl<'a> HostCodec<'a> {
     /// # Errors
     /// Limits that cannot hold one hop, or a recording with another number of channels.
     pub fn encode(&self, recording: &Recording, options: Options) -> Result<Encoded, CodecError> {
-        let mut encoded =
-            Encoded { file: Vec::new(), packets: 0, code_bytes: 0, longest_packet_hops: 0, clipped_samples: 0 };
+        let mut encoded = Encoded {
+            file: Vec::new(),
+            packets: 0,
+            code_bytes: 0,
+            longest_packet_hops: 0,
+            clipped_samples: 0,
+            fallbacks: 0,
+        };
         stream::append_header(&mut encoded.file, &self.header(recording, options));
         let mut memory = HostMemory::new(self.model.encoder_memory(options));
         let mut encoder = Encoder::new(self.model, memory.bytes(), options)?;
@@ -174,6 +193,7 @@ impl<'a> HostCodec<'a> {
             }
         }
         encoded.clipped_samples = encoder.saturated_samples();
+        encoded.fallbacks = encoder.fallbacks();
         while let Some(packet) = encoder.finish() {
             encoded.append(packet, &self.model);
         }
@@ -182,10 +202,13 @@ impl<'a> HostCodec<'a> {
 
     /// A limit of a packet's bytes that one packet of so many frames never reaches, so that a recording becomes one stream.
     #[must_use]
-    pub fn one_stream_bytes(&self, frames: usize, quality: u8) -> usize {
+    pub fn one_stream_bytes(&self, frames: usize, options: Options) -> usize {
         let model = self.model;
         let hops = frames.div_ceil(model.hop()) + model.look_ahead_hops() + model.closing_hops();
-        let codes = model.worst_hop_bytes(quality).saturating_mul(hops.min(MAX_HOPS as usize));
+        let best_effort = model.worst_hop_bytes(options.chosen_quality());
+        let hop =
+            if options.has_prediction() { best_effort.max(model.least_predicted_bytes(options)) } else { best_effort };
+        let codes = hop.saturating_mul(hops.min(MAX_HOPS as usize));
         codes.saturating_add(MAX_HEADER_BYTES + CHECKSUM_BYTES).max(MOST_PACKET_BYTES + 1)
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use vq_core::kernels::Arithmetic;
 use vq_core::model::QUALITIES;
 use vq_core::packet::{CHECKSUM_BYTES, Header};
-use vq_core::{Model, Options, self_test_decoder, self_test_encoder};
+use vq_core::{Mode, Model, Options, self_test_decoder, self_test_encoder};
 
 use super::{ChannelSummary, Line};
 use crate::codec::HostCodec;
@@ -92,7 +92,7 @@ fn code_bytes(bits_per_hop: f64, hops: u32) -> usize {
 }
 
 fn packet_bytes(bits_per_hop: f64, hops: u32, options: Options) -> usize {
-    Header::bytes(options.index_form(), hops) + code_bytes(bits_per_hop, hops) + CHECKSUM_BYTES
+    Header::bytes(Mode::BestEffort, options.index_form(), hops) + code_bytes(bits_per_hop, hops) + CHECKSUM_BYTES
 }
 
 /// Most hops that a packet of these options holds, of hops as long as most; 0 if it cannot hold one.
@@ -136,7 +136,7 @@ impl ModelSummary {
         let directory = model.directory();
         let per_sample = |net| model.multiply_accumulates(net) as f64 / samples_per_hop;
         let packet_hops = hops_per_packet(expected(options.chosen_quality()), options);
-        let parts = codec.delay_seconds(packet_hops);
+        let parts = codec.delay_seconds(options.chosen_mode(), packet_hops);
         let [encoder_look_ahead, hop, packet_fill, decoder_look_ahead] = parts;
         let total = parts.iter().sum();
         let run = model.metadata().map(|metadata| metadata.run).unwrap_or_default();

@@ -8,6 +8,7 @@ use crate::codec::with_lines;
 use crate::coder::range::RangeDecoder;
 use crate::kernels::Kernels;
 use crate::model::plan::row_elements;
+use crate::residual::{Place, decode_point};
 
 /// What came of a call of [`Blocks::poll`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,11 @@ pub struct Blocks<'d, 'a> {
     pub(super) hop: u64,
     /// Whether the stream ends here.
     pub(super) last: bool,
+    /// The most by which samples may differ, if the packet says so: then its hops are predicted.
+    pub(super) bound: Option<u32>,
+    /// Whether no hop of the packet was begun, and whether no predicted hop was finished.
+    pub(super) fresh: bool,
+    pub(super) first_samples: bool,
     pub(super) work: Work,
 }
 
@@ -47,6 +53,8 @@ pub struct Blocks<'d, 'a> {
 pub(super) enum Break {
     Gap(u64),
     NewStream(u64),
+    /// Another mode: nothing is missing.
+    Mode(u64),
 }
 
 /// What is done next.
@@ -60,6 +68,10 @@ pub(super) enum Work {
     Layer(usize, Hop),
     /// Scales what came out of the net.
     Output(Hop),
+    /// Finds out how a hop was predicted, if at all.
+    Kind,
+    /// Decodes this sample of a hop: predicted, or raw in so many bits.
+    Sample(usize, Option<u8>),
 }
 
 /// The hop that the net runs for.
@@ -87,7 +99,7 @@ impl Blocks<'_, '_> {
         Some(self.block(first_frame, place, status))
     }
 
-    /// Does one bounded piece of work: decodes one symbol, runs one layer, or scales a hop of frames.
+    /// Does one bounded piece of work: decodes one symbol or predicted sample, runs one layer, or scales a hop of frames.
     pub fn poll(&mut self) -> Piece<'_> {
         match self.step() {
             Step::Working => Piece::Working,
@@ -118,6 +130,8 @@ impl Blocks<'_, '_> {
             Work::Symbol(from) => self.decode(from),
             Work::Layer(index, hop) => self.run_layer(index, hop),
             Work::Output(hop) => return self.output(hop),
+            Work::Kind => self.kind(),
+            Work::Sample(index, width) => return self.sample(index, width),
         }
         Step::Working
     }
@@ -130,17 +144,17 @@ impl Blocks<'_, '_> {
             self.flushed_hop += 1;
         } else if let Some(before) = self.before.take() {
             let end = self.decoder.next_frame;
-            let (Break::Gap(hop) | Break::NewStream(hop)) = before;
+            let (Break::Gap(hop) | Break::NewStream(hop) | Break::Mode(hop)) = before;
             self.decoder.begin_run(hop);
             let start = self.decoder.next_frame;
             return match before {
                 Break::Gap(_) => Step::Block(end, 0..0, Status::Gap { frames: start.saturating_sub(end) }),
                 Break::NewStream(_) => Step::Block(start, 0..0, Status::NewStream),
+                Break::Mode(_) => Step::Working,
             };
         } else if self.hops > 0 {
             self.hops -= 1;
-            self.begin_latents();
-            self.work = Work::Symbol(0);
+            self.begin_coded();
         } else {
             if self.last {
                 self.decoder.restart();
@@ -148,6 +162,57 @@ impl Blocks<'_, '_> {
             return Step::End;
         }
         Step::Working
+    }
+
+    fn begin_coded(&mut self) {
+        let fresh = core::mem::replace(&mut self.fresh, false);
+        let Some(bound) = self.bound else {
+            self.begin_latents();
+            self.work = Work::Symbol(0);
+            return;
+        };
+        if fresh {
+            self.decoder.predicting = true;
+            self.decoder.predictor.start_packet(self.decoder.lines, bound);
+        }
+        self.work = Work::Kind;
+    }
+
+    fn kind(&mut self) {
+        let width = self.decoder.predictor.raw_hops().decode(&mut self.codes);
+        self.work = Work::Sample(0, width);
+    }
+
+    /// Decodes a sample; behind the last one of a hop gives its frames.
+    fn sample(&mut self, index: usize, width: Option<u8>) -> Step {
+        let decoder = &mut *self.decoder;
+        let channels = decoder.model.channels();
+        let samples: &mut [i32] = bytemuck::try_cast_slice_mut(decoder.frames).unwrap_or_default();
+        let count = samples.len();
+        if let Some(sample) = samples.get_mut(index) {
+            let channel = index.checked_rem(channels).unwrap_or(0);
+            let point = match width {
+                None => {
+                    let first = self.first_samples && index < channels;
+                    decoder.predictor.decode(decoder.lines, Place { channel, first }, &mut self.codes)
+                }
+                Some(width) => {
+                    let point = decode_point(&mut self.codes, width);
+                    decoder.predictor.restart(decoder.lines, channel, point);
+                    point
+                }
+            };
+            *sample = decoder.predictor.sample(channel, point);
+            self.work = Work::Sample(index + 1, width);
+            return Step::Working;
+        }
+        self.first_samples = false;
+        self.work = Work::Begin;
+        let first = decoder.next_frame;
+        self.hop += 1;
+        decoder.order.advance(self.hop);
+        decoder.next_frame = self.hop * decoder.model.hop() as u64;
+        Step::Block(first, 0..count, Status::Complete)
     }
 
     fn begin_latents(&mut self) {

@@ -14,10 +14,10 @@ use super::codes::check_length;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
 use crate::model::Model;
-use crate::model::header::code_bytes;
 use crate::nn::Stream;
-use crate::packet::{Header, PacketError, checksum_of};
+use crate::packet::{Header, Mode, PacketError, checksum_of};
 use crate::prior::Prior;
+use crate::residual::Predictor;
 
 /// How far samples can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,9 @@ pub struct Decoder<'a> {
     stream: Stream<'a>,
     /// The prior, which also holds the codes of the newest hop.
     prior: Prior<'a>,
-    /// Line buffers, of whole elements.
+    /// What bounded and lossless packets are predicted with.
+    predictor: Predictor<'a>,
+    /// Line buffers, of whole elements; between bounded and lossless hops the predictor's state.
     lines: &'a mut [u8],
     /// One hop of frames.
     frames: &'a mut [u8],
@@ -64,6 +66,8 @@ pub struct Decoder<'a> {
     run_start: u64,
     /// The position of the first frame that was not handed out yet.
     next_frame: u64,
+    /// Whether the newest hop was predicted, so that no frames wait in the net.
+    predicting: bool,
 }
 
 impl<'a> Decoder<'a> {
@@ -78,15 +82,25 @@ impl<'a> Decoder<'a> {
         let (need, have) = (model.decoder_memory(), memory.len());
         let too_small = DecoderError::MemoryTooSmall { need, have };
         let memory = memory.get_mut(..need).ok_or(too_small)?;
-        let line_bytes = model.header().decoder_line_bytes as usize;
-        let (lines, memory) = memory.split_at_mut_checked(line_bytes).ok_or(too_small)?;
-        let code_bytes = code_bytes(model.header().symbols_per_hop);
-        let (codes, frames) = memory.split_at_mut_checked(code_bytes).ok_or(too_small)?;
+        let sizes = model.sizes();
+        let (lines, memory) = memory.split_at_mut_checked(sizes.decoder_work_bytes()).ok_or(too_small)?;
+        let (codes, frames) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
         lines.fill(0);
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let prior = Prior::new(model, 1, codes);
         let stream = Stream::new(model, model.directory().decoder);
-        Ok(Self { model, stream, prior, lines, frames, order: Order::default(), run_start: 0, next_frame: 0 })
+        Ok(Self {
+            model,
+            stream,
+            prior,
+            predictor: Predictor::new(model),
+            lines,
+            frames,
+            order: Order::default(),
+            run_start: 0,
+            next_frame: 0,
+            predicting: false,
+        })
     }
 
     /// The model that this decoder runs.
@@ -109,18 +123,21 @@ impl<'a> Decoder<'a> {
         let next = self.order.next();
         let place = self.order.place(&header, checksum_of(packet))?;
         let first_hop = place.hop();
+        let predicted = header.mode != Mode::BestEffort;
         let before = match place {
             Place::First(hop) => {
                 self.begin_run(hop);
                 None
             }
+            // Behind a change of mode the net begins anew, and nothing is missing.
+            Place::Next(hop) if self.predicting != predicted => Some(Break::Mode(hop)),
             Place::Next(_) => None,
             Place::AfterGap(hop) => Some(Break::Gap(hop)),
             Place::NewStream(hop) => Some(Break::NewStream(hop)),
         };
         self.prior.start_packet(header.quality);
         Ok(Blocks {
-            flush: before.map_or(0, |_| self.model.closing_hops()),
+            flush: before.map_or(0, |_| self.hops_in_net()),
             flushed_hop: next.unwrap_or(first_hop),
             before,
             hops: header.hops,
@@ -128,6 +145,9 @@ impl<'a> Decoder<'a> {
             codebook: Codebook::new(self.model, header.quality),
             codes: RangeDecoder::new(codes),
             last: false,
+            bound: header.mode.bound(),
+            fresh: true,
+            first_samples: true,
             work: Work::Begin,
             decoder: self,
         })
@@ -137,7 +157,7 @@ impl<'a> Decoder<'a> {
     /// the encoder took, if it closed the stream). The decoder is then before a first packet again.
     pub fn finish(&mut self) -> Blocks<'_, 'a> {
         Blocks {
-            flush: self.order.next().map_or(0, |_| self.model.closing_hops()),
+            flush: self.order.next().map_or(0, |_| self.hops_in_net()),
             flushed_hop: self.order.next().unwrap_or(0),
             before: None,
             hops: 0,
@@ -145,6 +165,9 @@ impl<'a> Decoder<'a> {
             codebook: Codebook::new(self.model, 1),
             codes: RangeDecoder::new(&[]),
             last: true,
+            bound: None,
+            fresh: true,
+            first_samples: true,
             work: Work::Begin,
             decoder: self,
         }
@@ -153,8 +176,14 @@ impl<'a> Decoder<'a> {
     /// Starts a run of packets that follow each other: the net knows nothing of what was before.
     fn begin_run(&mut self, hop: u64) {
         self.lines.fill(0);
+        self.predicting = false;
         self.run_start = hop;
         self.next_frame = hop * self.model.hop() as u64;
+    }
+
+    /// Hops of zeros to feed for the frames that wait in the net.
+    fn hops_in_net(&self) -> usize {
+        if self.predicting { 0 } else { self.model.closing_hops() }
     }
 
     /// After the net ran for hop `hop`: the frames in the buffer that are due, before position `end`, as their first

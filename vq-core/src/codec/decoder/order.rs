@@ -96,9 +96,10 @@ fn end(form: IndexForm, first_hop: u32, hops: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packet::Mode;
 
     fn header(first_hop: u32) -> Header {
-        Header { quality: 9, form: IndexForm::Long, first_hop, hops: 10 }
+        Header { mode: Mode::BestEffort, quality: 9, form: IndexForm::Long, first_hop, hops: 10 }
     }
 
     /// Places a packet of ten hops and, if it is taken, decodes it.
