@@ -27,6 +27,7 @@ mod core_specific;
 mod end;
 pub mod file;
 pub mod stack;
+pub mod trace;
 
 pub use core_specific::entry;
 pub use end::exit;

@@ -1,5 +1,7 @@
 //! What the two programs on the emulated core share besides the board: random numbers, and what they are compared on.
 #![no_std]
 
+pub mod flash;
+pub mod meter;
 pub mod random;
 pub mod stream;
