@@ -26,6 +26,7 @@ mod core_specific;
 mod core_specific;
 mod end;
 pub mod file;
+pub mod meter;
 pub mod stack;
 pub mod trace;
 

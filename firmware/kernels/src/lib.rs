@@ -2,6 +2,5 @@
 #![no_std]
 
 pub mod flash;
-pub mod meter;
 pub mod random;
 pub mod stream;

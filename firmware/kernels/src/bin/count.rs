@@ -9,10 +9,9 @@
 
 use core::hint::black_box;
 
-use firmware_board::clock::Clock;
-use firmware_board::{arguments, entry, exit, print_line, trace};
+use firmware_board::meter::{Meter, Name};
+use firmware_board::{entry, exit, print_line};
 use firmware_kernels::flash::Flash;
-use firmware_kernels::meter::{Meter, Name};
 use firmware_kernels::stream::{codebook_bytes, depthwise_stream_bytes, stream_bytes};
 use static_cell::ConstStaticCell;
 use vq_core::kernels::{Columns, FORM, Kernels, Native, Windows};
@@ -61,13 +60,7 @@ fn main() -> ! {
         *value = ((index * 7919) % 8191) as i16 - 4096;
     }
     print_line!("form {}", FORM);
-    let meter = if arguments::number(0) == Some(1) {
-        trace::region(|| {});
-        Meter::Trace
-    } else {
-        let Some(clock) = Clock::start() else { exit(false) };
-        Meter::Clock(clock)
-    };
+    let Some(meter) = Meter::new() else { exit(false) };
     convolutions(&meter, input, output);
     depthwise_convolutions(&meter, input, output);
     sum(&meter, input, output);

@@ -1,7 +1,7 @@
-//! What a case costs: counted by the board's clock, or left to the reader of the emulator's trace.
+//! What a case of a counting program costs: counted by the board's clock, or left to the reader of the emulator's trace.
 
-use firmware_board::clock::Clock;
-use firmware_board::{print_line, trace};
+use crate::clock::Clock;
+use crate::{arguments, print_line, trace};
 
 /// How cases are measured.
 #[derive(Debug)]
@@ -13,6 +13,16 @@ pub enum Meter {
 }
 
 impl Meter {
+    /// A trace if the program's first argument is 1, and then an empty region of it; otherwise the clock. `None` if that runs already.
+    #[must_use]
+    pub fn new() -> Option<Self> {
+        if arguments::number(0) == Some(1) {
+            trace::region(|| {});
+            return Some(Self::Trace);
+        }
+        Clock::start().map(Self::Clock)
+    }
+
     /// Measures a case and prints `name code instructions macs`; a trace's reader counts the instructions itself, and finds 0. `code` says
     /// whose instructions the case spends its time on: `naked` functions', or the `compiler`'s.
     #[inline(always)]
