@@ -15,6 +15,7 @@ pub mod datasets;
 pub mod evaluate;
 pub mod export;
 mod hexadecimal;
+pub mod laboratory;
 pub mod metrics;
 pub mod report;
 pub mod run;

@@ -188,6 +188,32 @@ fn cut_joined_and_damaged_streams_decode() {
     assert!((1..=320).contains(&lost) && lost.is_multiple_of(40 * HOP as u64), "{lost}");
 }
 
+/// A device names its model when it starts, by a header that knows neither length nor time.
+#[test]
+fn a_serial_capture_with_a_reset_in_it_decodes() {
+    let bench = Bench::new();
+    bench.succeeds("encode --model model.vqm ECG -o x.vqs --packet-hops 40");
+    let stream = std::fs::read(bench.path("x.vqs")).unwrap();
+    let first_packet = stream.iter().position(|byte| *byte == 0).unwrap() + 1;
+    let model = std::fs::read(bench.path("model.vqm")).unwrap();
+    let mut buffer = [0; 64];
+    let identity = model[16..32].try_into().unwrap();
+    let header = vq_core::packet::stream_header(identity, "pass", 244, &mut buffer).unwrap();
+    let mut capture = stream[stream.len() / 2..stream.len() * 3 / 4].to_vec();
+    // The zero byte ends the frame that the reset cut off.
+    capture.push(0);
+    vq_trainer::stream::append_packet(&mut capture, header);
+    capture.extend(&stream[first_packet..stream.len() / 4]);
+    bench.write("capture.vqs", &capture);
+
+    let decoded = bench.vq("decode --model model.vqm capture.vqs -o out.hea", b"");
+    assert!(decoded.status.success(), "{}", text(&decoded.stderr));
+    let frames = open(&bench.path("out.hea"), &OpenOptions::default()).unwrap().frames();
+    assert!((43_000..65_000).contains(&frames), "{frames}");
+    let streams = bench.json("inspect capture.vqs --json --model model.vqm");
+    assert_eq!(streams["segments"].as_array().unwrap().len(), 2);
+}
+
 #[test]
 fn other_rates_and_units_are_refused_with_the_way_out() {
     let bench = Bench::new();

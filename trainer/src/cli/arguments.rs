@@ -1,5 +1,6 @@
 //! Arguments that several subcommands share.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -168,8 +169,17 @@ impl StretchArguments {
     /// # Errors
     /// If it is empty, or not within the recording.
     pub fn slice(&self, recording: Recording) -> anyhow::Result<Recording> {
+        let stretch = self.range(&recording)?;
+        Ok(if stretch == (0..recording.frames()) { recording } else { recording.slice(stretch) })
+    }
+
+    /// The frames of the stretch.
+    ///
+    /// # Errors
+    /// If it is empty, or not within the recording.
+    pub fn range(&self, recording: &Recording) -> anyhow::Result<Range<usize>> {
         let frames = recording.frames();
-        let frame = |position: Position| position.frame(&recording);
+        let frame = |position: Position| position.frame(recording);
         let (from, to) = (self.from.map_or(0, frame), self.to.map_or(frames, frame));
         anyhow::ensure!(
             from < to && to <= frames,
@@ -177,7 +187,7 @@ impl StretchArguments {
             recording.name,
             recording.seconds(),
         );
-        Ok(if (from, to) == (0, frames) { recording } else { recording.slice(from..to) })
+        Ok(from..to)
     }
 }
 

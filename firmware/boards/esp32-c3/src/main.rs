@@ -51,13 +51,13 @@ fn main() -> ! {
     };
 
     let mut uart = defmt::unwrap!(UartTx::new(chip.UART1, Config::default())).with_tx(chip.GPIO5);
+    write(&mut uart, sender.header());
     let mut config = AdcConfig::new();
     let pin = config.enable_pin_with_cal(chip.GPIO2, Attenuation::_11dB);
     let mut timer = PeriodicTimer::new(TimerGroup::new(chip.TIMG0).timer0);
     timer.set_interrupt_handler(sample);
     let period = Duration::from_micros(u64::from(sender.period_micros()));
     let mut sampler = Sampler { adc: Adc::new(chip.ADC1, config), pin, scale: sender.scale(), timer };
-    write(&mut uart, sender.header());
     critical_section::with(|section| {
         defmt::unwrap!(sampler.timer.start(period));
         sampler.timer.listen();

@@ -1,12 +1,10 @@
 //! The dead-zone quantizer: uniform, with a wider interval around zero, because zeros are cheap and frequent.
 
-use super::FINEST_STEP;
-
 /// What is added before rounding down, in steps. One half would be rounding to the nearest; less moves values towards
 /// zero, and zero's own interval reaches to 1 − this on either side.
 const ROUNDING: f64 = 0.35;
 
-/// A quantizer of one step for all bands: the transform is close to orthogonal, so an error costs about the same in each.
+/// A quantizer of one step. The 9/7 wavelet is close to orthogonal, so that one step serves all bands: an error costs about the same in each.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quantizer {
     step: f64,
@@ -14,8 +12,12 @@ pub(super) struct Quantizer {
 
 impl Quantizer {
     pub(super) fn new(step: f64) -> Self {
-        assert!(step >= FINEST_STEP && step.is_finite(), "a step of {step} counts");
         Self { step }
+    }
+
+    /// A quantizer of integers, which a step of 1 keeps as they are: no step is finer.
+    pub(super) fn of_integers(step: f64) -> Self {
+        Self { step: step.max(1.0) }
     }
 
     /// The levels of coefficients: sign(c) · ⌊|c| / step + 0.35⌋.
@@ -27,6 +29,17 @@ impl Quantizer {
     /// The coefficients that levels stand for.
     pub(super) fn values(self, levels: &[i64]) -> Vec<f64> {
         levels.iter().map(|&level| level as f64 * self.step).collect()
+    }
+
+    /// The levels of integer coefficients.
+    pub(super) fn integer_levels(self, coefficients: &[i64]) -> Vec<i64> {
+        let coefficients: Vec<f64> = coefficients.iter().map(|&value| value as f64).collect();
+        self.levels(&coefficients)
+    }
+
+    /// The integer coefficients next to what levels stand for.
+    pub(super) fn integer_values(self, levels: &[i64]) -> Vec<i64> {
+        self.values(levels).into_iter().map(|value| value.round_ties_even() as i64).collect()
     }
 }
 
@@ -47,8 +60,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "a step of 0 counts")]
-    fn no_step_is_refused() {
-        Quantizer::new(0.0);
+    fn fine_steps_keep_integers() {
+        let quantizer = Quantizer::of_integers(0.2);
+        let coefficients = [0, 1, -1, 1_000_000_007];
+        assert_eq!(quantizer.integer_values(&quantizer.integer_levels(&coefficients)), coefficients);
     }
 }

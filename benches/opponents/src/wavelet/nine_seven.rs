@@ -1,4 +1,4 @@
-//! The wavelet transform: Cohen–Daubechies–Feauveau 9/7 (`bior4.4` in PyWavelets), by lifting, over a signal that is
+//! Cohen–Daubechies–Feauveau 9/7 (`bior4.4` in PyWavelets), by lifting, over a signal that is
 //! taken as periodic.
 //!
 //! A level splits a signal into its even samples, the low band, and its odd ones, the high band, and lets each change the
@@ -8,8 +8,7 @@
 //! A signal of odd length is extended by repeating its last sample, at every level, as PyWavelets does in its mode
 //! `periodization`: a signal of n samples becomes two bands of ⌈n / 2⌉.
 
-/// How often the low band is split again.
-const SPLITS: usize = 6;
+use super::SPLITS;
 
 /// Weights of the lifting steps: the odd samples change first, then the even ones, in turn.
 const WEIGHTS: [f64; 4] =

@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use vq_benches::comparison::Comparison;
-use vq_benches::wavelet;
+use vq_opponents::prediction::{Coder, Prediction, Predictor};
+use vq_opponents::wavelet::Wavelet;
+use vq_opponents::{Limit, Opponent};
 use vq_trainer::data::{OpenOptions, Recording, open};
 
 fn from_the_root(path: &str) -> PathBuf {
@@ -28,24 +29,42 @@ fn the_recording_that_ships() {
         (7, 35.0, 36.699_6, 144.0),
     ];
     for (length, step, bits, squared_error) in references {
-        let coded = wavelet::code(&minute[..length], 1024, step);
+        let coded = Wavelet::nine_seven(step).code(&minute[..length], 1024, Limit::Stream);
         let found: f64 = minute.iter().zip(&coded.samples).map(|(x, y)| f64::from(x - y).powi(2)).sum();
         assert!(within(coded.bits, bits, 1e-5), "{length} samples, step {step}: {} bits", coded.bits);
         assert!(within(found, squared_error, 1e-5), "{length} samples, step {step}: squared error {found}");
     }
 }
 
-#[test]
-fn six_records_of_the_database() {
+/// Two minutes of six records, if there is a copy of the database beside the project.
+fn six_records() -> Option<Vec<Recording>> {
     let folder = from_the_root("../shared/data/mitdb");
     if !folder.is_dir() {
         println!("skipped: there is no copy of the MIT-BIH database beside the project");
-        return;
+        return None;
     }
     let chest = OpenOptions { columns: vec!["MLII".into()], ..OpenOptions::default() };
     let two_minutes = |name: &str| open(&folder.join(name), &chest).unwrap().slice(108_000..151_008);
-    let recordings: Vec<Recording> = ["118", "119", "124", "209", "220", "223"].map(two_minutes).to_vec();
-    // Step, bits per sample, MSE in LSB²: means over the records.
+    Some(["118", "119", "124", "209", "220", "223"].map(two_minutes).to_vec())
+}
+
+/// Bits per sample and mean squared error, means over the records.
+fn mean_of(recordings: &[Recording], opponent: &dyn Opponent) -> (f64, f64) {
+    let of = |recording: &Recording| {
+        let samples = recording.channel(0);
+        let coded = opponent.code(&samples, 1024, Limit::Stream);
+        let squares: f64 = samples.iter().zip(&coded.samples).map(|(x, y)| f64::from(x - y).powi(2)).sum();
+        (coded.bits / samples.len() as f64, squares / samples.len() as f64)
+    };
+    let all: Vec<(f64, f64)> = recordings.iter().map(of).collect();
+    let mean = |figure: fn(&(f64, f64)) -> f64| all.iter().map(figure).sum::<f64>() / all.len() as f64;
+    (mean(|pair| pair.0), mean(|pair| pair.1))
+}
+
+#[test]
+fn the_wavelet_on_six_records_of_the_database() {
+    let Some(recordings) = six_records() else { return };
+    // Step, bits per sample, MSE in LSB².
     let references = [
         (6.0, 1.493, 2.68),
         (9.0, 1.204, 4.65),
@@ -59,11 +78,21 @@ fn six_records_of_the_database() {
         (140.0, 0.212, 227.0),
     ];
     for (step, bits, mean_squared_error) in references {
-        let comparison = Comparison::of_wavelet(&recordings, step);
-        let squares = comparison.records.iter().filter_map(|row| row.figures.rmse_lsb).map(|rmse| rmse * rmse);
-        let found = (comparison.mean.bits_per_sample.unwrap(), squares.sum::<f64>() / recordings.len() as f64);
+        let found = mean_of(&recordings, &Wavelet::nine_seven(step));
         println!("step {step}: {:.3} bits/sample, MSE {:.2} LSB²", found.0, found.1);
         assert!(within(found.0, bits, 0.01), "step {step}: {} bits per sample", found.0);
         assert!(within(found.1, mean_squared_error, 0.01), "step {step}: MSE {} LSB²", found.1);
+    }
+}
+
+#[test]
+fn prediction_on_six_records_is_no_weaker_than_a_sketch_of_it() {
+    let Some(recordings) = six_records() else { return };
+    // An 8-tap NLMS filter, and the sample before, with an adaptive range coder, both written in NumPy.
+    let references = [(Predictor::Nlms, 0, 3.85), (Predictor::Nlms, 1, 2.39), (Predictor::Delta, 5, 1.31)];
+    for (predictor, bound, bits) in references {
+        let (found, _) = mean_of(&recordings, &Prediction::new(predictor, Coder::Adaptive, bound));
+        println!("{predictor:?} ±{bound}: {found:.3} bits/sample");
+        assert!(found < bits && within(found, bits, 0.02), "{predictor:?} ±{bound}: {found} bits per sample");
     }
 }
