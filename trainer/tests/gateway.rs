@@ -215,6 +215,38 @@ fn a_serial_capture_with_a_reset_in_it_decodes() {
 }
 
 #[test]
+fn one_stream_short_headers_and_gaps() {
+    let bench = Bench::new();
+    let bits = |words: &str| {
+        let row = bench.json(&format!("eval --model model.vqm ECG --to 60s --json {words}"))["records"][0].clone();
+        (row["packets"].as_u64().unwrap(), row["header_bytes"].as_u64().unwrap())
+    };
+    let (packets, headers) = bits("--packet-bytes 60");
+    let (short_packets, short_headers) = bits("--packet-bytes 60 --short-headers");
+    assert!(short_packets <= packets && short_headers < headers, "{short_headers} {headers}");
+    assert_eq!(bits("--packet-bytes none").0, 1);
+
+    bench.succeeds("encode --model model.vqm ECG -o x.vqs --packet-hops 90");
+    let stream = std::fs::read(bench.path("x.vqs")).unwrap();
+    let ends: Vec<usize> =
+        stream.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(place, _)| place + 1).collect();
+    // The header, two packets, and what follows the third.
+    bench.write("gap.vqs", [&stream[..ends[2]], &stream[ends[3]..]].concat());
+    let (first, last) = (2 * 90 * HOP, 3 * 90 * HOP - 1);
+    let decoded = bench.vq("decode --model model.vqm gap.vqs -o gap.csv --gap mark", b"");
+    let told = text(&decoded.stderr);
+    assert!(told.contains(&format!("frames {first} to {last} are lost (360 frames from 2.000 s on)")), "{told}");
+    let table = std::fs::read_to_string(bench.path("gap.csv")).unwrap();
+    let rows: Vec<&str> = table.lines().skip(1).collect();
+    assert!(rows[first].ends_with(",,2") && rows[last].ends_with(",,2"), "{} {}", rows[first], rows[last]);
+    assert!(rows[first - 1].ends_with(",0") && !rows[last + 1].ends_with(",2"));
+    bench.succeeds("decode --model model.vqm gap.vqs -o gap.hea --gap hold");
+    let held = open(&bench.path("gap.hea"), &OpenOptions::default()).unwrap();
+    assert!(held.samples[first..=last].iter().all(|sample| *sample == held.samples[first - 1]));
+    assert!(bench.fails("decode --model model.vqm gap.vqs -o gap.wav --gap nan").contains("--gap hold"));
+}
+
+#[test]
 fn other_rates_and_units_are_refused_with_the_way_out() {
     let bench = Bench::new();
     let rows: String = (0..720).map(|t| format!("{}\n", f64::from(t % 90) / 200.0)).collect();

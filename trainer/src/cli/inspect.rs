@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "vqm" => {
             let bytes = ModelBytes::read(&arguments.file)?;
             let codec = HostCodec::new(&bytes).with_context(context)?;
-            let summary = ModelSummary::new(&codec, arguments.coding.options());
+            let summary = ModelSummary::new(&codec, arguments.coding.options(&codec, &codec.kind().channels, 0)?);
             show(arguments.json, &summary, &summary.lines())?;
             anyhow::ensure!(
                 summary.self_test == ModelSummary::PASSED,
