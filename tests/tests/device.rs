@@ -34,7 +34,10 @@ fn check(program: &str, folder: &Path) -> Output {
     let _guard = IMAGE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(root).args(["xtask", "firmware", "--program", program, "--model"]).arg(folder.join("model.vqm"));
+    command
+        .current_dir(root)
+        .args(["xtask", "firmware", "--program", program, "--model"])
+        .arg(folder.join("model.vqm"));
     command.arg("--check").arg(folder).output().unwrap()
 }
 
