@@ -66,7 +66,8 @@ pub struct Directory {
 impl Directory {
     /// Length of the directory.
     pub const BYTES: usize = 128;
-    /// Where the fields lie that are looked up for every symbol.
+    /// Where the fields lie that are looked up for every sample or symbol.
+    const SCALING: usize = 48;
     const SYMBOLS: usize = 52;
     const SYMBOL_COUNT: usize = 56;
     const QUALITY: usize = 60;
@@ -77,7 +78,7 @@ impl Directory {
         Self {
             encoder: Net::from_bytes(bytes.get(..Net::BYTES).unwrap_or_default()),
             decoder: Net::from_bytes(bytes.get(Net::BYTES..).unwrap_or_default()),
-            scaling: u32_at(bytes, 48),
+            scaling: u32_at(bytes, Self::SCALING),
             symbols: u32_at(bytes, Self::SYMBOLS),
             symbol_count: u16_at(bytes, Self::SYMBOL_COUNT),
             latent_channels: u16_at(bytes, 58),
@@ -250,7 +251,8 @@ impl<'a> Model<'a> {
     /// The scaling of a channel's samples.
     #[must_use]
     pub fn scaling(&self, channel: usize) -> Scaling {
-        let at = (self.directory().scaling as usize).saturating_add(channel.saturating_mul(Scaling::BYTES));
+        let scaling = u32_at(self.tables, Directory::SCALING) as usize;
+        let at = scaling.saturating_add(channel.saturating_mul(Scaling::BYTES));
         Scaling::from_bytes(&array_at::<{ Scaling::BYTES }>(self.tables, at))
     }
 
