@@ -106,12 +106,12 @@ impl Recipe {
         let encoder = self.net(&mut noise, true);
         let decoder = self.net(&mut noise, false);
         let quantizer = match self.stages {
-            Some(stages) => TrainedQuantizer::Residual {
+            Some(stages) => TrainedQuantizer::Vectors {
                 codebooks: (0..stages)
                     .map(|stage| {
                         let size = 5 + 6 * stage;
                         let reach = 0.5 / (1 << stage) as f32;
-                        Codebook { vectors: noise.values(size * self.latents, reach), size }
+                        Codebook::stage(stage, self.latents, noise.values(size * self.latents, reach))
                     })
                     .collect(),
             },

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::arguments::SignalArguments;
 use super::output;
-use crate::config::Config;
+use crate::config::{Config, QuantizerKind};
 use crate::run::{MetricsLog, QuantizerRecord, now_rfc3339};
 use crate::train::{Job, Outcome, Progress, Source, prepare_process};
 
@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// Seed of every random choice, instead of the configuration's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// How latents become codes, instead of the configuration's; its sizes are in the configuration.
+    #[arg(long, value_name = "KIND")]
+    quantizer: Option<QuantizerKind>,
     /// Where to compute: cpu, cuda, cuda:1.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -35,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "RUN")]
     output: Option<PathBuf>,
     /// Goes on with an interrupted run, with its own recordings and configuration.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "output"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "quantizer", "output"])]
     resume: Option<PathBuf>,
     /// Prints the configuration, every key explained, and trains nothing.
     #[arg(long)]
@@ -76,6 +79,7 @@ fn config(arguments: &Arguments) -> anyhow::Result<Config> {
     };
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
+    config.quantizer.kind = arguments.quantizer.unwrap_or(config.quantizer.kind);
     config.validate()?;
     Ok(config)
 }
@@ -117,9 +121,13 @@ fn describe(job: &Job) -> anyhow::Result<()> {
         job.folder().root().display()
     );
     let codes = match &record.quantizer {
-        QuantizerRecord::Vector { dimension, stages } => {
+        QuantizerRecord::Vector { dimension, stages, parts: 1, .. } => {
             format!("codebooks of {stages:?} codes of {dimension}")
         }
+        QuantizerRecord::Vector { dimension, stages, parts, .. } => {
+            format!("{parts} parts with codebooks of {stages:?} codes of {}", dimension / parts)
+        }
+        QuantizerRecord::Finite { levels } => format!("{} latents of {levels:?} levels", levels.len()),
         QuantizerRecord::Scalar { dimension, bits } => format!("{dimension} integers of {bits} bits"),
     };
     eprintln!(
