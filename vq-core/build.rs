@@ -6,14 +6,21 @@
 use std::env;
 
 fn main() {
-    println!("cargo:rustc-check-cfg=cfg(kernels, values(none(), \"dsp\", \"armv7m\", \"armv6m\"))");
+    println!("cargo:rustc-check-cfg=cfg(kernels, values(none(), \"dsp\", \"armv7m\", \"armv6m\", \"rv32im\"))");
     println!("cargo:rustc-check-cfg=cfg(optional_dsp)");
+    println!("cargo:rustc-check-cfg=cfg(compressed)");
     println!("cargo:rerun-if-changed=build.rs");
     let target = env::var("TARGET").unwrap_or_default();
     let has_dsp_feature = env::var_os("CARGO_FEATURE_CORTEX_M33_DSP").is_some();
     if let Some(form) = form(&target, has_dsp_feature) {
         println!("cargo:rustc-cfg=kernels");
         println!("cargo:rustc-cfg=kernels=\"{form}\"");
+        // The letters behind riscv32 are the extensions.
+        if form == "rv32im"
+            && target.trim_start_matches("riscv32").split('-').next().is_some_and(|core| core.contains('c'))
+        {
+            println!("cargo:rustc-cfg=compressed");
+        }
         if form == "dsp" && target.starts_with("thumbv8m") {
             println!("cargo:rustc-cfg=optional_dsp");
         }
@@ -27,6 +34,7 @@ fn form(target: &str, has_dsp_feature: bool) -> Option<&'static str> {
         "thumbv6m" | "thumbv8m.base" => Some("armv6m"),
         "thumbv8m.main" if has_dsp_feature => Some("dsp"),
         "thumbv7m" | "thumbv8m.main" => Some("armv7m"),
+        core if core.starts_with("riscv32im") => Some("rv32im"),
         _ => None,
     }
 }

@@ -1,25 +1,17 @@
-//! Puts the memory map where the linker looks, and the model where `include_model!` looks.
+//! Links for a board, and puts the model where `include_model!` looks.
 
-use std::path::{Path, PathBuf};
-use std::{env, fs, process};
+use std::path::Path;
+use std::{env, process};
 
 /// The model to carry unless VQ_MODEL names another: the demo's; relative to this folder.
 const DEFAULT_MODEL: &str = "../../demo/ecg.vqm";
 
 fn main() {
-    if let Err(problem) = place_memory_map().and_then(|()| place_model()) {
+    println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    if let Err(problem) = place_model() {
         eprintln!("{problem}");
         process::exit(1);
     }
-}
-
-fn place_memory_map() -> Result<(), String> {
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?);
-    fs::copy("memory.x", out.join("memory.x")).map_err(|error| format!("cannot copy memory.x: {error}"))?;
-    println!("cargo:rustc-link-search={}", out.display());
-    println!("cargo:rustc-link-arg-bins=-Tlink.x");
-    println!("cargo:rerun-if-changed=memory.x");
-    Ok(())
 }
 
 fn place_model() -> Result<(), String> {

@@ -51,6 +51,8 @@ pub struct Recipe {
     pub rows: usize,
     /// Whether biases are zero, so that silence stays silent.
     pub unbiased: bool,
+    /// Whether convolutions are taken apart into depthwise and pointwise ones.
+    pub separable: bool,
     /// Stages of residual codebooks, or integer latents.
     pub stages: Option<usize>,
 }
@@ -59,8 +61,8 @@ pub struct Recipe {
 pub fn recipes() -> impl Strategy<Value = Recipe> {
     let strides = prop::collection::vec(1usize..=4, 1..=3);
     let sizes = (1usize..=3, 1usize..=7, 1usize..=5, 1usize..=2);
-    (any::<u32>(), sizes, strides, any::<bool>(), prop::option::of(1usize..=3)).prop_flat_map(
-        |(seed, (channels, width, latents, rows), strides, unbiased, stages)| {
+    (any::<u32>(), sizes, strides, any::<[bool; 2]>(), prop::option::of(1usize..=3)).prop_flat_map(
+        |(seed, (channels, width, latents, rows), strides, [unbiased, separable], stages)| {
             prop::collection::vec(0usize..=5, strides.len()).prop_map(move |extra| Recipe {
                 seed: u64::from(seed),
                 channels,
@@ -70,6 +72,7 @@ pub fn recipes() -> impl Strategy<Value = Recipe> {
                 extra,
                 rows,
                 unbiased,
+                separable,
                 stages,
             })
         },
@@ -89,6 +92,7 @@ impl Recipe {
             extra: vec![2, 2],
             rows: 1,
             unbiased: false,
+            separable: false,
             stages: None,
         }
     }
@@ -133,14 +137,22 @@ impl Recipe {
             let place = if encoder { place } else { count - 1 - place };
             let (stride, extra) = (self.strides[place], self.extra[place]);
             let (kernel, padding, channels) = (stride + extra, extra / 2, self.width);
-            let operation = if encoder {
+            let operation = if encoder && self.separable {
+                let filter = Operation::Depthwise { kernel, stride, padding };
+                source = push(&mut nodes, format!("filter{place}"), source, filter, Activation::LeakyRelu);
+                Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels }
+            } else if encoder {
                 Operation::Convolution { kernel, stride, padding, channels }
             } else {
                 Operation::Transposed { kernel, stride, padding, channels }
             };
             source = push(&mut nodes, format!("step{place}"), source, operation, Activation::LeakyRelu);
         }
-        let smooth = Operation::Convolution { kernel: 3, stride: 1, padding: 1, channels: self.width };
+        let smooth = if self.separable {
+            Operation::Depthwise { kernel: 3, stride: 1, padding: 1 }
+        } else {
+            Operation::Convolution { kernel: 3, stride: 1, padding: 1, channels: self.width }
+        };
         let inner = push(&mut nodes, "smooth".into(), source, smooth, Activation::Relu);
         let sum = Operation::Add { other: source };
         let sum = push(&mut nodes, "residual".into(), inner, sum, Activation::Linear);
@@ -169,9 +181,10 @@ impl Recipe {
                     Source::Input => spec.input_channels,
                     Source::Node(index) => shapes[index].channels,
                 };
-                let (kernel, channels) = match node.operation {
+                let (kernel, inputs, channels) = match node.operation {
                     Operation::Convolution { kernel, channels, .. }
-                    | Operation::Transposed { kernel, channels, .. } => (kernel, channels),
+                    | Operation::Transposed { kernel, channels, .. } => (kernel, inputs, channels),
+                    Operation::Depthwise { kernel, .. } => (kernel, 1, inputs),
                     Operation::Add { .. } => return NodeWeights { weight: Vec::new(), bias: Vec::new() },
                 };
                 let size = 1.0 / ((kernel * inputs) as f32).sqrt();

@@ -54,8 +54,8 @@ fn residual_codebooks_are_the_same() {
 }
 
 #[test]
-fn integer_latents_of_three_channels_are_the_same() {
-    assert_same(&Recipe { seed: 12, channels: 3, width: 5, rows: 2, stages: None, ..mono() });
+fn integer_latents_of_three_channels_and_separable_layers_are_the_same() {
+    assert_same(&Recipe { seed: 12, channels: 3, width: 5, rows: 2, stages: None, separable: true, ..mono() });
 }
 
 #[test]

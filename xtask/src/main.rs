@@ -24,13 +24,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Fetch what is missing: libtorch, the Cortex-M target, QEMU (`demo` and `test` do it by themselves)
+    /// Fetch what is missing: libtorch, the targets of the boards, QEMU (`demo` and `test` do it by themselves)
     Setup,
     /// Train on an ECG, put the codec on an emulated Cortex-M4F, and compare device and host bit for bit
     Demo,
     /// Run every check and test
     Test(test::Arguments),
-    /// Build the firmware, show its sizes, and compare it with the host in the emulator
+    /// Build the firmware for a board, show its sizes, and compare it with the host in the emulator
     Firmware(firmware::Arguments),
 }
 
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 
 fn run(task: &Task, project: &Project) -> Result<bool> {
     match task {
-        Task::Setup => setup::all(project, true).map(|_| true),
+        Task::Setup => setup::all(project, &firmware::BOARDS, true).map(|_| true),
         Task::Demo => demo::task(project).map(|()| true),
         Task::Test(arguments) => test::task(project, arguments),
         Task::Firmware(arguments) => firmware::task(project, arguments).map(|()| true),

@@ -1,8 +1,5 @@
-//! What the two programs on the emulated core share: random numbers, what they are compared on, an instruction counter, and
-//! an end that the host sees.
+//! What the two programs on the emulated core share besides the board: random numbers, and what they are compared on.
 #![no_std]
 
-pub mod clock;
-pub mod end;
 pub mod random;
 pub mod stream;

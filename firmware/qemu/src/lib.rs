@@ -1,10 +1,7 @@
-//! What the examples on the emulated board need besides the codec: the host's files and terminal, an instruction
-//! counter, the stack's high-water mark, and what happens on a fault.
+//! What the programs share besides the board: samples and packets in the host's files, why a program failed, and what it
+//! counted.
 #![no_std]
 
-pub mod clock;
-pub mod console;
-pub mod fault;
-pub mod file;
+pub mod counts;
+pub mod failure;
 pub mod samples;
-pub mod stack;

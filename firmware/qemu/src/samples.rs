@@ -2,9 +2,10 @@
 
 use core::ffi::CStr;
 
-use crate::file::{File, HostError};
+use firmware_board::file::{File, HostError};
 
-const BLOCK: usize = 1024;
+/// Bytes of a block: small, because it lies on the stack of boards with 8 KiB of RAM.
+const BLOCK: usize = 128;
 
 /// Reads a file of little-endian `i32` samples, interleaved `[time, channels]`.
 #[derive(Debug)]
@@ -47,6 +48,40 @@ impl SampleReader {
         let bytes = self.block.get(self.taken..self.filled).and_then(<[u8]>::first_chunk);
         self.taken += size_of::<i32>();
         Ok(bytes.map(|&bytes| i32::from_le_bytes(bytes)))
+    }
+}
+
+/// Reads a file of packets of at most `BYTES` bytes, each behind its length as a little-endian `u16`.
+#[derive(Debug)]
+pub struct PacketReader<const BYTES: usize> {
+    file: File,
+    packet: [u8; BYTES],
+}
+
+impl<const BYTES: usize> PacketReader<BYTES> {
+    /// Opens `path`, relative to the folder that QEMU was started in.
+    ///
+    /// # Errors
+    /// There is no such file, or the host may not read it.
+    pub fn open(path: &CStr) -> Result<Self, HostError> {
+        Ok(Self { file: File::open(path)?, packet: [0; BYTES] })
+    }
+
+    /// The next packet; `None` at the end of the file.
+    ///
+    /// # Errors
+    /// The host could not read, a packet is longer than `BYTES`, or the file ends inside one.
+    pub fn next_packet(&mut self) -> Result<Option<&[u8]>, HostError> {
+        let mut length = [0; 2];
+        if self.file.read(&mut length)? < length.len() {
+            return Ok(None);
+        }
+        let length = usize::from(u16::from_le_bytes(length));
+        let packet = self.packet.get_mut(..length).ok_or(HostError("a packet is longer than expected"))?;
+        if self.file.read(packet)? < length {
+            return Err(HostError("the file ends inside a packet"));
+        }
+        Ok(Some(packet))
     }
 }
 

@@ -25,6 +25,10 @@ pub struct LayerPlan {
     /// Residual blocks of kernel 3 behind the layer.
     #[serde(default)]
     pub residual: usize,
+    /// Whether the layer and its residual blocks filter each channel by itself before they mix channels: a depthwise and a
+    /// pointwise convolution, with a fraction of the weights and multiplications.
+    #[serde(default)]
+    pub separable: bool,
 }
 
 /// The decoder's last layer: its channels are the signal's.
@@ -73,6 +77,18 @@ impl NetworkPlan<'_> {
                 ),
             });
         }
+        for (net, first, inputs) in
+            [("encoder", self.encoder.first(), channels), ("decoder", self.decoder.first(), self.latents)]
+        {
+            if inputs == 1 && first.is_some_and(|layer| layer.separable) {
+                return Err(ArchitectureError::Plan {
+                    what: format!(
+                        "the first layer of the {net} reads a single channel, where there is nothing to separate: \
+                         leave out its `separable = true`"
+                    ),
+                });
+            }
+        }
         let encoder = self.encoder(channels);
         let decoder = self.decoder(channels);
         encoder.shapes()?;
@@ -83,13 +99,13 @@ impl NetworkPlan<'_> {
     fn encoder(&self, channels: usize) -> NetSpec {
         let mut net = Builder::default();
         for layer in self.encoder {
-            net.layer(Operation::Convolution {
+            let operation = Operation::Convolution {
                 kernel: layer.kernel,
                 stride: layer.stride,
                 padding: centred(layer.kernel, layer.stride),
                 channels: layer.channels,
-            });
-            net.residual_blocks(layer);
+            };
+            net.layer(operation, layer);
         }
         let latents = Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels: self.latents };
         let linear = Operation::Convolution {
@@ -105,8 +121,7 @@ impl NetworkPlan<'_> {
     fn decoder(&self, channels: usize) -> NetSpec {
         let mut net = Builder::default();
         for layer in self.decoder {
-            net.layer(raise(layer.kernel, layer.stride, layer.channels));
-            net.residual_blocks(layer);
+            net.layer(raise(layer.kernel, layer.stride, layer.channels), layer);
         }
         let output = raise(self.output.kernel, self.output.stride, channels);
         let linear = raise(self.linear_kernel, self.hop(), channels);
@@ -134,6 +149,27 @@ fn centred(kernel: usize, stride: usize) -> usize {
     kernel.saturating_sub(stride) / 2
 }
 
+/// The depthwise operation and the mixing one that together see what `operation` sees; `None` if it sees one row at a time.
+///
+/// A transposed convolution of `⌈kernel / stride⌉` input rows filters those and then raises the rate by one row's matrix per phase.
+fn separated(operation: Operation) -> Option<(Operation, Operation)> {
+    match operation {
+        Operation::Convolution { kernel, stride, padding, channels } if kernel > 1 => Some((
+            Operation::Depthwise { kernel, stride, padding },
+            Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels },
+        )),
+        Operation::Transposed { kernel, stride, padding, channels } if kernel > stride => {
+            let rows = kernel.div_ceil(stride);
+            Some((
+                // What the output is cropped by beyond a row of phases, the window starts later.
+                Operation::Depthwise { kernel: rows, stride: 1, padding: rows - 1 - padding / stride },
+                Operation::Transposed { kernel: stride, stride, padding: padding % stride, channels },
+            ))
+        }
+        _ => None,
+    }
+}
+
 #[derive(Default)]
 struct Builder {
     nodes: Vec<NodeSpec>,
@@ -150,19 +186,28 @@ impl Builder {
         self.nodes.len().checked_sub(1).map_or(Source::Input, Source::Node)
     }
 
-    fn layer(&mut self, operation: Operation) {
+    /// A layer of the plan and its residual blocks.
+    fn layer(&mut self, operation: Operation, layer: &LayerPlan) {
         self.layers += 1;
-        self.push(format!("layer{}", self.layers), self.top(), operation, Activation::LeakyRelu);
-    }
-
-    fn residual_blocks(&mut self, layer: &LayerPlan) {
+        let name = format!("layer{}", self.layers);
+        self.rectified(name.clone(), operation, layer.separable);
         for block in 1..=layer.residual {
             let skip = self.top();
-            let name = format!("layer{}_residual{block}", self.layers);
+            let name = format!("{name}_residual{block}");
             let operation = Operation::Convolution { kernel: 3, stride: 1, padding: 1, channels: layer.channels };
-            self.push(name.clone(), skip, operation, Activation::LeakyRelu);
+            self.rectified(name.clone(), operation, layer.separable);
             self.push(format!("{name}_sum"), skip, Operation::Add { other: self.top() }, Activation::Linear);
         }
+    }
+
+    /// The operation, behind a depthwise one if it is taken apart. Nothing is rectified between the two.
+    fn rectified(&mut self, name: String, operation: Operation, separable: bool) {
+        let parts = separable.then(|| separated(operation)).flatten();
+        if let Some((depthwise, _)) = parts {
+            self.push(format!("{name}_depthwise"), self.top(), depthwise, Activation::Linear);
+        }
+        let operation = parts.map_or(operation, |(_, mixing)| mixing);
+        self.push(name, self.top(), operation, Activation::LeakyRelu);
     }
 
     fn finish(&mut self, operation: Operation, linear: Option<Operation>) {
@@ -180,7 +225,37 @@ mod tests {
     use super::*;
 
     fn layer(kernel: usize, stride: usize, channels: usize, residual: usize) -> LayerPlan {
-        LayerPlan { kernel, stride, channels, residual }
+        LayerPlan { kernel, stride, channels, residual, separable: false }
+    }
+
+    #[test]
+    fn separable_layers_see_as_far_and_cost_less() {
+        let plan = |separable: bool| {
+            let with = |layer: LayerPlan| LayerPlan { separable, ..layer };
+            let encoder = vec![layer(8, 4, 16, 0), with(layer(7, 4, 24, 1))];
+            let decoder = vec![with(layer(3, 1, 20, 1)), with(layer(6, 2, 16, 0)), with(layer(14, 2, 12, 0))];
+            let (latents, output) = (6, OutputPlan { kernel: 8, stride: 4 });
+            NetworkPlan { latents, linear_kernel: 16, encoder: &encoder, decoder: &decoder, output: &output }
+                .assemble(1)
+                .unwrap()
+        };
+        let ((encoder, decoder), (whole_encoder, whole_decoder)) = (plan(true), plan(false));
+        assert_eq!(encoder.reach(), whole_encoder.reach());
+        assert_eq!(decoder.reach(), whole_decoder.reach());
+        assert_eq!((encoder.output(), decoder.output()), (whole_encoder.output(), whole_decoder.output()));
+        assert!(encoder.weights().unwrap() * 2 < whole_encoder.weights().unwrap());
+        assert!(decoder.multiply_accumulates().unwrap() * 2 < whole_decoder.multiply_accumulates().unwrap());
+        let names: Vec<_> = encoder.nodes.iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(names[1..5], ["layer2_depthwise", "layer2", "layer2_residual1_depthwise", "layer2_residual1"]);
+    }
+
+    #[test]
+    fn a_single_channel_cannot_be_separated() {
+        let encoder = vec![LayerPlan { separable: true, ..layer(8, 4, 16, 0) }];
+        let output = OutputPlan { kernel: 4, stride: 4 };
+        let plan = NetworkPlan { latents: 6, linear_kernel: 0, encoder: &encoder, decoder: &[], output: &output };
+        assert!(plan.assemble(1).unwrap_err().to_string().contains("first layer of the encoder"));
+        assert!(plan.assemble(2).is_ok());
     }
 
     #[test]

@@ -38,6 +38,7 @@ impl NetSpec {
             Operation::Convolution { kernel, channels, .. } | Operation::Transposed { kernel, channels, .. } => {
                 from.channels * kernel * channels
             }
+            Operation::Depthwise { kernel, .. } => from.channels * kernel,
             Operation::Add { .. } => 0,
         })
     }
@@ -52,6 +53,7 @@ impl NetSpec {
                 from.rows / stride * from.channels * kernel * channels
             }
             Operation::Transposed { kernel, channels, .. } => from.rows * from.channels * kernel * channels,
+            Operation::Depthwise { kernel, stride, .. } => from.rows / stride * from.channels * kernel,
             Operation::Add { .. } => 0,
         })
     }
@@ -81,7 +83,8 @@ impl NetSpec {
                 *slot = Some((first.min(rows.0), last.max(rows.1)));
             };
             match node.operation {
-                Operation::Convolution { kernel, stride, padding, .. } => {
+                Operation::Convolution { kernel, stride, padding, .. }
+                | Operation::Depthwise { kernel, stride, padding } => {
                     let (kernel, stride, padding) = (kernel as i64, stride as i64, padding as i64);
                     let first = stride * rows.0 - padding;
                     require(node.source, (first, stride * rows.1 - padding + kernel - 1));
@@ -129,6 +132,14 @@ mod tests {
         assert_eq!(net.weights(), Ok(2 * 5 * 7));
         assert_eq!(net.multiply_accumulates(), Ok(4 * 2 * 5 * 7));
         // Windows start at 3t − 1 and the last, t = 3, ends at 9 − 1 + 4 = 12: one row past the hop.
+        assert_eq!(net.reach(), Ok(Reach { before: 1, after: 1 }));
+    }
+
+    #[test]
+    fn counts_of_a_depthwise_convolution() {
+        let net = net(6, 12, &[Operation::Depthwise { kernel: 5, stride: 3, padding: 1 }]);
+        assert_eq!(net.output(), Ok(Shape { channels: 6, rows: 4 }));
+        assert_eq!((net.weights(), net.multiply_accumulates()), (Ok(6 * 5), Ok(4 * 6 * 5)));
         assert_eq!(net.reach(), Ok(Reach { before: 1, after: 1 }));
     }
 

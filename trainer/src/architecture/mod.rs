@@ -3,6 +3,7 @@
 //! A net is a list of nodes in topological order over rows of channels. Node `i` computes, for every output row `t`:
 //!
 //! * convolution: `y[t] = b + Σ_k w[k] · x[stride·t − padding + k]`, `k < kernel`;
+//! * depthwise convolution: the same with each channel alone, `y[t][c] = b[c] + Σ_k w[c][k] · x[stride·t − padding + k][c]`;
 //! * transposed convolution: `y[n] = b + Σ_i x[i] · w[n + padding − stride·i]`, over the `i` for which the index is in the kernel;
 //! * add: `y[t] = a[t] + b[t]`.
 //!
@@ -71,6 +72,15 @@ pub enum Operation {
         padding: usize,
         /// Output channels.
         channels: usize,
+    },
+    /// Strided convolution over time of each channel by itself: as many channels come out as go in.
+    Depthwise {
+        /// Taps in time.
+        kernel: usize,
+        /// Input rows per output row.
+        stride: usize,
+        /// Rows by which the window starts before `stride·t`.
+        padding: usize,
     },
     /// Sum of the node's source and `other`, which have the same rate and channels.
     Add {
@@ -184,12 +194,16 @@ impl NetSpec {
                 {
                     return Err(wrong("kernel, stride and channels must be at least 1".into()));
                 }
-                Operation::Convolution { stride, channels, .. } => {
-                    if from.rows % stride != 0 {
-                        return Err(wrong(format!("stride {stride} does not divide {} rows per hop", from.rows)));
-                    }
-                    Shape { channels, rows: from.rows / stride }
+                Operation::Depthwise { kernel, stride, .. } if kernel == 0 || stride == 0 => {
+                    return Err(wrong("kernel and stride must be at least 1".into()));
                 }
+                Operation::Convolution { stride, .. } | Operation::Depthwise { stride, .. }
+                    if from.rows % stride != 0 =>
+                {
+                    return Err(wrong(format!("stride {stride} does not divide {} rows per hop", from.rows)));
+                }
+                Operation::Convolution { stride, channels, .. } => Shape { channels, rows: from.rows / stride },
+                Operation::Depthwise { stride, .. } => Shape { channels: from.channels, rows: from.rows / stride },
                 Operation::Transposed { stride, channels, .. } => Shape { channels, rows: from.rows * stride },
                 Operation::Add { other } => {
                     let other = shape_of(other, &shapes)?;

@@ -100,7 +100,8 @@ section! {
 
 section! {
     /// The two nets. `kernel` counts taps in time, `stride` divides (encoder) or multiplies (decoder) the rate, and
-    /// `residual` puts that many residual blocks behind a layer. The strides of each net multiply to the frames per hop.
+    /// `residual` puts that many residual blocks behind a layer, and `separable = true` takes a layer and its blocks apart: a filter for
+    /// each channel by itself, then a mixture of the channels, at a fraction of the cost. The strides of each net multiply to the frames per hop.
     NetworkConfig {
         /// Latents per hop: the length of a code vector.
         latents: usize = 8,
@@ -108,17 +109,17 @@ section! {
         linear_kernel: usize = 64,
         /// The encoder's layers. A last layer of kernel 1 makes the latents.
         encoder: Vec<LayerPlan> = vec![
-            LayerPlan { kernel: 8, stride: 4, channels: 16, residual: 0 },
-            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 0 },
-            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 0 },
-            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 1 },
+            LayerPlan { kernel: 8, stride: 4, channels: 16, residual: 0, separable: false },
+            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 0, separable: false },
+            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 0, separable: false },
+            LayerPlan { kernel: 4, stride: 2, channels: 24, residual: 1, separable: false },
         ],
         /// The decoder's layers. Those of stride 1 are plain convolutions, the others transposed ones.
         decoder: Vec<LayerPlan> = vec![
-            LayerPlan { kernel: 3, stride: 1, channels: 20, residual: 2 },
-            LayerPlan { kernel: 4, stride: 2, channels: 20, residual: 0 },
-            LayerPlan { kernel: 4, stride: 2, channels: 16, residual: 1 },
-            LayerPlan { kernel: 4, stride: 2, channels: 8, residual: 0 },
+            LayerPlan { kernel: 3, stride: 1, channels: 20, residual: 2, separable: false },
+            LayerPlan { kernel: 4, stride: 2, channels: 20, residual: 0, separable: false },
+            LayerPlan { kernel: 4, stride: 2, channels: 16, residual: 1, separable: false },
+            LayerPlan { kernel: 4, stride: 2, channels: 8, residual: 0, separable: false },
         ],
         /// The decoder's last layer; its channels are the signal's.
         output: OutputPlan = OutputPlan { kernel: 8, stride: 4 },

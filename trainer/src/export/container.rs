@@ -299,7 +299,7 @@ fn write_net(parts: &NetParts, output: Output, name: &'static str, tables: &mut 
         let (input, other) = (line(layer.input), line(layer.other));
         layers[index].rows = plan::rows(&layer, &input).ok_or_else(failed)?;
         layers[index].delay = plan::delay(&layer, &input, &other).ok_or_else(failed)?;
-        if layer.kind == Kind::Convolution {
+        if layer.kind != Kind::Add {
             layers[index].weights = tables.push(&parts.layers[index].1);
             layers[index].weights_length = parts.layers[index].1.len() as u32;
         }

@@ -188,7 +188,8 @@ impl Lowering<'_> {
             return Err(LoweringError::Ratio { net: self.name, layer: node.name.clone(), ratio });
         }
         let scale = wanted.max(finest);
-        Ok((scale, weight_stream(&channels, window.taps, scale)))
+        let stream = if window.depthwise { depthwise_stream } else { weight_stream };
+        Ok((scale, stream(&channels, window.taps, scale)))
     }
 }
 
@@ -223,10 +224,16 @@ fn quantize_channel(filter: &[f32], bias: f32, from: Scale, bounds: Bounds) -> O
     None
 }
 
-/// `m / 2^s` nearest to a ratio of at most [`MAX_RATIO`], with `m < 2^15` and `17 ≤ s ≤ 47`.
-fn requantization(ratio: f64) -> (u32, u32) {
+/// The largest shift of a requantization.
+const MAX_SHIFT: i32 = 47;
+/// That of a depthwise one, whose multiplier also stands in the stream as a part of 2^32. An accumulator has 31 bits, so the
+/// multiplier's coarser steps cost an output a quarter of an LSB at most.
+const MAX_DEPTHWISE_SHIFT: i32 = 32;
+
+/// `m / 2^s` nearest to a ratio of at most [`MAX_RATIO`], with `m < 2^15` and `17 ≤ s ≤ most`.
+fn requantization(ratio: f64, most: i32) -> (u32, u32) {
     let mut shift = 17;
-    while shift < 47 && ratio * 2f64.powi(shift + 1) < 32_767.0 {
+    while shift < most && ratio * 2f64.powi(shift + 1) < 32_767.0 {
         shift += 1;
     }
     ((ratio * 2f64.powi(shift)).round().min(32_767.0) as u32, shift as u32)
@@ -248,9 +255,28 @@ fn weight_stream(channels: &[IntegerChannel], taps: usize, scale: Scale) -> Vec<
             }
         }
         for lane in &lanes {
-            let (multiplier, shift) = requantization(lane.step / scale);
+            let (multiplier, shift) = requantization(lane.step / scale, MAX_SHIFT);
             stream.extend((multiplier << 16 | (shift - 16)).to_le_bytes());
             stream.extend((1i32 << (shift - 17)).to_le_bytes());
+        }
+    }
+    stream
+}
+
+/// Blocks of four channels: biases, four weights for every row of the window, requantizations.
+fn depthwise_stream(channels: &[IntegerChannel], rows: usize, scale: Scale) -> Vec<u8> {
+    let idle = IntegerChannel { weights: vec![0; rows], bias: 0, step: 0.0 };
+    let mut stream = Vec::new();
+    for block in channels.chunks(4) {
+        let lanes: Vec<&IntegerChannel> = (0..4).map(|lane| block.get(lane).unwrap_or(&idle)).collect();
+        stream.extend(lanes.iter().flat_map(|lane| lane.bias.to_le_bytes()));
+        for row in 0..rows {
+            stream.extend([0, 2, 1, 3].map(|lane: usize| lanes[lane].weights[row] as u8));
+        }
+        for lane in &lanes {
+            let (multiplier, shift) = requantization(lane.step / scale, MAX_DEPTHWISE_SHIFT);
+            stream.extend((multiplier << 16 | (shift - 16)).to_le_bytes());
+            stream.extend((multiplier << (32 - shift)).to_le_bytes());
         }
     }
     stream
@@ -296,7 +322,7 @@ pub fn empty_layer(channels: usize, activation: Activation, input: u8) -> Layer 
 
 /// Fills in a convolution's sizes.
 pub fn describe(layer: &mut Layer, window: &WindowLayer) {
-    layer.kind = Kind::Convolution;
+    layer.kind = if window.depthwise { Kind::Depthwise } else { Kind::Convolution };
     layer.kernel = window.kernel as u16;
     layer.stride = window.stride as u16;
     layer.upsample = window.upsample as u16;
@@ -312,7 +338,7 @@ mod tests {
         #[test]
         fn requantization_keeps_fourteen_bits(exponent in -32.0f64..-2.01) {
             let ratio = 2f64.powf(exponent);
-            let (multiplier, shift) = requantization(ratio);
+            let (multiplier, shift) = requantization(ratio, MAX_SHIFT);
             prop_assert!(multiplier < 1 << 15 && (17..=47).contains(&shift));
             let given = f64::from(multiplier) / 2f64.powi(shift as i32);
             prop_assert!((given / ratio - 1.0).abs() < 1.0 / f64::from(1 << 14));

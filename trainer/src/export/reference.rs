@@ -66,6 +66,9 @@ pub fn forward(net: &TrainedNet, input: &Rows) -> Vec<Evaluated> {
             Operation::Transposed { kernel, stride, padding, channels } => {
                 transposed(from, &weights.weight, &weights.bias, [kernel, stride, padding, channels])
             }
+            Operation::Depthwise { kernel, stride, padding } => {
+                depthwise(from, &weights.weight, &weights.bias, [kernel, stride, padding])
+            }
             Operation::Add { other } => {
                 let sums = from.values.iter().zip(&of(other).values).map(|(a, b)| a + b);
                 Rows { channels: from.channels, values: sums.collect() }
@@ -100,6 +103,19 @@ fn convolution(from: &Rows, weight: &[f32], bias: &[f32], [kernel, stride, paddi
         }
     }
     Rows { channels, values }
+}
+
+fn depthwise(from: &Rows, weight: &[f32], bias: &[f32], [kernel, stride, padding]: [usize; 3]) -> Rows {
+    let rows = from.len() / stride;
+    let mut values = Vec::with_capacity(rows * from.channels);
+    for t in 0..rows {
+        for (channel, (bias, weight)) in bias.iter().zip(weight.chunks_exact(kernel)).enumerate() {
+            let row = |tap| from.row((stride * t + tap) as isize - padding as isize);
+            let products = weight.iter().enumerate().filter_map(|(tap, w)| Some(row(tap)?[channel] * w));
+            values.push(bias + products.sum::<f32>());
+        }
+    }
+    Rows { channels: from.channels, values }
 }
 
 fn transposed(from: &Rows, weight: &[f32], bias: &[f32], [kernel, stride, padding, channels]: [usize; 4]) -> Rows {

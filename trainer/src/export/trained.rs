@@ -5,7 +5,7 @@ use crate::architecture::{ArchitectureError, Levels, NetSpec, Operation, Shape};
 /// Weights and bias of one node, in the layout of tch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeWeights {
-    /// Convolution `[out, in, kernel]`, transposed convolution `[in, out, kernel]`; empty for a sum.
+    /// Convolution `[out, in, kernel]`, depthwise `[channels, 1, kernel]`, transposed `[in, out, kernel]`; empty for a sum.
     pub weight: Vec<f32>,
     /// `[out]`; empty for a sum.
     pub bias: Vec<f32>,
@@ -225,7 +225,8 @@ impl TrainedNet {
         for (index, (node, weights)) in self.spec.nodes.iter().zip(&self.weights).enumerate() {
             let inputs = self.spec.shape_of(node.source, &shapes).channels;
             let (weight, bias) = match node.operation {
-                Operation::Convolution { kernel, stride, padding, channels } => {
+                Operation::Convolution { kernel, stride, padding, .. }
+                | Operation::Depthwise { kernel, stride, padding } => {
                     if kernel < stride || padding > kernel - stride {
                         return Err(TrainedModelError::Unsupported(format!(
                             "{net} layer `{}`: a kernel of {kernel} with stride {stride} and padding {padding} looks \
@@ -233,7 +234,10 @@ impl TrainedNet {
                             node.name
                         )));
                     }
-                    (kernel * inputs * channels, channels)
+                    match node.operation {
+                        Operation::Convolution { channels, .. } => (kernel * inputs * channels, channels),
+                        _ => (kernel * inputs, inputs),
+                    }
                 }
                 Operation::Transposed { kernel, stride, padding, channels } => {
                     if kernel < stride || padding >= kernel {

@@ -5,9 +5,11 @@ use vq_core::model::plan::row_elements;
 use super::trained::NodeWeights;
 use crate::architecture::Operation;
 
-/// A convolution over windows of `kernel` rows: `outputs × taps` weights.
+/// A convolution over windows of `kernel` rows: `outputs × taps` weights. Depthwise, an output's taps are of its own channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WindowLayer {
+    /// Whether each channel is convolved by itself.
+    pub depthwise: bool,
     /// Rows of the window.
     pub kernel: usize,
     /// Rows by which the window moves.
@@ -18,7 +20,7 @@ pub struct WindowLayer {
     pub padding: usize,
     /// Outputs per window: rows of all phases, with channels padded as line buffers are.
     pub outputs: usize,
-    /// Taps of an output: rows of the window, with channels padded as line buffers are.
+    /// Taps of an output: rows of the window, with channels padded as line buffers are, or one for each row if depthwise.
     pub taps: usize,
     /// `[outputs, taps]`.
     pub weights: Vec<f32>,
@@ -46,6 +48,21 @@ impl WindowLayer {
                     if tap < kernel { node.weight[place(channel, input, tap)] } else { 0.0 }
                 }))
             }
+            Operation::Depthwise { kernel, stride, padding } => {
+                let (outputs, spare) = (padded(inputs), padded(inputs) - inputs);
+                let filled = |values: &[f32], spare: usize| [values, &vec![0.0; spare]].concat();
+                Some(Self {
+                    depthwise: true,
+                    kernel,
+                    stride,
+                    upsample: 1,
+                    padding,
+                    outputs,
+                    taps: kernel,
+                    weights: filled(&node.weight, spare * kernel),
+                    bias: filled(&node.bias, spare),
+                })
+            }
             Operation::Add { .. } => None,
         }
     }
@@ -55,6 +72,7 @@ impl WindowLayer {
         let (wide_out, wide_in) = (padded(size.channels), padded(size.inputs));
         let (outputs, taps) = (size.upsample * wide_out, size.kernel * wide_in);
         let mut layer = Self {
+            depthwise: false,
             kernel: size.kernel,
             stride: size.stride,
             upsample: size.upsample,

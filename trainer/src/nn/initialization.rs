@@ -42,7 +42,9 @@ pub(super) fn start(net: &NetSpec, node: &NodeSpec, sizes: &[i64; 3], channels: 
 fn uniform(node: &NodeSpec, sizes: &[i64; 3], channels: i64, random: &mut ChaCha8Rng) -> Start {
     let inputs = match node.operation {
         Operation::Transposed { stride, .. } => sizes[0] as f64 * sizes[2] as f64 / stride as f64,
-        Operation::Convolution { .. } | Operation::Add { .. } => (sizes[1] * sizes[2]) as f64,
+        Operation::Convolution { .. } | Operation::Depthwise { .. } | Operation::Add { .. } => {
+            (sizes[1] * sizes[2]) as f64
+        }
     };
     let bound = 1.0 / inputs.sqrt();
     let mut draw = |sizes: &[i64]| (random::uniform(sizes, random) * 2.0 - 1.0) * bound;
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn with_all_frequencies_the_linear_paths_alone_rebuild_the_signal() {
-        let layers = vec![LayerPlan { kernel: 8, stride: 8, channels: 4, residual: 0 }];
+        let layers = vec![LayerPlan { kernel: 8, stride: 8, channels: 4, residual: 0, separable: false }];
         let plan = NetworkPlan {
             latents: 16,
             linear_kernel: 18,

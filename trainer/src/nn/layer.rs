@@ -21,6 +21,7 @@ pub(super) struct Layer {
 enum Map {
     Convolution(Weights, [i64; 3]),
     Transposed(Weights, [i64; 3]),
+    Depthwise(Weights, [i64; 3]),
     Add(Source),
 }
 
@@ -53,6 +54,9 @@ impl Layer {
             Operation::Transposed { kernel, stride, padding, channels } => {
                 Map::Transposed(weights([inputs, channels, kernel], channels), geometry([kernel, stride, padding]))
             }
+            Operation::Depthwise { kernel, stride, padding } => {
+                Map::Depthwise(weights([inputs, 1, kernel], inputs), geometry([kernel, stride, padding]))
+            }
             Operation::Add { other } => Map::Add(other),
         };
         Self { source: node.source, map, activation: node.activation }
@@ -63,7 +67,11 @@ impl Layer {
         let input = read(self.source);
         let result = match &self.map {
             Map::Convolution(Weights { weight, bias }, geometry) => {
-                convolution(input, &in_precision(weight, Axis::First, precision), bias, *geometry)
+                convolution(input, &in_precision(weight, Axis::First, precision), bias, *geometry, 1)
+            }
+            Map::Depthwise(Weights { weight, bias }, geometry) => {
+                let groups = weight.size()[0];
+                convolution(input, &in_precision(weight, Axis::First, precision), bias, *geometry, groups)
             }
             Map::Transposed(Weights { weight, bias }, geometry) => {
                 transposed(input, &in_precision(weight, Axis::Second, precision), bias, *geometry)
@@ -92,14 +100,21 @@ fn leaky(input: &Tensor) -> Tensor {
     input.relu().lerp(input, 1.0 / f64::from(1 << LEAKY_SLOPE_SHIFT))
 }
 
-/// `y[t] = b + Σ_k w[k] · x[stride·t − padding + k]`, zeros outside, a row of output per `stride` rows of input.
-fn convolution(input: &Tensor, weight: &Tensor, bias: &Tensor, [kernel, stride, padding]: [i64; 3]) -> Tensor {
+/// `y[t] = b + Σ_k w[k] · x[stride·t − padding + k]`, zeros outside, a row of output per `stride` rows of input; channels of
+/// different groups do not see each other.
+fn convolution(
+    input: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    [kernel, stride, padding]: [i64; 3],
+    groups: i64,
+) -> Tensor {
     let right = kernel - stride - padding;
     // The usual case, equal padding, needs no copy of the input. A negative right side crops.
     if right == padding {
-        return input.conv1d(weight, Some(bias), stride, padding, 1, 1);
+        return input.conv1d(weight, Some(bias), stride, padding, 1, groups);
     }
-    input.constant_pad_nd([padding, right]).conv1d(weight, Some(bias), stride, 0, 1, 1)
+    input.constant_pad_nd([padding, right]).conv1d(weight, Some(bias), stride, 0, 1, groups)
 }
 
 /// `y[n] = b + Σ_i x[i] · w[n + padding − stride·i]`, `stride` rows of output per row of input.
@@ -156,6 +171,36 @@ mod tests {
                 }
                 let place = format!("k{kernel} s{stride} p{padding}, channel {channel}, row {row}");
                 assert_close(output.double_value(&[0, channel, row as i64]), sum, &place);
+            }
+        }
+    }
+
+    #[test]
+    fn depthwise_convolution_is_the_documented_sum_and_rounds_each_channel_by_itself() {
+        let input = Tensor::randn([1, 2, 24], (Kind::Float, Device::Cpu));
+        for (kernel, stride, padding) in [(1, 1, 0), (3, 1, 1), (5, 2, 0), (8, 4, 3), (7, 3, 6)] {
+            let spec = net(stride, Operation::Depthwise { kernel, stride, padding }, Activation::Linear);
+            let store = nn::VarStore::new(Device::Cpu);
+            let net = Net::new(&store.root(), &spec, &mut for_step(7, 0)).unwrap();
+            let (weight, bias) = (&store.variables()["only.weight"], &store.variables()["only.bias"]);
+            assert_eq!(weight.size(), [2, 1, kernel as i64]);
+            for (precision, weight) in
+                [(Precision::Float, weight.shallow_clone()), (Precision::Int8, int8_image(weight, Axis::First))]
+            {
+                let output = net.forward(&input, precision);
+                assert_eq!(output.size(), [1, 2, 24 / stride as i64]);
+                for (channel, row) in (0..2).flat_map(|channel| (0..24 / stride).map(move |row| (channel, row))) {
+                    let mut sum = bias.double_value(&[channel]);
+                    for tap in 0..kernel {
+                        let time = (stride * row + tap) as i64 - padding as i64;
+                        if (0..24).contains(&time) {
+                            let factor = weight.double_value(&[channel, 0, tap as i64]);
+                            sum += factor * input.double_value(&[0, channel, time]);
+                        }
+                    }
+                    let place = format!("k{kernel} s{stride} p{padding}, channel {channel}, row {row}");
+                    assert_close(output.double_value(&[0, channel, row as i64]), sum, &place);
+                }
             }
         }
     }

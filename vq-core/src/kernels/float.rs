@@ -1,6 +1,6 @@
 //! The f32 form of the kernels: the reference that integer lowering is measured against.
 
-use super::{Kernels, Windows};
+use super::{Columns, Kernels, Windows};
 use crate::bytes::u32_at;
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
@@ -45,6 +45,22 @@ impl Kernels for Float {
             for (value, filter) in row.iter_mut().zip(stream.chunks_exact(4 + windows.taps * 4)) {
                 let (bias, weights) = filter.split_at(4);
                 let products = window.iter().zip(weights.chunks_exact(4)).map(|(x, w)| x * f32_at(w, 0));
+                *value = activate(activation, f32_at(bias, 0) + products.sum::<f32>());
+            }
+        }
+    }
+
+    fn depthwise(columns: &Columns, activation: Activation, input: &[f32], stream: &[u8], output: &mut [f32]) {
+        let &Columns { count, stride, kernel, width } = columns;
+        if width == 0 {
+            return;
+        }
+        for (index, row) in output.chunks_exact_mut(width).take(count).enumerate() {
+            let window = input.get(index * stride * width..).unwrap_or_default();
+            for (place, (value, filter)) in row.iter_mut().zip(stream.chunks_exact(4 + kernel * 4)).enumerate() {
+                let (bias, weights) = filter.split_at(4);
+                let column = window.iter().skip(place).step_by(width);
+                let products = column.zip(weights.chunks_exact(4)).map(|(x, w)| x * f32_at(w, 0));
                 *value = activate(activation, f32_at(bias, 0) + products.sum::<f32>());
             }
         }

@@ -7,21 +7,24 @@
 //! Forms are naked functions, the one place in this crate with `unsafe`: [`portable`] is the twin that each is tested against,
 //! on the core itself.
 
-#[cfg(kernels)]
-#[allow(unsafe_code, reason = "gives naked functions their pointers")]
-mod arm;
 #[cfg(kernels = "armv6m")]
 #[allow(unsafe_code, reason = "naked functions")]
 mod armv6m;
 #[cfg(kernels = "armv7m")]
 #[allow(unsafe_code, reason = "naked functions")]
 mod armv7m;
+#[cfg(kernels)]
+#[allow(unsafe_code, reason = "gives naked functions their pointers")]
+mod checked;
 #[cfg(kernels = "dsp")]
 #[allow(unsafe_code, reason = "naked functions")]
 mod dsp;
 #[cfg(feature = "f32")]
 pub mod float;
 pub mod portable;
+#[cfg(kernels = "rv32im")]
+#[allow(unsafe_code, reason = "naked functions")]
+mod rv32im;
 
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
@@ -31,18 +34,20 @@ use armv6m as form;
 use armv7m as form;
 #[cfg(kernels = "dsp")]
 use dsp as form;
+#[cfg(kernels = "rv32im")]
+use rv32im as form;
 
 /// The integer arithmetic in the form for this target.
 #[cfg(kernels)]
-pub use arm::Arm as Native;
+pub use checked::Checked as Native;
 /// The integer arithmetic in the form for this target.
 #[cfg(not(kernels))]
 pub use portable::Integer as Native;
 
-/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m` or `arm-dsp`.
+/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m`, `arm-dsp` or `rv32im`.
 #[cfg(kernels)]
 pub const FORM: &str = form::NAME;
-/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m` or `arm-dsp`.
+/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m`, `arm-dsp` or `rv32im`.
 #[cfg(not(kernels))]
 pub const FORM: &str = "portable";
 
@@ -80,6 +85,19 @@ pub struct Windows {
     pub outputs: usize,
 }
 
+/// What a depthwise convolution reads and writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// Number of windows, which is that of output rows.
+    pub count: usize,
+    /// Rows from one window to the next.
+    pub stride: usize,
+    /// Rows of a window.
+    pub kernel: usize,
+    /// Elements of a row, read and written.
+    pub width: usize,
+}
+
 /// The element type of a line buffer and the operations on it.
 pub trait Kernels {
     /// An activation or latent.
@@ -89,6 +107,16 @@ pub trait Kernels {
     /// `input` starts at the first window; `output` gets `count · outputs` elements without gaps.
     fn convolution(
         windows: &Windows,
+        activation: Activation,
+        input: &[Self::Element],
+        stream: &[u8],
+        output: &mut [Self::Element],
+    );
+
+    /// Depthwise convolution: every element of a row is the weighted sum of the same element in the rows of its window, followed
+    /// by the activation. `input` starts at the first window; `output` gets `count · width` elements without gaps.
+    fn depthwise(
+        columns: &Columns,
         activation: Activation,
         input: &[Self::Element],
         stream: &[u8],

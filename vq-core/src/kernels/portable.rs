@@ -1,6 +1,6 @@
 //! The definition of every integer kernel, in plain Rust: the host's form, and what all others are tested against.
 
-use super::{Kernels, Windows};
+use super::{Columns, Kernels, Windows};
 use crate::bytes::{i32_at, u32_at};
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
@@ -16,11 +16,13 @@ fn saturate(value: i32) -> i16 {
     value.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
 }
 
-/// `saturate16((acc·m + 2^(s−1)) >> s)`, exact as in 64 bits, for `packed = m << 16 | (s − 16)` and `round = 2^(s−17)`.
+/// `saturate16((acc·m + 2^(s−1)) >> s)`, exact as in 64 bits, for `packed = m << 16 | (s − 16)`. What stands beside it in a weight
+/// stream follows from it: forms for particular cores find there what they would have to compute.
 ///
-/// Dropping the product's low 16 bits first changes nothing, because the rounding term is a multiple of `2^16`.
+/// Dropping the product's low 16 bits first changes nothing, because the rounding term, `2^(s−1)`, is a multiple of `2^16`.
 #[must_use]
-pub fn requantize(accumulator: i32, packed: u32, round: i32) -> i16 {
+pub fn requantize(accumulator: i32, packed: u32) -> i16 {
+    let round = (1u32.wrapping_shl(packed) >> 1) as i32;
     let multiplier = i64::from(packed >> 16);
     let product = (i64::from(accumulator) * multiplier) >> 16;
     saturate((product as i32).wrapping_add(round) >> (packed & 31))
@@ -50,12 +52,31 @@ fn block_of_four(window: &[i16], block: &[u8], activation: Activation, outputs: 
             }
         }
     }
+    finish(accumulators, requantizations, activation, outputs);
+}
+
+/// What becomes of the accumulators of up to four channels.
+fn finish(accumulators: [i32; 4], requantizations: &[u8], activation: Activation, outputs: &mut [i16]) {
     for ((output, accumulator), requantization) in
         outputs.iter_mut().zip(accumulators).zip(requantizations.chunks_exact(8))
     {
-        let value = requantize(accumulator, u32_at(requantization, 0), i32_at(requantization, 4));
-        *output = activate(activation, value);
+        *output = activate(activation, requantize(accumulator, u32_at(requantization, 0)));
     }
+}
+
+/// Four channels of one window of a depthwise convolution: `rows` start at the first of them. A word of weights is for one row, and
+/// has its channels in the order 0, 2, 1, 3.
+fn four_columns<'x>(rows: impl Iterator<Item = &'x [i16]>, block: &[u8], activation: Activation, outputs: &mut [i16]) {
+    let mut accumulators = [0, 4, 8, 12].map(|at| i32_at(block, at));
+    let (weights, requantizations) = block.split_at(block.len().saturating_sub(32));
+    let weights = weights.get(16..).unwrap_or_default();
+    for (row, word) in rows.zip(weights.chunks_exact(4)) {
+        let &[w0, w2, w1, w3] = word else { continue };
+        for ((accumulator, x), weight) in accumulators.iter_mut().zip(row).zip([w0, w1, w2, w3]) {
+            *accumulator = accumulator.wrapping_add(i32::from(weight as i8) * i32::from(*x));
+        }
+    }
+    finish(accumulators, requantizations, activation, outputs);
 }
 
 /// The words of vector `index` in a blocked codebook: pairs of negated components.
@@ -110,6 +131,22 @@ impl Kernels for Integer {
             let window = input.get(index * windows.step..).and_then(|rest| rest.get(..padded)).unwrap_or_default();
             for (outputs, block) in row.chunks_mut(4).zip(stream.chunks_exact(block_bytes)) {
                 block_of_four(window, block, activation, outputs);
+            }
+        }
+    }
+
+    fn depthwise(columns: &Columns, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
+        let &Columns { count, stride, kernel, width } = columns;
+        // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
+        let block_bytes = (BLOCK_OVERHEAD + kernel * 4).max(BLOCK_OVERHEAD);
+        if width == 0 {
+            return;
+        }
+        for (index, row) in output.chunks_exact_mut(width).take(count).enumerate() {
+            let window = input.get(index * stride * width..).unwrap_or_default();
+            for (place, (outputs, block)) in row.chunks_mut(4).zip(stream.chunks_exact(block_bytes)).enumerate() {
+                let rows = window.get(place * 4..).unwrap_or_default().chunks(width);
+                four_columns(rows, block, activation, outputs);
             }
         }
     }
@@ -251,6 +288,24 @@ mod tests {
         stream
     }
 
+    /// The same for a depthwise convolution.
+    fn depthwise_stream(channels: &[Channel]) -> Vec<u8> {
+        let mut stream = Vec::new();
+        for block in channels.chunks(4) {
+            let lane = |lane: usize| block.get(lane);
+            (0..4).for_each(|c| stream.extend(lane(c).map_or(0, |channel| channel.bias).to_le_bytes()));
+            for row in 0..channels[0].weights.len() {
+                stream.extend([0, 2, 1, 3].map(|c| lane(c).map_or(0, |channel| channel.weights[row]) as u8));
+            }
+            for c in 0..4 {
+                let (multiplier, shift) = lane(c).map_or((0, 17), |channel| (channel.multiplier, channel.shift));
+                stream.extend((multiplier << 16 | (shift - 16)).to_le_bytes());
+                stream.extend((multiplier << (32 - shift)).to_le_bytes());
+            }
+        }
+        stream
+    }
+
     proptest! {
         #[test]
         fn convolution_is_the_sum_of_products(
@@ -275,9 +330,36 @@ mod tests {
         }
 
         #[test]
+        fn depthwise_convolution_is_a_sum_for_each_column(
+            (kernel, channels) in (1usize..12, 1usize..11)
+                .prop_flat_map(|(kernel, width)| (Just(kernel), vec(channel(kernel), width))),
+            count in 0usize..5,
+            stride in 1usize..4,
+            activation in activation(),
+            input in vec(element(), 24 * 10),
+        ) {
+            // At most 32 bits of shift, as the format has it for these layers.
+            let channels: Vec<Channel> =
+                channels.into_iter().map(|c| Channel { shift: c.shift.min(32), ..c }).collect();
+            let width = channels.len();
+            let columns = Columns { count, stride, kernel, width };
+            let mut output = std::vec![77i16; (count + 1) * width];
+            let rows = &mut output[..count * width];
+            Integer::depthwise(&columns, activation, &input, &depthwise_stream(&channels), rows);
+            for (index, row) in output.chunks(width).enumerate() {
+                for (place, (value, channel)) in row.iter().zip(&channels).enumerate() {
+                    let column: Vec<i16> =
+                        input[index * stride * width..].iter().skip(place).step_by(width).copied().collect();
+                    let expected = if index < count { channel.output(&column, activation) } else { 77 };
+                    prop_assert_eq!(i64::from(*value), expected);
+                }
+            }
+        }
+
+        #[test]
         fn requantization_rounds_once(accumulator: i32, multiplier in 0u32..1 << 15, shift in 17u32..=47) {
             let exact = (i64::from(accumulator) * i64::from(multiplier) + (1 << (shift - 1))) >> shift;
-            let found = requantize(accumulator, multiplier << 16 | (shift - 16), 1 << (shift - 17));
+            let found = requantize(accumulator, multiplier << 16 | (shift - 16));
             prop_assert_eq!(i64::from(found), saturated(exact));
         }
 

@@ -5,7 +5,7 @@ mod priors;
 use super::plan::{self, Line, Output};
 use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
 use super::{Directory, Model, ModelError, Part, QUALITIES, symbol_table_bytes};
-use crate::bytes::{i32_at, u8_at, u32_at};
+use crate::bytes::{u8_at, u32_at};
 use crate::kernels::Arithmetic;
 
 /// Most channels that a frame may have.
@@ -145,7 +145,9 @@ fn layer(model: &Model<'_>, net: &Net, index: u16, part: Part) -> Result<(), Mod
     }
     match layer.kind {
         Kind::Add => add(model, &layer, &input, &other, part),
-        Kind::Convolution => convolution(model, &layer, &input, part),
+        Kind::Convolution => weights(model, &layer, &input, part),
+        Kind::Depthwise if layer.channels != input.channels => Err(ModelError::Shape(part)),
+        Kind::Depthwise => weights(model, &layer, &input, part),
     }
 }
 
@@ -161,7 +163,7 @@ fn add(model: &Model<'_>, layer: &Layer, input: &Line, other: &Line, part: Part)
     Ok(())
 }
 
-fn convolution(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result<(), ModelError> {
+fn weights(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result<(), ModelError> {
     let float = model.header.arithmetic == Arithmetic::Float;
     let Some(length) = plan::weight_bytes(layer, input.row_elements(), float) else {
         return Err(ModelError::Shape(part));
@@ -175,19 +177,30 @@ fn convolution(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Re
     if float {
         return Ok(());
     }
-    let taps = u32::from(layer.kernel) * input.row_elements();
-    let block_bytes = 48 + taps.div_ceil(4) as usize * 16;
+    let sound = if layer.kind == Kind::Depthwise { is_depthwise_requantization } else { is_requantization };
+    let blocks = (u32::from(layer.upsample) * plan::row_elements(layer.channels)).div_ceil(4);
+    // `max` changes nothing, but shows the compiler that `chunks` cannot panic.
+    let block_bytes = length.checked_div(blocks).unwrap_or(0).max(48) as usize;
     for block in model.weights(layer).chunks(block_bytes) {
-        let requantizations = block.get(block_bytes - 32..).unwrap_or_default();
+        let requantizations = block.get(block.len().saturating_sub(32)..).unwrap_or_default();
         for requantization in requantizations.chunks_exact(8) {
-            let (packed, round) = (u32_at(requantization, 0), i32_at(requantization, 4));
-            let shift = packed & 0xffff;
-            if packed >> 31 != 0 || !(1..=31).contains(&shift) || round != 1 << (shift - 1) {
+            let (packed, second) = (u32_at(requantization, 0), u32_at(requantization, 4));
+            if packed >> 31 != 0 || !sound(packed >> 16, packed & 0xffff, second) {
                 return Err(ModelError::Range(part));
             }
         }
     }
     Ok(())
+}
+
+/// `shift` is `s − 16`: the second word is the rounding term.
+fn is_requantization(_: u32, shift: u32, second: u32) -> bool {
+    (1..=31).contains(&shift) && second == 1 << (shift - 1)
+}
+
+/// The second word is the multiplier for cores that take the high word of a product: `m · 2^(32 − s)`.
+fn is_depthwise_requantization(multiplier: u32, shift: u32, second: u32) -> bool {
+    (1..=16).contains(&shift) && second == multiplier << (16 - shift)
 }
 
 fn symbols(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {

@@ -325,6 +325,7 @@ impl<'a> Model<'a> {
                 let windows = u64::from(layer.rows).checked_div(u64::from(layer.upsample)).unwrap_or(0);
                 match layer.kind {
                     records::Kind::Add => 0,
+                    records::Kind::Depthwise => windows * u64::from(layer.channels) * u64::from(layer.kernel),
                     records::Kind::Convolution => {
                         windows
                             * u64::from(layer.upsample)

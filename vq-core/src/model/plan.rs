@@ -5,7 +5,7 @@
 //! past. After hop `h` a line that lags by `delay` holds rows up to `(h + 1)·rows − 1 − delay`. From that:
 //!
 //! * a convolution of `kernel` rows, moving by `stride` and starting `padding` rows early, lags by
-//!   `delay_out = ⌈(delay + kernel − padding − stride) / stride⌉` and needs `stride·delay_out + padding − delay` rows of history;
+//!   `delay_out = ⌈(delay + kernel − padding − stride) / stride⌉` and needs `stride·delay_out + padding − delay` rows of history (a depthwise one too);
 //! * a transposed convolution lags by `upsample·delay + padding` and needs `kernel − 1` rows of history;
 //! * a sum lags as its later summand does, and needs the difference as history of the earlier one.
 
@@ -78,9 +78,10 @@ pub fn row_elements(channels: u16) -> u32 {
 pub fn rows(layer: &Layer, input: &Line) -> Option<u16> {
     match layer.kind {
         Kind::Add => Some(input.rows),
-        Kind::Convolution => {
+        Kind::Convolution | Kind::Depthwise => {
             let windows = input.rows.checked_div(layer.stride)?;
-            if layer.kernel == 0 || layer.upsample == 0 || (layer.stride != 1 && layer.upsample != 1) {
+            let one_way = layer.upsample == 1 || (layer.stride == 1 && layer.kind == Kind::Convolution);
+            if layer.kernel == 0 || layer.upsample == 0 || !one_way {
                 return None;
             }
             if windows.checked_mul(layer.stride)? != input.rows {
@@ -98,7 +99,7 @@ pub fn delay(layer: &Layer, input: &Line, other: &Line) -> Option<u16> {
     let rows = match layer.kind {
         Kind::Add => from.max(i32::from(other.delay)),
         Kind::Convolution if layer.upsample > 1 => i32::from(layer.upsample) * from + padding,
-        Kind::Convolution => {
+        Kind::Convolution | Kind::Depthwise => {
             let stride = i32::from(layer.stride);
             let ahead = from + i32::from(layer.kernel) - padding - stride;
             (ahead.max(0) + stride - 1).checked_div(stride)?
@@ -113,25 +114,31 @@ pub fn history(layer: &Layer, input: &Line) -> Option<u16> {
     let rows = match layer.kind {
         Kind::Add => i32::from(layer.delay) - i32::from(input.delay),
         Kind::Convolution if layer.upsample > 1 => i32::from(layer.kernel) - 1,
-        Kind::Convolution => {
+        Kind::Convolution | Kind::Depthwise => {
             i32::from(layer.stride) * i32::from(layer.delay) + i32::from(layer.padding) - i32::from(input.delay)
         }
     };
     u16::try_from(rows).ok()
 }
 
-/// Bytes of the weight stream of a convolution over rows of `input_elements`.
+/// Bytes of the weight stream of a layer with weights over rows of `input_elements`.
 ///
-/// Integer: for each block of four output channels (of all phases) four biases, groups of 4 × 4 weights, four
-/// requantizations. Float: for each output channel a bias and its weights.
+/// Integer: for each block of four output channels (of all phases) four biases, groups of 4 × 4 weights (depthwise: four for
+/// every row of the window), four requantizations. Float: for each output channel a bias and its weights.
 #[must_use]
 pub fn weight_bytes(layer: &Layer, input_elements: u32, float: bool) -> Option<u32> {
     let outputs = u32::from(layer.upsample).checked_mul(row_elements(layer.channels))?;
-    let taps = u32::from(layer.kernel).checked_mul(input_elements)?;
-    if taps > LIMIT || outputs > LIMIT {
+    let taps = taps(layer, input_elements)?;
+    if outputs > LIMIT {
         return None;
     }
-    if float { outputs.checked_mul(taps.checked_add(1)?.checked_mul(4)?) } else { block_stream_bytes(taps, outputs) }
+    if float {
+        outputs.checked_mul(taps.checked_add(1)?.checked_mul(4)?)
+    } else if layer.kind == Kind::Depthwise {
+        outputs.div_ceil(4).checked_mul(48u32.checked_add(taps.checked_mul(4)?)?)
+    } else {
+        block_stream_bytes(taps, outputs)
+    }
 }
 
 /// Bytes of an integer weight stream for `outputs` sums over `taps` elements; `None` for sizes beyond all limits.
@@ -141,6 +148,12 @@ pub fn block_stream_bytes(taps: u32, outputs: u32) -> Option<u32> {
         return None;
     }
     outputs.div_ceil(4).checked_mul(48u32.checked_add(taps.div_ceil(4).checked_mul(16)?)?)
+}
+
+/// Weights of one output channel; `None` where there are too many.
+fn taps(layer: &Layer, input_elements: u32) -> Option<u32> {
+    let of_a_row = if layer.kind == Kind::Depthwise { 1 } else { input_elements };
+    u32::from(layer.kernel).checked_mul(of_a_row).filter(|taps| *taps <= LIMIT)
 }
 
 /// What leaves a net: whole hops of rows, or rows at whatever lag.

@@ -22,6 +22,8 @@ pub enum Kind {
     Convolution = 0,
     /// The sum of two lines.
     Add = 1,
+    /// A convolution of every channel by itself.
+    Depthwise = 2,
 }
 
 /// One layer of a net and the line buffer that it writes. 40 bytes.
@@ -101,6 +103,7 @@ impl Layer {
         let kind = match u8_at(bytes, 0) {
             0 => Kind::Convolution,
             1 => Kind::Add,
+            2 => Kind::Depthwise,
             _ => return None,
         };
         let activation = match u8_at(bytes, 1) {

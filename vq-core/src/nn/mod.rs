@@ -1,7 +1,7 @@
 //! A net as a streaming operator: one hop of input rows in, one hop of output rows out, whatever came before kept in
 //! line buffers.
 
-use crate::kernels::{Kernels, Windows};
+use crate::kernels::{Columns, Kernels, Windows};
 use crate::model::Model;
 use crate::model::plan::{Line, history};
 use crate::model::records::{Kind, Layer, Net};
@@ -42,6 +42,7 @@ impl<'a> Stream<'a> {
         let source = self.source::<K>(before, &layer, &input);
         match layer.kind {
             Kind::Convolution => self.convolution::<K>(&layer, &input, source, rows),
+            Kind::Depthwise => self.depthwise::<K>(&layer, source, rows),
             Kind::Add => {
                 let other = self.model.line(&self.net, usize::from(layer.other));
                 K::add(&layer, source, self.source::<K>(before, &layer, &other), rows);
@@ -76,6 +77,16 @@ impl<'a> Stream<'a> {
             outputs: usize::from(layer.upsample) * crate::model::plan::row_elements(layer.channels) as usize,
         };
         K::convolution(&windows, layer.activation, source, self.model.weights(layer), rows);
+    }
+
+    fn depthwise<K: Kernels>(&self, layer: &Layer, source: &[K::Element], rows: &mut [K::Element]) {
+        let columns = Columns {
+            count: usize::from(layer.rows),
+            stride: usize::from(layer.stride),
+            kernel: usize::from(layer.kernel),
+            width: crate::model::plan::row_elements(layer.channels) as usize,
+        };
+        K::depthwise(&columns, layer.activation, source, self.model.weights(layer), rows);
     }
 }
 

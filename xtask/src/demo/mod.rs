@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::firmware::{self, Counts, Sizes};
+use crate::firmware::{self, CORTEX_M4F, Counts, Program, Sizes};
 use crate::process::{cargo, output, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
@@ -32,7 +32,7 @@ pub(crate) fn task(project: &Project) -> Result<()> {
     println!("one it is tested on: this shows how the parts fit together, not how well they do for other hearts.");
     let demo = Demo { project, folder: project.root.join("demo") };
     let mut stages = Stages::new(7);
-    let toolchain = stages.run("Set-up", || setup::all(project, false))?;
+    let toolchain = stages.run("Set-up", || setup::all(project, &[CORTEX_M4F], false))?;
     stages.run("Building `vq`", || demo.build_vq())?;
     stages.run("Training on the first four minutes", || demo.train())?;
     stages.run("Exporting to integers", || demo.export())?;
@@ -74,13 +74,13 @@ impl Demo<'_> {
     }
 
     fn run_firmware(&self, toolchain: &Toolchain) -> Result<(Sizes, Counts)> {
-        let image = firmware::build(self.project, toolchain, &self.model())?;
+        let image = firmware::build(self.project, toolchain, &CORTEX_M4F, Program::Codec, &self.model())?;
         let sizes = firmware::sizes(&image)?;
         println!("  {sizes}");
         let vectors = self.folder.join("vectors");
         let mut command = self.vq("vectors");
         run(command.arg("--model").arg(self.model()).args([RECORD, "--from", LAST_MINUTE, "-o"]).arg(&vectors))?;
-        let counts = firmware::check(&image, &vectors)?;
+        let counts = firmware::check(&CORTEX_M4F, Program::Codec, &image, &vectors)?;
         println!("  {counts}");
         println!("  packets and decoded samples of device and host are the same, bit for bit");
         Ok((sizes, counts))

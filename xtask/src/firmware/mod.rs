@@ -1,5 +1,6 @@
 //! The firmware: built for a model, measured, run in the emulator, and compared with the host bit for bit.
 
+mod boards;
 mod compare;
 mod emulator;
 mod image;
@@ -9,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
+pub(crate) use boards::{BOARDS, Board, CORTEX_M4F, builds};
 pub(crate) use emulator::Counts;
 pub(crate) use image::Sizes;
 
@@ -18,8 +20,26 @@ use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
 
-/// The example and its package.
-const EXAMPLE: [&str; 4] = ["--package", "firmware-qemu", "--bin", "codec"];
+/// One of the programs of `firmware/qemu`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Program {
+    /// Samples to packets and back to samples.
+    Codec,
+    /// Samples to packets.
+    Encoder,
+    /// Packets to samples.
+    Decoder,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Codec => "codec",
+            Self::Encoder => "encoder",
+            Self::Decoder => "decoder",
+        }
+    }
+}
 
 /// Seed and number of the comparisons of kernels: enough for every shape to come up, in seconds.
 const KERNEL_SEED: &str = "1";
@@ -27,6 +47,12 @@ const KERNEL_TILES: &str = "100000";
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
+    /// The emulated board
+    #[arg(long, value_name = "NAME", default_value = CORTEX_M4F.name, value_parser = boards::by_name)]
+    board: Board,
+    /// What the image does
+    #[arg(long, value_name = "NAME", default_value = "codec")]
+    program: Program,
     /// Model to carry [default: the demo's]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -40,54 +66,63 @@ pub(crate) struct Arguments {
 
 /// `cargo xtask firmware`
 pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
-    let toolchain = setup::device(project, false)?;
+    let (board, program) = (&arguments.board, arguments.program);
+    let toolchain = setup::device(project, std::slice::from_ref(board), false)?;
     let model = match &arguments.model {
         Some(model) => model.clone(),
         None => default_model(project)?,
     };
     if arguments.no_panic {
-        link_without_panic(project, &toolchain, &model)?;
+        link_without_panic(project, &toolchain, board, &model)?;
         println!("  no panic is reachable");
         return Ok(());
     }
-    let image = build(project, &toolchain, &model)?;
+    let image = build(project, &toolchain, board, program, &model)?;
     println!("  image: {}\n  {}", project.relative(&image).display(), image::sizes(&image)?);
     if let Some(folder) = &arguments.check {
-        println!("  {}", check(&image, folder)?);
+        println!("  {}: {}", board.name, check(board, program, &image, folder)?);
     }
     Ok(())
 }
 
-/// Builds the example's image around a model, and returns its path.
-pub(crate) fn build(project: &Project, toolchain: &Toolchain, model: &Path) -> Result<PathBuf> {
-    run(release(project, toolchain, model)?.args(EXAMPLE))?;
-    Ok(program(project, toolchain, "codec"))
+/// Builds a program's image for a board around a model, and returns its path. The next build for the same target takes its place.
+pub(crate) fn build(
+    project: &Project,
+    toolchain: &Toolchain,
+    board: &Board,
+    program: Program,
+    model: &Path,
+) -> Result<PathBuf> {
+    run(release(project, toolchain, board, model)?.args(["--package", "firmware-qemu", "--bin", program.name()]))?;
+    Ok(image_path(project, toolchain, board, program.name()))
 }
 
-fn program(project: &Project, toolchain: &Toolchain, name: &str) -> PathBuf {
-    toolchain.target_folder(project).join(setup::TRIPLE).join("release").join(name)
+fn image_path(project: &Project, toolchain: &Toolchain, board: &Board, name: &str) -> PathBuf {
+    toolchain.target_folder(project).join(board.triple).join("release").join(name)
 }
 
-/// Links the example's image with a panic handler that calls a function nobody defines.
-pub(crate) fn link_without_panic(project: &Project, toolchain: &Toolchain, model: &Path) -> Result<()> {
-    run(release(project, toolchain, model)?.args(EXAMPLE).args(["--features", "no-panic"]))
-        .context("a panic is reachable in the firmware, if the linker missed `this_image_can_panic` above")
+/// Links the programs' images with a panic handler that calls a function nobody defines.
+pub(crate) fn link_without_panic(project: &Project, toolchain: &Toolchain, board: &Board, model: &Path) -> Result<()> {
+    run(release(project, toolchain, board, model)?.args(["--package", "firmware-qemu", "--features", "no-panic"]))
+        .with_context(|| {
+            format!("a panic is reachable on {}, if the linker missed `this_image_can_panic` above", board.core)
+        })
 }
 
-/// Compares the kernels that the target gets with their definition, on random shapes and values.
-pub(crate) fn compare_kernels(project: &Project, toolchain: &Toolchain) -> Result<()> {
-    let mut command = toolchain.cargo(project, &project.firmware(), "build");
+/// Compares the kernels that a board's target gets with their definition, on random shapes and values.
+pub(crate) fn compare_kernels(project: &Project, toolchain: &Toolchain, board: &Board) -> Result<()> {
+    let mut command = board.cargo(project, toolchain, "build");
     run(command.args(["--quiet", "--release", "--package", "firmware-kernels", "--bin", "kernels-compare"]))?;
-    let image = program(project, toolchain, "kernels-compare");
-    let printed = emulator::run(&image, &project.root, &["kernels-compare", KERNEL_SEED, KERNEL_TILES])?;
+    let image = image_path(project, toolchain, board, "kernels-compare");
+    let printed = emulator::run(board, &image, &project.root, &["kernels-compare", KERNEL_SEED, KERNEL_TILES])?;
     print!("{printed}");
     Ok(())
 }
 
-/// Lints the firmware's workspace.
-pub(crate) fn lint(project: &Project, toolchain: &Toolchain, model: &Path) -> Result<()> {
+/// Lints the firmware's workspace, as it is built for a board.
+pub(crate) fn lint(project: &Project, toolchain: &Toolchain, board: &Board, model: &Path) -> Result<()> {
     let (subcommand, deny) = toolchain.strictest_check();
-    let mut command = toolchain.cargo(project, &project.firmware(), subcommand);
+    let mut command = board.cargo(project, toolchain, subcommand);
     run(command.args(["--quiet", "--workspace"]).env("VQ_MODEL", absolute(model)?).args(deny))
 }
 
@@ -96,17 +131,21 @@ pub(crate) fn sizes(image: &Path) -> Result<Sizes> {
     image::sizes(image)
 }
 
-/// Runs an image on `folder`/samples.bin, and fails unless its packets and decoded samples are those in `folder`.
-pub(crate) fn check(image: &Path, folder: &Path) -> Result<Counts> {
-    let counts = emulator::run_codec(image, folder)?;
-    compare::packets(folder).context("the device's packets are not the host's")?;
-    compare::samples(folder).context("the device's decoded samples are not the host's")?;
+/// Runs a program's image in `folder`, and fails unless the packets and samples that it makes are those in `folder`.
+pub(crate) fn check(board: &Board, program: Program, image: &Path, folder: &Path) -> Result<Counts> {
+    let counts = emulator::run_program(board, image, folder)?;
+    if program != Program::Decoder {
+        compare::packets(folder).context("the device's packets are not the host's")?;
+    }
+    if program != Program::Encoder {
+        compare::samples(folder).context("the device's decoded samples are not the host's")?;
+    }
     Ok(counts)
 }
 
-/// `cargo build --release` in the firmware's workspace, for an image that carries `model`.
-fn release(project: &Project, toolchain: &Toolchain, model: &Path) -> Result<Command> {
-    let mut command = toolchain.cargo(project, &project.firmware(), "build");
+/// `cargo build --release` in the firmware's workspace, for images that carry `model`.
+fn release(project: &Project, toolchain: &Toolchain, board: &Board, model: &Path) -> Result<Command> {
+    let mut command = board.cargo(project, toolchain, "build");
     command.args(["--quiet", "--release"]).env("VQ_MODEL", absolute(model)?);
     Ok(command)
 }

@@ -11,22 +11,28 @@ mod wheels;
 
 use anyhow::{Context, Result};
 
-pub(crate) use qemu::PROGRAM as QEMU;
-pub(crate) use target::{TRIPLE, Toolchain};
+pub(crate) use qemu::Emulator;
+pub(crate) use target::Toolchain;
 
+use crate::firmware::Board;
 use crate::project::Project;
 
-/// Everything. `again` tries once more what failed and was worked around.
-pub(crate) fn all(project: &Project, again: bool) -> Result<Toolchain> {
+/// Everything that training and firmware for these boards need. `again` tries once more what failed and was worked around.
+pub(crate) fn all(project: &Project, boards: &[Board], again: bool) -> Result<Toolchain> {
     compiler::ensure().context("set-up of the C++ compiler")?;
     println!("  libtorch: {}", libtorch::ensure(project).context("set-up of libtorch")?);
-    device(project, again)
+    device(project, boards, again)
 }
 
-/// What firmware needs.
-pub(crate) fn device(project: &Project, again: bool) -> Result<Toolchain> {
-    let toolchain = target::ensure(project, again).context("set-up of the Cortex-M target")?;
-    println!("  firmware: {}", toolchain.describe());
-    qemu::ensure().context("set-up of QEMU")?;
+/// What firmware for these boards needs.
+pub(crate) fn device(project: &Project, boards: &[Board], again: bool) -> Result<Toolchain> {
+    let mut triples: Vec<&str> = boards.iter().map(|board| board.triple).collect();
+    triples.sort_unstable();
+    triples.dedup();
+    let toolchain = target::ensure(project, &triples, again).context("set-up of the boards' targets")?;
+    println!("  firmware: {} by {}", triples.join(", "), toolchain.describe());
+    for board in boards {
+        qemu::ensure(board.emulator).context("set-up of QEMU")?;
+    }
     Ok(toolchain)
 }

@@ -1,5 +1,5 @@
-//! What builds firmware for a Cortex-M4F: the compiler at hand with the target's `core` from rustup, or, where rustup
-//! cannot get that, a compiler that has the source of `core` beside it and builds it on the way.
+//! What builds firmware: the compiler at hand with the targets' `core` from rustup, or, where rustup cannot get one of
+//! them, a compiler that has the source of `core` beside it and builds it on the way.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,10 @@ use super::packages::{self, Package};
 use crate::process::{self, find_program, probe, run_within};
 use crate::project::Project;
 
-/// The target's name.
-pub(crate) const TRIPLE: &str = "thumbv7em-none-eabihf";
-
 /// The oldest compiler that builds the project: the workspace's `rust-version`.
 const OLDEST_MINOR: u32 = 88;
 
-/// A download of 15 MB that takes longer than this is not going to end.
+/// A download of some 15 MB per target that takes longer than this is not going to end.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
 
 /// How firmware is built on this machine.
@@ -31,15 +28,16 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Cargo's `subcommand`, for the target, in `folder`.
-    pub(crate) fn cargo(&self, project: &Project, folder: &Path, subcommand: &str) -> Command {
+    /// Cargo's `subcommand`, for the target `triple`, in `folder`.
+    pub(crate) fn cargo(&self, project: &Project, folder: &Path, subcommand: &str, triple: &str) -> Command {
         let mut command = process::cargo(project, folder);
-        command.args([subcommand, "--target", TRIPLE, "--target-dir"]).arg(self.target_folder(project));
+        command.args([subcommand, "--target", triple, "--target-dir"]).arg(self.target_folder(project));
         if let Some((rustc, linker)) = &self.from_source {
             // RUSTC_BOOTSTRAP lets a stable compiler take -Z options: on this command alone, as it would also hide any
             // use of an unstable feature.
             command.arg("-Zbuild-std=core").env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1");
-            command.env(format!("CARGO_TARGET_{}_LINKER", TRIPLE.to_uppercase().replace('-', "_")), linker);
+            let variable = triple.to_uppercase().replace(['-', '.'], "_");
+            command.env(format!("CARGO_TARGET_{variable}_LINKER"), linker);
         }
         command
     }
@@ -59,28 +57,33 @@ impl Toolchain {
     /// For the reader: which compiler, and whose `core`.
     pub(crate) fn describe(&self) -> String {
         let core = if self.from_source.is_some() { "core built from source" } else { "rustup's core" };
-        format!("{TRIPLE} by {}, {core}", self.version)
+        format!("{}, {core}", self.version)
     }
 }
 
-/// Sees to it that firmware can be built.
+/// Sees to it that firmware for these targets can be built.
 ///
-/// `again` asks rustup even if it failed to get the target before.
-pub(crate) fn ensure(project: &Project, again: bool) -> Result<Toolchain> {
-    if let Some(toolchain) = installed() {
-        return Ok(toolchain);
+/// `again` asks rustup even if it failed to get them before.
+pub(crate) fn ensure(project: &Project, triples: &[&str], again: bool) -> Result<Toolchain> {
+    let missing: Vec<&str> = triples.iter().copied().filter(|triple| !is_installed(triple)).collect();
+    if missing.is_empty() {
+        return installed();
     }
-    let failure = project.scratch().join(format!("rustup-has-no-{TRIPLE}"));
+    let failures: Vec<PathBuf> =
+        missing.iter().map(|triple| project.scratch().join(format!("rustup-has-no-{triple}"))).collect();
     let fallback = from_source();
-    if let Some(fallback) = fallback.filter(|_| !again && failure.exists()) {
+    if let Some(fallback) = fallback.filter(|_| !again && failures.iter().any(|failure| failure.exists())) {
         return Ok(fallback);
     }
-    match add_target() {
-        Ok(()) => return installed().context("rustup added the target, and rustc does not find it"),
+    match add_targets(&missing) {
+        Ok(()) if missing.iter().all(|triple| is_installed(triple)) => return installed(),
+        Ok(()) => bail!("rustup added {}, and rustc does not find them", missing.join(", ")),
         Err(error) => println!("  {error:#}"),
     }
     fs::create_dir_all(project.scratch())?;
-    fs::write(&failure, "Remove this file to let `cargo xtask` ask rustup again.\n")?;
+    for failure in failures {
+        fs::write(&failure, "Remove this file to let `cargo xtask` ask rustup again.\n")?;
+    }
     if let Some(fallback) = from_source() {
         println!("  using {} instead, which has the library's source", fallback.version);
         return Ok(fallback);
@@ -96,36 +99,39 @@ pub(crate) fn ensure(project: &Project, again: bool) -> Result<Toolchain> {
 
 /// The fallback's packages, on Debian's side of the world.
 const SOURCE: Package = Package {
-    what: "a Rust compiler for Cortex-M (rustup could not fetch the target thumbv7em-none-eabihf)",
+    what: "a Rust compiler with its library's source (rustup could not fetch the targets' libraries)",
     apt: &["rustc-web", "rust-web-src"],
     size: "about 500 MB",
-    elsewhere: &["with rustup: rustup target add thumbv7em-none-eabihf", "with the network back, the same"],
+    elsewhere: &["with the network back, the same command again: rustup then fetches what is missing"],
 };
 
-/// The compiler at hand, if it has the target.
-fn installed() -> Option<Toolchain> {
-    let libraries = probe(Command::new("rustc").args(["--print", "target-libdir", "--target", TRIPLE]))?;
-    let has_core = fs::read_dir(libraries).ok()?.flatten().any(|entry| is_core(&entry.file_name().to_string_lossy()));
-    if !has_core {
-        return None;
-    }
-    let version = probe(Command::new("rustc").arg("--version"))?;
-    Some(Toolchain { version, from_source: None })
+/// The compiler at hand.
+fn installed() -> Result<Toolchain> {
+    let version = probe(Command::new("rustc").arg("--version")).context("there is no rustc")?;
+    Ok(Toolchain { version, from_source: None })
+}
+
+/// Whether the compiler at hand has a target's library.
+fn is_installed(triple: &str) -> bool {
+    let libraries = probe(Command::new("rustc").args(["--print", "target-libdir", "--target", triple]));
+    let files = libraries.and_then(|folder| fs::read_dir(folder).ok());
+    files.is_some_and(|files| files.flatten().any(|entry| is_core(&entry.file_name().to_string_lossy())))
 }
 
 fn is_core(file_name: &str) -> bool {
     file_name.starts_with("libcore-") && file_name.ends_with(".rlib")
 }
 
-fn add_target() -> Result<()> {
+fn add_targets(triples: &[&str]) -> Result<()> {
+    let names = triples.join(" ");
     if find_program("rustup").is_none() {
-        bail!("{TRIPLE}: there is no rustup to add it");
+        bail!("{names}: there is no rustup to add them");
     }
-    println!("  {TRIPLE}: asking rustup to add it (15 MB download, 80 MB in its toolchain's folder)");
-    run_within(Command::new("rustup").args(["target", "add", TRIPLE]), DOWNLOAD_LIMIT)
+    println!("  {names}: asking rustup to add them (15 MB download, 80 MB in its toolchain's folder each)");
+    run_within(Command::new("rustup").args(["target", "add"]).args(triples), DOWNLOAD_LIMIT)
 }
 
-/// A compiler with the library's source, and a linker that knows Arm.
+/// A compiler with the library's source, and a linker for every target.
 fn from_source() -> Option<Toolchain> {
     let linker = linker()?;
     let compilers = ["rustc", "/usr/bin/rustc"].map(PathBuf::from);
@@ -169,14 +175,14 @@ mod tests {
     fn only_the_fallback_takes_unstable_options() {
         let project = Project::new();
         let ordinary = Toolchain { version: "rustc 1.90.0".into(), from_source: None };
-        let command = ordinary.cargo(&project, &project.firmware(), "build");
+        let command = ordinary.cargo(&project, &project.firmware(), "build", "thumbv8m.main-none-eabihf");
         assert!(!process::describe(&command).contains("-Z"));
         let paths = (PathBuf::from("/usr/bin/rustc"), PathBuf::from("/lld"));
         let fallback = Toolchain { version: "rustc 1.90.0".into(), from_source: Some(paths) };
-        let command = fallback.cargo(&project, &project.firmware(), "build");
+        let command = fallback.cargo(&project, &project.firmware(), "build", "thumbv8m.main-none-eabihf");
         assert!(process::describe(&command).contains("-Zbuild-std=core"));
         let names: Vec<_> = command.get_envs().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
-        assert!(names.contains(&"CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER".to_owned()), "{names:?}");
+        assert!(names.contains(&"CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_LINKER".to_owned()), "{names:?}");
         assert_ne!(ordinary.target_folder(&project), fallback.target_folder(&project));
     }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
-use crate::firmware;
+use crate::firmware::{self, BOARDS, CORTEX_M4F};
 use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 /// `cargo xtask test`: true when everything passed.
 pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<bool> {
     let mut stages = Stages::new(if arguments.quick { 4 } else { 7 });
-    let toolchain = stages.run("Set-up", || setup::all(project, false))?;
+    let toolchain = stages.run("Set-up", || setup::all(project, &BOARDS, false))?;
     let mut checks = Checks { project, toolchain, tally: Tally::default() };
     stages.run("Format", || checks.format())?;
     stages.run("Lints", || checks.lints())?;
@@ -81,7 +81,7 @@ impl Checks<'_> {
             let core = ["--quiet", "--package", "vq-core", "--no-default-features", "--features", features];
             let result = run(self.cargo().arg("clippy").args(core).arg("--all-targets").args(DENY));
             self.tally.check(&format!("lints of vq-core with features \"{features}\""), result);
-            let mut check = self.toolchain.cargo(self.project, &self.project.root, "check");
+            let mut check = self.toolchain.cargo(self.project, &self.project.root, "check", CORTEX_M4F.triple);
             self.tally.check(&format!("vq-core for the device with features \"{features}\""), run(check.args(core)));
         }
         self.tests(&["--package", "vq-core", "--no-default-features"])?;
@@ -97,12 +97,14 @@ impl Checks<'_> {
 
     fn firmware(&mut self) -> Result<()> {
         let model = firmware::test_model(self.project)?;
-        let result = firmware::lint(self.project, &self.toolchain, &model);
-        self.tally.check("lints of the firmware", result);
-        let result = firmware::link_without_panic(self.project, &self.toolchain, &model);
-        self.tally.device_check("no panic is reachable in the firmware", result);
-        let result = firmware::compare_kernels(self.project, &self.toolchain);
-        self.tally.device_check("the device's kernels compute what they are defined to", result);
+        for board in &firmware::builds().collect::<Vec<_>>() {
+            let result = firmware::lint(self.project, &self.toolchain, board, &model);
+            self.tally.check(&format!("lints of the firmware for {}", board.name), result);
+            let result = firmware::link_without_panic(self.project, &self.toolchain, board, &model);
+            self.tally.device_check(&format!("no panic is reachable on {}", board.name), result);
+            let result = firmware::compare_kernels(self.project, &self.toolchain, board);
+            self.tally.device_check(&format!("the kernels of {} compute what they are defined to", board.name), result);
+        }
         Ok(())
     }
 

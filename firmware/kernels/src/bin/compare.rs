@@ -6,13 +6,14 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
-use cortex_m_semihosting::{hprintln, nr, syscall1};
-use firmware_kernels::end;
+use firmware_board::{arguments, entry, exit, print_line};
 use firmware_kernels::random::Random;
-use firmware_kernels::stream::{as_bytes, codebook_bytes, fill_codebook, fill_stream, stream_bytes};
+use firmware_kernels::stream::{
+    as_bytes, codebook_bytes, depthwise_stream_bytes, fill_codebook, fill_depthwise_stream, fill_stream, stream_bytes,
+};
+use static_cell::ConstStaticCell;
 use vq_core::kernels::portable::Integer;
-use vq_core::kernels::{FORM, Kernels, Native, Windows};
+use vq_core::kernels::{Columns, FORM, Kernels, Native, Windows};
 use vq_core::model::records::{Activation, Kind, Layer};
 
 /// Longest window.
@@ -34,32 +35,18 @@ struct Buffers {
     found: [i16; OUTPUT_ELEMENTS],
 }
 
+static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers {
+    input: [0; INPUT_ELEMENTS],
+    words: [0; STREAM_WORDS],
+    expected: [0; OUTPUT_ELEMENTS],
+    found: [0; OUTPUT_ELEMENTS],
+});
+
 #[entry]
 fn main() -> ! {
-    static mut BUFFERS: Buffers = Buffers {
-        input: [0; INPUT_ELEMENTS],
-        words: [0; STREAM_WORDS],
-        expected: [0; OUTPUT_ELEMENTS],
-        found: [0; OUTPUT_ELEMENTS],
-    };
-    let (seed, tiles) = arguments();
-    hprintln!("form {}", FORM);
-    end::exit(compare(BUFFERS, seed, tiles));
-}
-
-/// The seed and the number of tiles on the command line, behind the program's name.
-fn arguments() -> (u32, u32) {
-    let mut line = [0u8; 64];
-    let block = [line.as_mut_ptr().addr(), line.len()];
-    // SAFETY: the host writes at most `line.len()` bytes to `line`; the block lives until the call returns.
-    unsafe { syscall1(nr::GET_CMDLINE, block.as_ptr().addr()) };
-    let mut words = line.split(|byte| !byte.is_ascii_digit()).filter(|word| !word.is_empty());
-    let mut number = |otherwise: u32| {
-        words.next().map_or(otherwise, |word| {
-            word.iter().fold(0u32, |value, digit| value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0')))
-        })
-    };
-    (number(1), number(100_000))
+    let (seed, tiles) = (arguments::number(0).unwrap_or(1), arguments::number(1).unwrap_or(100_000));
+    print_line!("form {}", FORM);
+    exit(compare(BUFFERS.take(), seed, tiles));
 }
 
 fn compare(buffers: &mut Buffers, seed: u32, tiles: u32) -> bool {
@@ -69,10 +56,11 @@ fn compare(buffers: &mut Buffers, seed: u32, tiles: u32) -> bool {
         let case = match random.range(0, 15) {
             0 => add(buffers, &mut random),
             1 => nearest(buffers, &mut random),
+            2..=4 => depthwise(buffers, &mut random),
             _ => convolution(buffers, &mut random),
         };
         let Some(case_tiles) = case else {
-            hprintln!("different seed {} case {}", seed, cases);
+            print_line!("different seed {} case {}", seed, cases);
             return false;
         };
         compared += case_tiles;
@@ -82,7 +70,7 @@ fn compare(buffers: &mut Buffers, seed: u32, tiles: u32) -> bool {
             zero += u32::from(*value == 0);
         }
     }
-    hprintln!("ok seed {} cases {} tiles {} saturated {} zero {}", seed, cases, compared, saturated, zero);
+    print_line!("ok seed {} cases {} tiles {} saturated {} zero {}", seed, cases, compared, saturated, zero);
     true
 }
 
@@ -119,12 +107,45 @@ fn convolution(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
     Integer::convolution(&windows, activation, input, stream, &mut buffers.expected[start..start + length]);
     Native::convolution(&windows, activation, input, stream, &mut buffers.found[start..start + length]);
     if buffers.expected != buffers.found {
-        hprintln!("convolution {:?} {:?} offset {} start {}", windows, activation, offset, start);
+        print_line!("convolution {:?} {:?} offset {} start {}", windows, activation, offset, start);
         let at = buffers.expected.iter().zip(&buffers.found).position(|(a, b)| a != b);
-        hprintln!("at {:?}", at);
+        print_line!("at {:?}", at);
         return None;
     }
     Some((windows.count * windows.outputs.div_ceil(4)) as u32)
+}
+
+/// Rows of every width and windows of every length; those of three and five rows that move by one row often, as they have kernels
+/// of their own.
+fn depthwise(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
+    let columns = Columns {
+        count: random.range(0, MAX_COUNT),
+        stride: if random.range(0, 1) == 0 { 1 } else { random.range(1, 4) },
+        kernel: if random.range(0, 1) == 0 { 3 + 2 * random.range(0, 1) } else { random.range(1, 12) },
+        width: if random.range(0, 7) == 0 { 1 } else { 2 * random.range(1, MAX_OUTPUTS / 2) },
+    };
+    let Columns { count, stride, kernel, width } = columns;
+    let activation = activation(random);
+    let offset = if random.range(0, 3) == 0 { random.range(0, 3) } else { 2 * random.range(0, 3) };
+    let used = (count.saturating_sub(1) * stride + kernel) * width + 3;
+    let input = &mut buffers.input[offset..offset + used];
+    random.activations(input);
+    let words = &mut buffers.words[..depthwise_stream_bytes(width, kernel) / 4];
+    fill_depthwise_stream(random, words, kernel);
+    let stream = as_bytes(words);
+    let start = random.range(0, 3) / 3;
+    let length = count * width;
+    buffers.expected.fill(UNTOUCHED);
+    buffers.found.fill(UNTOUCHED);
+    Integer::depthwise(&columns, activation, input, stream, &mut buffers.expected[start..start + length]);
+    Native::depthwise(&columns, activation, input, stream, &mut buffers.found[start..start + length]);
+    if buffers.expected != buffers.found {
+        print_line!("depthwise {:?} {:?} offset {} start {}", columns, activation, offset, start);
+        let at = buffers.expected.iter().zip(&buffers.found).position(|(a, b)| a != b);
+        print_line!("at {:?}", at);
+        return None;
+    }
+    Some((count * width.div_ceil(4)) as u32)
 }
 
 fn add(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
@@ -161,7 +182,7 @@ fn add(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
     Integer::add(&layer, a, b, &mut buffers.expected[..length]);
     Native::add(&layer, a, b, &mut buffers.found[..length]);
     if buffers.expected != buffers.found {
-        hprintln!("add {:?} length {}", layer, length);
+        print_line!("add {:?} length {}", layer, length);
         return None;
     }
     Some(length.div_ceil(4) as u32)
@@ -179,7 +200,7 @@ fn nearest(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
     let codebook = as_bytes(words);
     let (expected, found) = (Integer::nearest(codebook, alphabet, latent), Native::nearest(codebook, alphabet, latent));
     if expected != found {
-        hprintln!("nearest {} x {} offset {}: {} not {}", alphabet, channels, offset, found, expected);
+        print_line!("nearest {} x {} offset {}: {} not {}", alphabet, channels, offset, found, expected);
         return None;
     }
     Some(alphabet.div_ceil(4) as u32)

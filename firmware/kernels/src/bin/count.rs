@@ -8,12 +8,11 @@
 
 use core::hint::black_box;
 
-use cortex_m_rt::entry;
-use cortex_m_semihosting::hprintln;
-use firmware_kernels::clock::Clock;
-use firmware_kernels::end;
-use firmware_kernels::stream::{as_bytes, codebook_bytes, stream_bytes};
-use vq_core::kernels::{FORM, Kernels, Native, Windows};
+use firmware_board::clock::Clock;
+use firmware_board::{entry, exit, print_line};
+use firmware_kernels::stream::{as_bytes, codebook_bytes, depthwise_stream_bytes, stream_bytes};
+use static_cell::ConstStaticCell;
+use vq_core::kernels::{Columns, FORM, Kernels, Native, Windows};
 use vq_core::model::records::Activation;
 
 /// Elements of the longest input, and of the longest output.
@@ -37,6 +36,24 @@ impl<const WORDS: usize> Flash<WORDS> {
                 _ if place < block_words - 8 => random ^ random >> 16,
                 _ if place.is_multiple_of(2) => 0x6000 << 16 | 10,
                 _ => 1 << 9,
+            };
+            at += 1;
+        }
+        Self(words)
+    }
+
+    /// The same for a depthwise convolution over windows of `kernel` rows.
+    const fn depthwise_stream(kernel: usize) -> Self {
+        let block_words = depthwise_stream_bytes(4, kernel) / 4;
+        let (mut words, mut random, mut at) = ([0; WORDS], 1u32, 0);
+        while at < WORDS {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let place = at % block_words;
+            words[at] = match place {
+                0..4 => random >> 16,
+                _ if place < block_words - 8 => random ^ random >> 16,
+                _ if place.is_multiple_of(2) => 0x6000 << 16 | 8,
+                _ => 0x6000 << 8,
             };
             at += 1;
         }
@@ -78,17 +95,18 @@ macro_rules! case {
 
 static CODEBOOK: Flash<{ codebook_bytes(256, 16) / 4 }> = Flash::codebook(16);
 
+static INPUT: ConstStaticCell<[i16; INPUT_ELEMENTS]> = ConstStaticCell::new([0; INPUT_ELEMENTS]);
+static OUTPUT: ConstStaticCell<[i16; OUTPUT_ELEMENTS]> = ConstStaticCell::new([0; OUTPUT_ELEMENTS]);
+
 #[entry]
 fn main() -> ! {
-    static mut INPUT: [i16; INPUT_ELEMENTS] = [0; INPUT_ELEMENTS];
-    static mut OUTPUT: [i16; OUTPUT_ELEMENTS] = [0; OUTPUT_ELEMENTS];
-    let Some(peripherals) = cortex_m::Peripherals::take() else { end::exit(false) };
-    let clock = Clock::start(peripherals.SYST);
-    for (index, value) in INPUT.iter_mut().enumerate() {
+    let Some(clock) = Clock::start() else { exit(false) };
+    let (input, output) = (INPUT.take(), OUTPUT.take());
+    for (index, value) in input.iter_mut().enumerate() {
         *value = ((index * 7919) % 8191) as i16 - 4096;
     }
-    hprintln!("form {}", FORM);
-    hprintln!("case instructions macs instructions_per_mac");
+    print_line!("form {}", FORM);
+    print_line!("case instructions macs instructions_per_mac");
     let cases = [
         case!("conv-1-16-k7-s2", windows 128, step 2, taps 7, outputs 16),
         case!("conv-16-32-k5-s2", windows 64, step 32, taps 5 * 16, outputs 32),
@@ -103,17 +121,45 @@ fn main() -> ! {
         case!("linear-transposed-16-1-k48-s16", windows 16, step 16, taps 3 * 16, outputs 16),
     ];
     for case in &cases {
-        convolution(&clock, case, case.count, INPUT, OUTPUT);
+        convolution(&clock, case, case.count, input, output);
         for count in [4, 1].into_iter().filter(|count| *count < case.count) {
-            convolution(&clock, case, count, INPUT, OUTPUT);
+            convolution(&clock, case, count, input, output);
         }
     }
-    let latent = black_box(&INPUT[..16]);
+    static DEPTHWISE_FIVE: Flash<{ depthwise_stream_bytes(32, 5) / 4 }> = Flash::depthwise_stream(5);
+    static DEPTHWISE_THREE: Flash<{ depthwise_stream_bytes(32, 3) / 4 }> = Flash::depthwise_stream(3);
+    for count in [60, 4, 1] {
+        depthwise(
+            &clock,
+            "depthwise-32-k5",
+            Columns { count, stride: 1, kernel: 5, width: 32 },
+            &DEPTHWISE_FIVE.0,
+            input,
+            output,
+        );
+        depthwise(
+            &clock,
+            "depthwise-32-k3",
+            Columns { count, stride: 1, kernel: 3, width: 32 },
+            &DEPTHWISE_THREE.0,
+            input,
+            output,
+        );
+    }
+    depthwise(
+        &clock,
+        "depthwise-32-k5-s2",
+        Columns { count: 30, stride: 2, kernel: 5, width: 32 },
+        &DEPTHWISE_FIVE.0,
+        input,
+        output,
+    );
+    let latent = black_box(&input[..16]);
     let instructions = clock.instructions(|| {
         black_box(Native::nearest(as_bytes(&CODEBOOK.0), 256, latent));
     });
     print("nearest-256-16", "", instructions, 256 * 16);
-    end::exit(true);
+    exit(true);
 }
 
 fn convolution(clock: &Clock, case: &Case, count: usize, input: &[i16], output: &mut [i16]) {
@@ -131,7 +177,27 @@ fn convolution(clock: &Clock, case: &Case, count: usize, input: &[i16], output: 
     print(case.name, suffix, instructions, (count * case.taps * case.outputs) as u64);
 }
 
+fn depthwise(clock: &Clock, name: &str, columns: Columns, stream: &[u32], input: &[i16], output: &mut [i16]) {
+    let Columns { count, kernel, width, .. } = columns;
+    let output = &mut output[..count * width];
+    let instructions = clock.instructions(|| {
+        Native::depthwise(black_box(&columns), black_box(Activation::Relu), input, as_bytes(stream), black_box(output));
+    });
+    print(
+        name,
+        if count == 4 {
+            "@4"
+        } else if count == 1 {
+            "@1"
+        } else {
+            ""
+        },
+        instructions,
+        (count * kernel * width) as u64,
+    );
+}
+
 fn print(name: &str, suffix: &str, instructions: u64, macs: u64) {
     let thousandths = (instructions * 1000 + macs / 2) / macs;
-    hprintln!("{}{} {} {} {}.{:03}", name, suffix, instructions, macs, thousandths / 1000, thousandths % 1000);
+    print_line!("{}{} {} {} {}.{:03}", name, suffix, instructions, macs, thousandths / 1000, thousandths % 1000);
 }

@@ -5,25 +5,31 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
-use firmware_qemu::clock::Clock;
-use firmware_qemu::fault::{self, Failure};
+use firmware_board::clock::Clock;
+use firmware_board::{entry, stack};
+use firmware_qemu::counts::Counts;
+use firmware_qemu::failure::{self, Failure};
 use firmware_qemu::samples::{BlockWriter, SampleReader};
-use firmware_qemu::{console, stack};
+use static_cell::ConstStaticCell;
 use vq_core::{Aligned, Blocks, Decoder, Encoder, Memory, Model, Options};
 
 const MODEL: &Aligned<[u8]> = vq_core::include_model!(env!("VQ_MODEL"));
 const OPTIONS: Options = Options::new().packet_bytes(244);
 
+static ENCODER: ConstStaticCell<Memory<{ vq_core::encoder_memory(MODEL, OPTIONS) }>> =
+    ConstStaticCell::new(Memory::new());
+static DECODER: ConstStaticCell<Memory<{ vq_core::decoder_memory(MODEL) }>> = ConstStaticCell::new(Memory::new());
+
 #[entry]
 fn main() -> ! {
-    static mut ENCODER: Memory<{ vq_core::encoder_memory(MODEL, OPTIONS) }> = Memory::new();
-    static mut DECODER: Memory<{ vq_core::decoder_memory(MODEL) }> = Memory::new();
-    fault::exit(run(ENCODER.bytes(), DECODER.bytes()))
+    stack::paint();
+    failure::exit(run())
 }
 
-fn run(encoder_memory: &mut [u8], decoder_memory: &mut [u8]) -> Result<(), Failure> {
-    let clock = Clock::start(cortex_m::Peripherals::take().ok_or("the peripherals are taken")?.SYST);
+fn run() -> Result<(), Failure> {
+    let clock = Clock::start().ok_or("the counter is taken")?;
+    let encoder_memory = ENCODER.try_take().ok_or("the memory is taken")?.bytes();
+    let decoder_memory = DECODER.try_take().ok_or("the memory is taken")?.bytes();
     let model = Model::parse(&MODEL.0)?;
     vq_core::self_test_encoder(model, encoder_memory)?;
     vq_core::self_test_decoder(model, decoder_memory)?;
@@ -33,33 +39,29 @@ fn run(encoder_memory: &mut [u8], decoder_memory: &mut [u8]) -> Result<(), Failu
     let mut screen = BlockWriter::create(c"device-decoded.bin")?;
     let mut encoder = Encoder::new(model, encoder_memory, OPTIONS)?;
     let mut decoder = Decoder::new(model, decoder_memory)?;
-    let (mut frames, mut encoding, mut decoding) = (0, 0, 0);
+    let mut counts = Counts::default();
 
-    let mut show = |blocks: &mut Blocks, decoding: &mut u64| -> Result<(), Failure> {
-        while let Some(block) = clock.measure(decoding, || blocks.next()) {
+    let mut show = |blocks: &mut Blocks, ticks: &mut u64| -> Result<(), Failure> {
+        while let Some(block) = clock.measure(ticks, || blocks.next()) {
             screen.samples(block.frames)?;
         }
         Ok(())
     };
     let mut frame = [0; vq_core::channels(MODEL)];
     while sensor.next(&mut frame)? {
-        frames += 1;
-        if let Some(packet) = clock.measure(&mut encoding, || encoder.push(&frame))? {
+        counts.frames += 1;
+        if let Some(packet) = clock.measure(&mut counts.encoding, || encoder.push(&frame))? {
             radio.packet(packet)?;
-            show(&mut clock.measure(&mut decoding, || decoder.packet(packet))?, &mut decoding)?;
+            show(&mut clock.measure(&mut counts.decoding, || decoder.packet(packet))?, &mut counts.decoding)?;
         }
     }
-    while let Some(packet) = clock.measure(&mut encoding, || encoder.finish()) {
+    while let Some(packet) = clock.measure(&mut counts.encoding, || encoder.finish()) {
         radio.packet(packet)?;
-        show(&mut clock.measure(&mut decoding, || decoder.packet(packet))?, &mut decoding)?;
+        show(&mut clock.measure(&mut counts.decoding, || decoder.packet(packet))?, &mut counts.decoding)?;
     }
-    show(&mut decoder.finish(), &mut decoding)?;
+    show(&mut decoder.finish(), &mut counts.decoding)?;
     radio.finish()?;
     screen.finish()?;
-
-    console::number("frames", frames);
-    console::number("encode_instructions", encoding);
-    console::number("decode_instructions", decoding);
-    console::number("stack_bytes", stack::high_water_bytes() as u64);
+    counts.print();
     Ok(())
 }

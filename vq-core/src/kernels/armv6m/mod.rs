@@ -4,18 +4,19 @@
 //! two registers each, four of which hold the constants 0, 4, 8 and 12. Windows may start at any element.
 
 mod convolution;
+mod depthwise;
 pub(super) mod nearest;
 
 use super::Kernels;
-use super::arm::Convolution;
+use super::checked::{Convolution, Depthwise};
 use super::portable::{BLOCK_OVERHEAD, Integer};
 use crate::model::records::Layer;
 
 /// What the firmware prints.
 pub(super) const NAME: &str = "armv6m";
 
-/// Latents are read by elements.
-pub(super) const LATENT_ALIGNMENT: usize = 2;
+/// Latents and rows are read by elements.
+pub(super) const INPUT_ALIGNMENT: usize = 2;
 
 /// All windows in one call.
 #[inline]
@@ -36,6 +37,15 @@ pub(super) fn convolution(convolution: &mut Convolution<'_>) {
     };
     // SAFETY: `Convolution` holds bounds and alignment of all windows, rows and blocks.
     unsafe { convolution::convolution(&raw const arguments) }
+}
+
+/// Columns, where there are four windows; otherwise rows.
+#[inline]
+pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
+    let arguments = depthwise.rows();
+    let kernel = if depthwise.count >= 4 { depthwise::columns } else { depthwise::rows };
+    // SAFETY: `Depthwise` holds bounds and alignment of all windows, rows and blocks.
+    unsafe { kernel(&raw const arguments) }
 }
 
 /// The compiler's own code: a sum has no inner loop to win.

@@ -2,21 +2,22 @@
 //!
 //! Weights and inputs are loaded with sign, one by one, so windows may start at any element.
 
+mod depthwise;
 pub(super) mod nearest;
 mod requantize;
 mod single;
 mod triples;
 
 use super::Kernels;
-use super::arm::Convolution;
+use super::checked::{Convolution, Depthwise};
 use super::portable::Integer;
 use crate::model::records::Layer;
 
 /// What the firmware prints.
 pub(super) const NAME: &str = "armv7m";
 
-/// Latents are read by elements.
-pub(super) const LATENT_ALIGNMENT: usize = 2;
+/// Latents and rows are read by elements.
+pub(super) const INPUT_ALIGNMENT: usize = 2;
 
 /// Triples of windows, then what is left one by one.
 #[inline(always)]
@@ -41,9 +42,29 @@ fn one_window(convolution: &mut Convolution<'_>, index: usize) {
 
 #[inline]
 fn three_windows(convolution: &mut Convolution<'_>, count: usize) {
-    let arguments = convolution.tiles(count);
+    let arguments = convolution.tiles(0, count);
     // SAFETY: `Convolution` holds bounds and alignment of three times `count` windows and rows.
     unsafe { triples::convolution(&raw const arguments) }
+}
+
+/// Columns, where their weights fit registers and there are enough windows to pay for loading them; the other windows one by one.
+#[inline(always)]
+pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
+    let by_columns = depthwise.stride == 1 && depthwise.count >= 4 && matches!(depthwise.kernel, 3 | 5);
+    let pairs = if by_columns { depthwise.count / 2 } else { 0 };
+    if pairs != 0 {
+        let kernel = if depthwise.kernel == 3 { depthwise::columns_of_three } else { depthwise::columns_of_five };
+        let arguments = depthwise.column_tiles(depthwise.width, pairs);
+        // SAFETY: `Depthwise` holds bounds of twice `pairs` windows and rows and alignment of the stream.
+        unsafe { kernel(&raw const arguments) }
+    }
+    for index in pairs * 2..depthwise.count {
+        let (input, output) = depthwise.window_and_row(index);
+        let (stream, row) = (depthwise.stream.as_ptr(), depthwise.width * 2);
+        let activation = depthwise.activation as usize;
+        // SAFETY: `Depthwise` holds bounds and alignment of all windows and rows, and `index` is below their number.
+        unsafe { depthwise::one_window(input, stream, output, depthwise.kernel, row, activation) }
+    }
 }
 
 /// The compiler's own code: a sum has no inner loop to win.

@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::super::arm::Tiles;
+use super::super::checked::Tiles;
 use super::requantize::{leaky_relu, linear, relu, requantize};
 
 /// One tap: the weights at `$a` and `$b`, and how far the window's pointer moves.

@@ -6,6 +6,7 @@
 //! ordinary memory.
 
 mod add;
+mod depthwise;
 mod first;
 pub(super) mod nearest;
 mod pairs;
@@ -13,15 +14,15 @@ mod requantize;
 mod single;
 
 use super::Kernels;
-use super::arm::Convolution;
+use super::checked::{Convolution, Depthwise};
 use super::portable::Integer;
 use crate::model::records::{Activation, Layer};
 
 /// What the firmware prints.
 pub(super) const NAME: &str = "arm-dsp";
 
-/// Latents are read two words at a time.
-pub(super) const LATENT_ALIGNMENT: usize = 4;
+/// Latents and rows of several channels are read two words at a time.
+pub(super) const INPUT_ALIGNMENT: usize = 4;
 
 /// Pairs of windows, then the odd one. Windows that do not all start at whole words go one by one: a layer with one input
 /// channel has them if it moves by an odd number of samples, or starts at an odd one.
@@ -53,7 +54,7 @@ fn one_window(convolution: &mut Convolution<'_>, index: usize) {
 
 #[inline]
 fn two_windows(convolution: &mut Convolution<'_>, count: usize) {
-    let arguments = convolution.tiles(count);
+    let arguments = convolution.tiles(0, count);
     // SAFETY: `Convolution` holds bounds of twice `count` windows and rows, the caller has checked their alignment.
     unsafe { pairs::convolution(&raw const arguments) }
 }
@@ -68,6 +69,26 @@ fn first_layer(convolution: &mut Convolution<'_>, count: usize) {
     let (input, output) = convolution.window_and_row(0);
     // SAFETY: `Convolution` holds bounds of twice `count` windows and rows, the caller has checked their alignment and shape.
     unsafe { kernel(input, convolution.stream.as_ptr(), output, convolution.outputs * 2, count) }
+}
+
+/// Columns, where their weights fit registers and there are enough windows to pay for loading them; the other windows one by one.
+#[inline(always)]
+pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
+    let by_columns = depthwise.stride == 1 && depthwise.count >= 4 && matches!(depthwise.kernel, 3 | 5);
+    let pairs = if by_columns { depthwise.count / 2 } else { 0 };
+    if pairs != 0 {
+        let kernel = if depthwise.kernel == 3 { depthwise::columns_of_three } else { depthwise::columns_of_five };
+        let arguments = depthwise.column_tiles(depthwise.width / 2, pairs);
+        // SAFETY: `Depthwise` holds bounds of twice `pairs` windows and rows and alignment of the stream.
+        unsafe { kernel(&raw const arguments) }
+    }
+    for index in pairs * 2..depthwise.count {
+        let (input, output) = depthwise.window_and_row(index);
+        let (stream, row) = (depthwise.stream.as_ptr(), depthwise.width * 2);
+        let activation = depthwise.activation as usize;
+        // SAFETY: `Depthwise` holds bounds and alignment of all windows and rows, and `index` is below their number.
+        unsafe { depthwise::one_window(input, stream, output, depthwise.kernel, row, activation) }
+    }
 }
 
 /// Pairs of elements; a last odd one is the portable form's.

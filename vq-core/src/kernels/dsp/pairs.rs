@@ -3,7 +3,7 @@
 
 use core::arch::naked_asm;
 
-use super::super::arm::Tiles;
+use super::super::checked::Tiles;
 use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
 
 /// Four taps: 16 multiply-accumulates in 15 instructions of 4 bytes. `lr` walks through every second word pair of the

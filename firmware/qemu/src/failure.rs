@@ -1,14 +1,10 @@
-//! Where the image ends when something goes wrong: with a word to the host and a failing exit status, never in a
-//! silent loop.
+//! Why a program stopped: said to the host in a word, with a failing exit status.
 
-use cortex_m_rt::{ExceptionFrame, exception};
-use cortex_m_semihosting::debug::{self, ExitStatus};
+use firmware_board::console;
+use firmware_board::file::HostError;
 use vq_core::{DecoderError, EncoderError, ModelError, PacketError, SelfTestError};
 
-use crate::console;
-use crate::file::HostError;
-
-/// Why the example stopped.
+/// Why a program stopped.
 ///
 /// The codec's errors can say more, with numbers, through `Display`: that costs 6 KiB of flash, and `vq inspect` says
 /// the same of a model.
@@ -58,36 +54,14 @@ impl From<DecoderError> for Failure {
 
 impl From<PacketError> for Failure {
     fn from(_: PacketError) -> Self {
-        Self("the decoder refused a packet of its own encoder")
+        Self("the decoder refused a packet of the encoder")
     }
 }
 
 /// Ends the emulation.
 pub fn exit(result: Result<(), Failure>) -> ! {
-    let status: ExitStatus = result.map_err(|Failure(what)| console::text("error", what));
-    loop {
-        debug::exit(status);
+    if let Err(Failure(what)) = &result {
+        console::text("error", what);
     }
-}
-
-#[cfg(not(feature = "no-panic"))]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    exit(Err(Failure("the firmware panicked")))
-}
-
-#[cfg(feature = "no-panic")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    unsafe extern "C" {
-        fn this_image_can_panic() -> !;
-    }
-    // SAFETY: the function does not exist. Where this call is reachable the image does not link, and so never runs.
-    unsafe { this_image_can_panic() }
-}
-
-/// An unaligned or forbidden access, or a stack that ran out of RAM.
-#[exception]
-unsafe fn HardFault(_: &ExceptionFrame) -> ! {
-    exit(Err(Failure("hard fault: an unaligned or forbidden access, or a stack overflow")))
+    firmware_board::exit(result.is_ok())
 }

@@ -1,14 +1,14 @@
-//! The kernels of Arm's M-profile cores: shapes are checked here, once per call, and the loops run in naked functions.
+//! The kernels of cores that have a form of their own: shapes are checked here, once per call, and the loops run in naked functions.
 //!
 //! What is rare or cheap (the last vectors of a codebook, single latents, samples) is the portable form's.
 
 use super::portable::{self, Integer};
-use super::{Kernels, Windows, form};
+use super::{Columns, Kernels, Windows, form};
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
 /// The integer arithmetic of the numeric contract, in this core's own instructions.
 #[derive(Debug, Clone, Copy)]
-pub struct Arm;
+pub struct Checked;
 
 /// Sizes from here on are left to the portable form, so that no product of two of them overflows.
 const SIZE_LIMIT: usize = 1 << 15;
@@ -64,11 +64,11 @@ impl<'a> Convolution<'a> {
         (self.input.as_ptr().wrapping_add(window), self.output.as_mut_ptr().wrapping_add(row))
     }
 
-    /// The first `count` groups of windows.
-    #[cfg(any(kernels = "dsp", kernels = "armv7m"))]
+    /// `count` groups of windows from window `first` on.
+    #[cfg(not(kernels = "armv6m"))]
     #[inline]
-    pub(super) fn tiles(&mut self, count: usize) -> Tiles {
-        let (input, output) = self.window_and_row(0);
+    pub(super) fn tiles(&mut self, first: usize, count: usize) -> Tiles {
+        let (input, output) = self.window_and_row(first);
         Tiles {
             input,
             stream: self.stream.as_ptr(),
@@ -83,7 +83,7 @@ impl<'a> Convolution<'a> {
 }
 
 /// What a kernel that takes several windows at a time reads and writes; sizes in bytes. Read by offset in assembly.
-#[cfg(any(kernels = "dsp", kernels = "armv7m"))]
+#[cfg(not(kernels = "armv6m"))]
 #[repr(C)]
 pub(super) struct Tiles {
     /// First window.
@@ -104,13 +104,140 @@ pub(super) struct Tiles {
     activation: usize,
 }
 
+/// A depthwise convolution whose windows, weights and rows are known to lie inside the slices they are read from and written to,
+/// words aligned where this core's loads need it.
+pub(super) struct Depthwise<'a> {
+    /// Number of windows, at least 1.
+    pub(super) count: usize,
+    /// Rows from one window to the next.
+    pub(super) stride: usize,
+    /// Rows of a window, at least 1.
+    pub(super) kernel: usize,
+    /// Elements of a row, an even number, at least 2.
+    pub(super) width: usize,
+    pub(super) activation: Activation,
+    input: &'a [i16],
+    /// Whole blocks for all channels, word aligned.
+    pub(super) stream: &'a [u8],
+    output: &'a mut [i16],
+}
+
+impl<'a> Depthwise<'a> {
+    /// `None` where a size is zero or out of bounds, where rows have an odd number of elements, or where loads would fault.
+    #[inline(always)]
+    fn new(
+        columns: &Columns,
+        activation: Activation,
+        input: &'a [i16],
+        stream: &'a [u8],
+        output: &'a mut [i16],
+    ) -> Option<Self> {
+        let Columns { count, stride, kernel, width } = *columns;
+        if count == 0 || kernel == 0 || width == 0 || width % 2 != 0 || (count | stride | kernel | width) >= SIZE_LIMIT
+        {
+            return None;
+        }
+        // A last block of two channels is read as four.
+        let window = (kernel - 1) * width + ((width + 3) & !3);
+        let last = (count - 1).checked_mul(stride * width)?;
+        let stream_bytes = width.div_ceil(4) * (portable::BLOCK_OVERHEAD + kernel * 4);
+        let inside =
+            last.checked_add(window)? <= input.len() && stream_bytes <= stream.len() && count * width <= output.len();
+        let rows = input.as_ptr().addr() | output.as_ptr().addr();
+        let misplaced = (rows & (form::INPUT_ALIGNMENT - 1)) | (stream.as_ptr().addr() & 3);
+        (inside && misplaced == 0).then_some(Self { count, stride, kernel, width, activation, input, stream, output })
+    }
+
+    /// Where window `index` and its row start; both are inside for every `index` below `count`.
+    #[inline]
+    pub(super) fn window_and_row(&mut self, index: usize) -> (*const i16, *mut i16) {
+        let (window, row) = (index * self.stride * self.width, index * self.width);
+        (self.input.as_ptr().wrapping_add(window), self.output.as_mut_ptr().wrapping_add(row))
+    }
+
+    /// All windows.
+    #[cfg(any(kernels = "armv6m", kernels = "rv32im"))]
+    #[inline]
+    pub(super) fn rows(&mut self) -> DepthwiseRows {
+        let (input, output) = self.window_and_row(0);
+        DepthwiseRows {
+            input,
+            step: self.stride * self.width * 2,
+            output,
+            row: self.width * 2,
+            stream: self.stream.as_ptr(),
+            weights: self.kernel * 4,
+            count: self.count,
+            activation: self.activation as usize,
+        }
+    }
+
+    /// The first `pairs` of windows that move by one row.
+    #[cfg(any(kernels = "dsp", kernels = "armv7m"))]
+    #[inline]
+    pub(super) fn column_tiles(&mut self, columns: usize, pairs: usize) -> ColumnTiles {
+        let (input, output) = self.window_and_row(0);
+        ColumnTiles {
+            input,
+            stream: self.stream.as_ptr(),
+            output,
+            row: self.width * 2,
+            columns,
+            windows: pairs * 2,
+            activation: self.activation as usize,
+        }
+    }
+}
+
+/// What a depthwise kernel that takes a column after the other reads and writes. Read by offset in assembly.
+#[cfg(any(kernels = "dsp", kernels = "armv7m"))]
+#[repr(C)]
+pub(super) struct ColumnTiles {
+    /// First window.
+    input: *const i16,
+    /// Weight stream, word aligned.
+    stream: *const u8,
+    /// First row.
+    output: *mut i16,
+    /// Bytes from one row to the next, of the input and of the output.
+    row: usize,
+    /// Columns, not 0.
+    columns: usize,
+    /// Windows, an even number, not 0.
+    windows: usize,
+    /// The number of the activation.
+    activation: usize,
+}
+
+/// What a depthwise kernel that takes a row after the other reads and writes; sizes in bytes. Read by offset in assembly.
+#[cfg(any(kernels = "armv6m", kernels = "rv32im"))]
+#[repr(C)]
+pub(super) struct DepthwiseRows {
+    /// First window.
+    input: *const i16,
+    /// From one window to the next.
+    step: usize,
+    /// First row.
+    output: *mut i16,
+    /// From one row to the next, of the input and of the output; a multiple of 4, not 0.
+    row: usize,
+    /// Weight stream, word aligned.
+    stream: *const u8,
+    /// Length of a block's weights: 4 for every row of a window, not 0.
+    weights: usize,
+    /// Windows, not 0.
+    count: usize,
+    /// The number of the activation.
+    activation: usize,
+}
+
 /// A search over whole blocks of four vectors that are known to lie inside the codebook.
 struct Search<'a> {
     /// Number of blocks, at least 1.
     blocks: usize,
     /// Word aligned.
     codebook: &'a [u8],
-    /// An even number of components, at least 2, at a multiple of [`form::LATENT_ALIGNMENT`].
+    /// An even number of components, at least 2, at a multiple of [`form::INPUT_ALIGNMENT`].
     latent: &'a [i16],
 }
 
@@ -123,7 +250,7 @@ impl<'a> Search<'a> {
             return None;
         }
         let inside = blocks * (16 + 8 * channels) <= codebook.len();
-        let misplaced = (latent.as_ptr().addr() & (form::LATENT_ALIGNMENT - 1)) | (codebook.as_ptr().addr() & 3);
+        let misplaced = (latent.as_ptr().addr() & (form::INPUT_ALIGNMENT - 1)) | (codebook.as_ptr().addr() & 3);
         (inside && misplaced == 0).then_some(Self { blocks, codebook, latent })
     }
 
@@ -146,11 +273,17 @@ fn portable_convolution(windows: &Windows, activation: Activation, input: &[i16]
 
 #[cold]
 #[inline(never)]
+fn portable_depthwise(columns: &Columns, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
+    Integer::depthwise(columns, activation, input, stream, output);
+}
+
+#[cold]
+#[inline(never)]
 fn portable_nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
     Integer::nearest(codebook, alphabet, latent)
 }
 
-impl Kernels for Arm {
+impl Kernels for Checked {
     type Element = i16;
 
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
@@ -163,6 +296,13 @@ impl Kernels for Arm {
         };
         if done.is_none() {
             portable_convolution(windows, activation, input, stream, output);
+        }
+    }
+
+    fn depthwise(columns: &Columns, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
+        let done = Depthwise::new(columns, activation, input, stream, output).map(|mut all| form::depthwise(&mut all));
+        if done.is_none() {
+            portable_depthwise(columns, activation, input, stream, output);
         }
     }
 
