@@ -204,6 +204,9 @@ fn integer_steps(best: f32, scale: Scale) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use vq_core::kernels::Kernels;
+    use vq_core::kernels::portable::Integer;
+
     use super::*;
 
     #[test]
@@ -221,5 +224,51 @@ mod tests {
     fn bits_are_those_of_the_largest_index() {
         let bits = |size| Codebook { size, ..Codebook::stage(0, 1, Vec::new()) }.bits();
         assert_eq!([2, 3, 4, 5, 255, 256, 257, 4096].map(bits), [1, 2, 2, 3, 8, 8, 9, 12]);
+    }
+
+    /// The index that the device finds, for latents in units of the scale.
+    fn on_device(codebook: &Codebook, scale: Scale, latent: &[i16]) -> usize {
+        usize::from(Integer::nearest(&blocked(codebook, scale), codebook.size, latent))
+    }
+
+    #[test]
+    fn the_device_finds_the_level_of_every_latent_at_the_bound_that_was_trained() {
+        for count in [3, 4, 5, 8, 16, 33] {
+            let codebook = Codebook::levels(0, count);
+            let quantizer = TrainedQuantizer::Vectors { codebooks: vec![codebook.clone()] };
+            let scale = latent_scale(&quantizer, 1e-4);
+            let mut seen = vec![false; count];
+            for latent in i16::MIN..=i16::MAX {
+                let index = on_device(&codebook, scale, &[latent]);
+                assert_eq!(index, codebook.index(&[(f64::from(latent) * scale) as f32]), "{count} levels, {latent}");
+                seen[index] = true;
+            }
+            assert!(seen.iter().all(|&seen| seen), "a level of {count} is out of reach");
+        }
+    }
+
+    #[test]
+    fn the_device_finds_the_direction_however_long_the_latents_are() {
+        let angles = [0.1f32, 0.9, 1.7, 2.2, 3.0, 4.4, 5.5];
+        let vectors = angles.iter().flat_map(|angle| [angle.cos(), angle.sin()]).collect();
+        let codebook = Codebook { search: Search::Direction, ..Codebook::stage(0, 2, vectors) };
+        let quantizer = TrainedQuantizer::Vectors { codebooks: vec![codebook.clone()] };
+        let scale = latent_scale(&quantizer, 1e-4);
+        for (angle, wanted) in [(0.15f32, 0), (0.8, 1), (2.0, 3), (3.6, 4), (5.0, 6), (6.2, 0)] {
+            for length in [40.0, 3000.0, 32_000.0] {
+                let latent = [angle.cos() * length, angle.sin() * length].map(|z| z as i16);
+                assert_eq!(on_device(&codebook, scale, &latent), wanted, "{angle} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_product_are_channels_of_their_own_and_equal_tables_are_stored_once() {
+        let quantizer =
+            TrainedQuantizer::Vectors { codebooks: (0..3).map(|latent| Codebook::levels(latent, 5)).collect() };
+        let parts = integer(&quantizer, 2, 1e-3);
+        let places: Vec<_> = parts.symbols.iter().map(|symbol| (symbol.row, symbol.first, symbol.channels)).collect();
+        assert_eq!(places, [(0, 0, 1), (0, 1, 1), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1)]);
+        assert_eq!((parts.tables.len(), parts.quality), (1, [1; 9]));
     }
 }

@@ -46,9 +46,10 @@ def codebooks(module):
 def state(module, prefix):
     tensors = {}
     for number, (book, head) in enumerate(codebooks(module)):
-        tensors[f"{prefix}.{number}.codebook"] = book.embed[head]
-        tensors[f"{prefix}.{number}.count"] = book.cluster_size[head]
-        tensors[f"{prefix}.{number}.sum"] = book.embed_avg[head]
+        # Copies: a step changes them in place.
+        tensors[f"{prefix}.{number}.codebook"] = book.embed[head].clone()
+        tensors[f"{prefix}.{number}.count"] = book.cluster_size[head].clone()
+        tensors[f"{prefix}.{number}.sum"] = book.embed_avg[head].clone()
     return tensors
 
 
