@@ -281,6 +281,20 @@ mod tests {
     }
 
     #[test]
+    fn a_device_s_header_is_one() {
+        let mut buffer = [0; 300];
+        let name = "a name of more than 127 bytes: ".repeat(5);
+        let bytes = vq_core::packet::stream_header(b"sixteen bytes id", &name, 244, &mut buffer).unwrap();
+        let mut captured = b"noise before the device was reset\0".to_vec();
+        append_packet(&mut captured, bytes);
+        append_packet(&mut captured, b"\x09first");
+        let read = parse(&captured);
+        let expected = StreamHeader { model_name: name, frames: None, ..header() };
+        assert_eq!(read.segments.last().unwrap().header, Some(expected));
+        assert_eq!(packets(read.segments.last().unwrap()), [b"\x09first"]);
+    }
+
+    #[test]
     fn joined_files_are_segments() {
         let joined = [file(&[b"\x091", b"\x092"]), file(&[b"\x093"])].concat();
         let read = parse(&joined);

@@ -1,5 +1,6 @@
 //! `cargo xtask`: what the project does to itself. It builds on a machine that has nothing but Rust.
 
+mod boards;
 mod demo;
 mod firmware;
 mod process;
@@ -32,6 +33,8 @@ enum Task {
     Test(test::Arguments),
     /// Build the firmware for a board, show its sizes, and compare it with the host in the emulator
     Firmware(firmware::Arguments),
+    /// Build the examples for real boards and show their sizes
+    Boards(boards::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,9 +51,17 @@ fn main() -> ExitCode {
 
 fn run(task: &Task, project: &Project) -> Result<bool> {
     match task {
-        Task::Setup => setup::all(project, &firmware::BOARDS, true).map(|_| true),
+        Task::Setup => {
+            setup::all(project, &firmware::BOARDS, true)?;
+            // The emulated boards have another compiler where rustup fails; without it the real ones are left out.
+            if let Err(error) = boards::ensure_targets(project, boards::all(), false) {
+                println!("  {error:#}");
+            }
+            Ok(true)
+        }
         Task::Demo => demo::task(project).map(|()| true),
         Task::Test(arguments) => test::task(project, arguments),
         Task::Firmware(arguments) => firmware::task(project, arguments).map(|()| true),
+        Task::Boards(arguments) => boards::task(project, arguments).map(|()| true),
     }
 }

@@ -4,13 +4,14 @@ use sha2::{Digest, Sha256};
 use vq_core::kernels::Arithmetic;
 use vq_core::model::header::{HEADER_BYTES, Header, seal};
 use vq_core::model::metadata::{Channel, Message, Metadata};
-use vq_core::model::plan::{self, Line, Output};
+use vq_core::model::plan::Output;
 use vq_core::model::priors::{Context, SymbolPrior};
 use vq_core::model::records::{Kind, Layer, Net, Scaling, Symbol};
 use vq_core::model::{Directory, Model, ModelError, QUALITIES};
 use vq_core::{Encoder, EncoderError, Options, SelfTestError, decoded_crc};
 
 use super::file::{HostMemory, ModelBytes};
+use super::layout;
 use super::priors::PriorParts;
 
 /// A net whose layers are numbers; delays, history and places are filled in here.
@@ -278,7 +279,6 @@ fn write_priors(parts: &PriorParts, tables: &mut Tables) -> u32 {
 
 /// Plans a net and writes its weights and records.
 fn write_net(parts: &NetParts, output: Output, name: &'static str, tables: &mut Tables) -> Result<Net, ContainerError> {
-    let failed = || ContainerError::Plan { net: name };
     let mut net = Net {
         layers: 0,
         count: parts.layers.len() as u16,
@@ -288,41 +288,15 @@ fn write_net(parts: &NetParts, output: Output, name: &'static str, tables: &mut 
         delay: 0,
         receptive_hops: 0,
         elements: 0,
+        rest: 0,
     };
     let mut layers: Vec<Layer> = parts.layers.iter().map(|(layer, _)| *layer).collect();
-    for index in 0..layers.len() {
-        let line = |input: u8| match usize::from(input).checked_sub(1) {
-            None => Line::of_input(&net),
-            Some(input) => Line::of_layer(&layers[input]),
-        };
-        let layer = layers[index];
-        let (input, other) = (line(layer.input), line(layer.other));
-        layers[index].rows = plan::rows(&layer, &input).ok_or_else(failed)?;
-        layers[index].delay = plan::delay(&layer, &input, &other).ok_or_else(failed)?;
-        if layer.kind != Kind::Add {
-            layers[index].weights = tables.push(&parts.layers[index].1);
-            layers[index].weights_length = parts.layers[index].1.len() as u32;
-        }
-    }
-    let mut places = Vec::new();
-    let totals = plan::lay_out(
-        &net,
-        output,
-        |index| layers[index],
-        |_, history, start| {
-            places.push((history, start));
-            Some(())
-        },
-    );
-    let totals = totals.ok_or_else(failed)?;
-    net.history = places[0].0;
-    for (layer, (history, start)) in layers.iter_mut().zip(&places[1..]) {
-        (layer.history, layer.line) = (*history, *start);
+    layout::plan(&mut net, &mut layers, output).ok_or(ContainerError::Plan { net: name })?;
+    for (layer, (_, stream)) in layers.iter_mut().zip(&parts.layers).filter(|(layer, _)| layer.kind != Kind::Add) {
+        layer.weights = tables.push(stream);
+        layer.weights_length = stream.len() as u32;
     }
     let records: Vec<u8> = layers.iter().flat_map(Layer::to_bytes).collect();
     net.layers = tables.push(&records);
-    net.delay = totals.delay;
-    net.receptive_hops = totals.receptive_hops;
-    net.elements = totals.elements;
     Ok(net)
 }

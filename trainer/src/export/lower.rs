@@ -302,21 +302,12 @@ pub fn empty_layer(channels: usize, activation: Activation, input: u8) -> Layer 
             Activation::LeakyRelu => records::Activation::LeakyRelu,
         },
         input,
-        other: 0,
         channels: channels as u16,
         kernel: 1,
         stride: 1,
         upsample: 1,
-        padding: 0,
-        rows: 0,
-        delay: 0,
-        history: 0,
-        line: 0,
-        weights: 0,
-        weights_length: 0,
-        multiplier: 0,
-        other_multiplier: 0,
         shift: 1,
+        ..Layer::NEUTRAL
     }
 }
 

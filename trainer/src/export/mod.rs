@@ -6,6 +6,7 @@
 pub mod container;
 pub mod file;
 pub mod from_run;
+pub mod layout;
 pub mod lower;
 pub mod priors;
 pub mod proof;

@@ -306,8 +306,8 @@ impl Kernels for Checked {
         }
     }
 
-    fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
-        form::add(layer, a, b, output);
+    fn add(layer: &Layer, a: &[i16], b: &mut [i16]) {
+        form::add(layer, a, b);
     }
 
     fn nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {

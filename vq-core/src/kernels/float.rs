@@ -66,9 +66,9 @@ impl Kernels for Float {
         }
     }
 
-    fn add(layer: &Layer, a: &[f32], b: &[f32], output: &mut [f32]) {
-        for ((output, a), b) in output.iter_mut().zip(a).zip(b) {
-            *output = activate(layer.activation, a + b);
+    fn add(layer: &Layer, a: &[f32], b: &mut [f32]) {
+        for (a, b) in a.iter().zip(b) {
+            *b = activate(layer.activation, a + *b);
         }
     }
 

@@ -124,7 +124,8 @@ pub trait Kernels {
     );
 
     /// `output[i] = a[i] + b[i]`, scaled as the layer says, followed by the activation.
-    fn add(layer: &Layer, a: &[Self::Element], b: &[Self::Element], output: &mut [Self::Element]);
+    /// `b[i] = a[i] + b[i]`, scaled as the layer says, followed by the activation.
+    fn add(layer: &Layer, a: &[Self::Element], b: &mut [Self::Element]);
 
     /// The index of the vector of a codebook that is nearest to `latent`; the lowest on a tie.
     fn nearest(codebook: &[u8], alphabet: usize, latent: &[Self::Element]) -> u16;

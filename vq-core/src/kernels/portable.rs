@@ -151,13 +151,13 @@ impl Kernels for Integer {
         }
     }
 
-    fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
+    fn add(layer: &Layer, a: &[i16], b: &mut [i16]) {
         let (ma, mb) = (i32::from(layer.multiplier), i32::from(layer.other_multiplier));
         let shift = u32::from(layer.shift & 15);
         let round = (1 << shift) >> 1;
-        for ((output, a), b) in output.iter_mut().zip(a).zip(b) {
+        for (a, b) in a.iter().zip(b) {
             let sum = (i32::from(*a) * ma).wrapping_add(i32::from(*b) * mb).wrapping_add(round);
-            *output = activate(layer.activation, saturate(sum >> shift));
+            *b = activate(layer.activation, saturate(sum >> shift));
         }
     }
 
@@ -372,14 +372,11 @@ mod tests {
             activation in activation(),
         ) {
             prop_assume!(i32::from(multiplier).abs() + i32::from(other_multiplier).abs() < 1 << 16);
-            let layer = Layer {
-                kind: Kind::Add, activation, input: 0, other: 0, channels: 1, kernel: 1, stride: 1, upsample: 1, padding: 0,
-                rows: 1, delay: 0, history: 0, line: 0, weights: 0, weights_length: 0, multiplier, other_multiplier, shift,
-            };
+            let layer = Layer { kind: Kind::Add, activation, multiplier, other_multiplier, shift, ..Layer::NEUTRAL };
             let (a, b): (Vec<i16>, Vec<i16>) = elements.iter().copied().unzip();
-            let mut output = std::vec![0; a.len()];
-            Integer::add(&layer, &a, &b, &mut output);
-            for ((a, b), value) in elements.into_iter().zip(output) {
+            let mut sums = b;
+            Integer::add(&layer, &a, &mut sums);
+            for ((a, b), value) in elements.into_iter().zip(sums) {
                 let sum = i64::from(a) * i64::from(multiplier) + i64::from(b) * i64::from(other_multiplier);
                 let expected = activated(activation, saturated((sum + (1 << (shift - 1))) >> shift));
                 prop_assert_eq!(i64::from(value), expected);

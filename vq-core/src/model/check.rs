@@ -2,7 +2,8 @@
 
 mod priors;
 
-use super::plan::{self, Line, Output};
+use super::layout;
+use super::plan::{self, Demand, Line, Output};
 use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
 use super::{Directory, Model, ModelError, Part, QUALITIES, symbol_table_bytes};
 use crate::bytes::{u8_at, u32_at};
@@ -97,32 +98,34 @@ fn net(model: &Model<'_>, net: &Net, output: Output, part: fn(u16) -> Part) -> R
         layer(model, net, index, part(index))?;
     }
     let last = net.count - 1;
-    let reads_last = |index| {
-        let layer = model.layer(net, usize::from(index));
-        u16::from(layer.input) == net.count || (layer.kind == Kind::Add && u16::from(layer.other) == net.count)
-    };
-    if (0..net.count).any(reads_last) {
+    if (0..net.count).any(|index| model.layer(net, usize::from(index)).reads(usize::from(net.count))) {
         return Err(ModelError::Shape(part(last)));
     }
-    let totals = plan::lay_out(
-        net,
-        output,
-        |index| model.layer(net, index),
-        |index, history, start| {
-            let line = model.line(net, index);
-            (line.history == history && line.start == start).then_some(())
-        },
-    );
-    match totals {
-        Some(totals)
-            if totals.elements == net.elements
-                && totals.delay == net.delay
-                && totals.receptive_hops == net.receptive_hops =>
-        {
-            Ok(model.line(net, usize::from(net.count)))
-        }
-        _ => Err(ModelError::Plan(part(last))),
+    if memory_plan_follows(model, net, output) {
+        Ok(model.line(net, usize::from(net.count)))
+    } else {
+        Err(ModelError::Plan(part(last)))
     }
+}
+
+/// Whether a net states the histories, last readers, delay and block size that follow from its layers, and its regions do not collide.
+fn memory_plan_follows(model: &Model<'_>, net: &Net, output: Output) -> bool {
+    let layer = |index: usize| model.layer(net, index);
+    let Some(demands) = plan::demands(net, output, layer) else { return false };
+    let line_follows = |(index, demand): (usize, &Demand)| {
+        let read_last_by = |step: usize, line: u8| {
+            demands.lines.get(usize::from(line)).is_some_and(|demand| usize::from(demand.last_step) == step)
+        };
+        let lasts_follow = index.checked_sub(1).map(layer).is_none_or(|layer| {
+            layer.last_of_input == read_last_by(index, layer.input)
+                && layer.last_of_other == (layer.kind == Kind::Add && read_last_by(index, layer.other))
+        });
+        lasts_follow && model.line(net, index).history == demand.history
+    };
+    demands.lines.iter().enumerate().take(usize::from(net.count) + 1).all(line_follows)
+        && demands.delay == net.delay
+        && demands.receptive_hops == net.receptive_hops
+        && layout::block_elements(net, &demands, layer) == Some(net.elements)
 }
 
 fn layer(model: &Model<'_>, net: &Net, index: u16, part: Part) -> Result<(), ModelError> {

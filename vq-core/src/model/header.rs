@@ -11,8 +11,8 @@
 //! | 16 | 16 bytes | identity: the first half of the SHA-256 of the file from offset 32 up to the self-test packet |
 //! | 32 | u32 | tables, offset from the file's start (a multiple of 8) |
 //! | 36 | u32 | tables, length |
-//! | 40 | u32 | bytes of the encoder's line buffers (a multiple of 8) |
-//! | 44 | u32 | bytes of the decoder's line buffers (a multiple of 8) |
+//! | 40 | u32 | bytes of the encoder's block of line buffers (a multiple of 8) |
+//! | 44 | u32 | bytes of the decoder's block of line buffers (a multiple of 8) |
 //! | 48 | u16 | hop: frames per step of the net |
 //! | 50 | u16 | channels of a frame |
 //! | 52 | u16 | symbols per hop |

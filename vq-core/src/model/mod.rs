@@ -6,6 +6,7 @@
 mod check;
 mod error;
 pub mod header;
+pub mod layout;
 #[cfg(feature = "metadata")]
 pub mod metadata;
 pub mod plan;

@@ -1,5 +1,6 @@
-//! Where every line buffer lies and how far every layer lags: one set of rules for the exporter, which writes the
-//! plan, and for [`Model::parse`](super::Model::parse), which recomputes and compares it.
+//! How far every layer lags, and what every line needs of the past and for how long: one set of rules for the exporter,
+//! which writes the plan, and for [`Model::parse`](super::Model::parse), which recomputes and compares it. Where the lines lie in
+//! memory is [`layout`](super::layout)'s.
 //!
 //! A *line* is a layer's output (or the net's input): per hop it gets `rows` new rows, behind `history` rows of the
 //! past. After hop `h` a line that lags by `delay` holds rows up to `(h + 1)·rows − 1 − delay`. From that:
@@ -13,8 +14,6 @@ use super::records::{Kind, Layer, Net};
 
 /// Most layers that a net may have.
 pub const MAX_LAYERS: usize = 64;
-/// Readable elements behind a line, because kernels read windows in groups of four.
-const TAIL_ELEMENTS: u32 = 3;
 /// Largest number of rows, channels, taps or bytes in any product below, which keeps them inside 32 bits.
 const LIMIT: u32 = 1 << 24;
 
@@ -29,8 +28,10 @@ pub struct Line {
     pub delay: u16,
     /// Rows of the past in front of the new ones.
     pub history: u16,
-    /// First element of the buffer.
+    /// First element of the buffer: the history, then the new rows.
     pub start: u32,
+    /// First element of the place where the history rests from one hop to the next.
+    pub rest: u32,
 }
 
 impl Line {
@@ -43,13 +44,14 @@ impl Line {
             delay: layer.delay,
             history: layer.history,
             start: layer.line,
+            rest: layer.rest,
         }
     }
 
     /// The net's input line.
     #[must_use]
     pub fn of_input(net: &Net) -> Self {
-        Self { channels: net.channels, rows: net.rows, delay: 0, history: net.history, start: 0 }
+        Self { channels: net.channels, rows: net.rows, delay: 0, history: net.history, start: 0, rest: net.rest }
     }
 
     /// Elements from one row to the next: an even number, so that words stay aligned, or 1.
@@ -58,12 +60,16 @@ impl Line {
         row_elements(self.channels)
     }
 
-    /// Elements of the whole buffer, its readable tail included, rounded up to keep buffers aligned.
+    /// Elements of the history.
     #[must_use]
-    pub fn elements(&self) -> u32 {
-        ((u32::from(self.history) + u32::from(self.rows)).saturating_mul(self.row_elements()))
-            .saturating_add(TAIL_ELEMENTS)
-            .next_multiple_of(4)
+    pub fn history_elements(&self) -> u32 {
+        u32::from(self.history).saturating_mul(self.row_elements())
+    }
+
+    /// Elements of the new rows.
+    #[must_use]
+    pub fn new_elements(&self) -> u32 {
+        u32::from(self.rows).saturating_mul(self.row_elements())
     }
 }
 
@@ -176,66 +182,91 @@ impl Output {
     }
 }
 
-/// The rest of a plan that follows from the layers' delays: history and place of every line, size, receptive field.
+/// What the readers of a line ask of it.
 ///
-/// `layer` gives the records in order (with `delay` and `rows` filled in), `set` is called once per line with its
-/// history and first element, line 0 being the input.
-pub fn lay_out(
-    net: &Net,
-    output: Output,
-    layer: impl Fn(usize) -> Layer,
-    mut set: impl FnMut(usize, u16, u32) -> Option<()>,
-) -> Option<Totals> {
-    let count = usize::from(net.count);
-    if count == 0 || count > MAX_LAYERS {
-        return None;
-    }
-    let line = |index: usize| match index.checked_sub(1) {
-        None => Line::of_input(net),
-        Some(index) => Line::of_layer(&layer(index)),
-    };
-    let mut reach = [0u16; MAX_LAYERS + 1];
-    let mut next = 0u32;
-    for index in 0..=count {
-        let mut this = line(index);
-        this.history = 0;
-        for reader in index..count {
-            let layer = layer(reader);
-            let reads =
-                usize::from(layer.input) == index || (layer.kind == Kind::Add && usize::from(layer.other) == index);
-            if reads {
-                let needed = history(&layer, &this)?;
-                this.history = this.history.max(needed);
-                let hops = needed.div_ceil(this.rows.max(1)).checked_add(*reach.get(index)?)?;
-                let target = reach.get_mut(reader + 1)?;
-                *target = hops.max(*target);
-            }
-        }
-        if index == count {
-            this.history = output.delay(&this)?.checked_sub(this.delay)?;
-        }
-        set(index, this.history, next)?;
-        next = next.checked_add(this.elements())?;
-        if next > LIMIT {
-            return None;
-        }
-    }
-    let last = line(count);
-    let delay = output.delay(&last)?;
-    let kept = delay.checked_sub(last.delay)?.div_ceil(last.rows.max(1));
-    let receptive_hops = reach.get(count)?.checked_add(kept)?.checked_add(1)?;
-    Some(Totals { delay, receptive_hops, elements: next })
+/// A hop has steps: in step 0 the input's rows arrive, in step `i + 1` layer `i` runs, and in the step after the last
+/// layer the output is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Demand {
+    /// Rows of the past in front of the new ones.
+    pub history: u16,
+    /// Readable elements behind the rows, at most 3: kernels read windows in groups of four elements.
+    pub margin: u8,
+    /// The last step that uses the rows.
+    pub last_step: u8,
 }
 
-/// What [`lay_out`] finds for the net as a whole.
+/// What follows from the layers' delays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
+pub struct Demands {
+    /// Of every line, the input first; those behind the net's output are unused.
+    pub lines: [Demand; MAX_LAYERS + 1],
     /// Rows by which the net's output lags.
     pub delay: u16,
     /// Hops that a new output depends on, the newest included.
     pub receptive_hops: u16,
-    /// Elements of all lines.
-    pub elements: u32,
+}
+
+/// What every line is asked for by its readers, the receptive field, and the lag of the output.
+///
+/// `layer` gives the records in order, with `delay` and `rows` filled in. `None` where there is no layer, or too many, or a
+/// number does not fit.
+pub fn demands(net: &Net, output: Output, layer: impl Fn(usize) -> Layer) -> Option<Demands> {
+    let count = usize::from(net.count);
+    if count == 0 || count > MAX_LAYERS {
+        return None;
+    }
+    let mut lines = [Demand::default(); MAX_LAYERS + 1];
+    let mut reach = [0u16; MAX_LAYERS + 1];
+    for index in 0..=count {
+        let line = match index.checked_sub(1) {
+            None => Line::of_input(net),
+            Some(index) => Line::of_layer(&layer(index)),
+        };
+        let demand = lines.get_mut(index)?;
+        demand.last_step = index as u8;
+        for reader in index..count {
+            let layer = layer(reader);
+            if !layer.reads(index) {
+                continue;
+            }
+            let needed = history(&layer, &line)?;
+            demand.history = demand.history.max(needed);
+            demand.margin = demand.margin.max(margin(&layer, &line, needed));
+            demand.last_step = reader as u8 + 1;
+            let hops = needed.div_ceil(line.rows.max(1)).checked_add(*reach.get(index)?)?;
+            let target = reach.get_mut(reader + 1)?;
+            *target = hops.max(*target);
+        }
+    }
+    let last = Line::of_layer(&layer(count - 1));
+    let delay = output.delay(&last)?;
+    let kept = delay.checked_sub(last.delay)?;
+    let demand = lines.get_mut(count)?;
+    (demand.history, demand.last_step) = (kept, count as u8 + 1);
+    let receptive_hops = reach.get(count)?.checked_add(kept.div_ceil(last.rows.max(1)))?.checked_add(1)?;
+    Some(Demands { lines, delay, receptive_hops })
+}
+
+/// Elements that a layer reads behind the line's last row.
+fn margin(layer: &Layer, line: &Line, history: u16) -> u8 {
+    let rows = (u32::from(history) + u32::from(line.rows)).saturating_mul(line.row_elements());
+    elements_read(layer, line).saturating_sub(rows).min(3) as u8
+}
+
+/// Elements that a layer reads of a line in a hop, from its first window on: kernels read windows, and depthwise ones the columns
+/// of a row, in groups of four.
+#[must_use]
+pub fn elements_read(layer: &Layer, line: &Line) -> u32 {
+    let row = line.row_elements();
+    let grouped = |elements: u32| elements.saturating_add(3) & !3;
+    let (kernel, windows) = (u32::from(layer.kernel), layer.windows().saturating_sub(1));
+    let window = match layer.kind {
+        Kind::Add => return line.new_elements(),
+        Kind::Convolution => grouped(kernel.saturating_mul(row)),
+        Kind::Depthwise => kernel.saturating_sub(1).saturating_mul(row).saturating_add(grouped(row)),
+    };
+    windows.saturating_mul(u32::from(layer.stride)).saturating_mul(row).saturating_add(window)
 }
 
 #[cfg(test)]
@@ -258,8 +289,8 @@ mod tests {
         }
     }
 
-    /// Plans a chain as the exporter does: rows and delays first, then the layout.
-    fn plan(net: &Net, output: Output, layers: &mut [Layer]) -> (Vec<(u16, u32)>, Totals) {
+    /// Plans a chain as the exporter does: rows and delays first, then what lines need.
+    fn plan(net: &Net, output: Output, layers: &mut [Layer]) -> Demands {
         for index in 0..layers.len() {
             let line = |input: u8| match input {
                 0 => Line::of_input(net),
@@ -269,59 +300,53 @@ mod tests {
             layers[index].rows = rows(&layers[index], &input).unwrap();
             layers[index].delay = delay(&layers[index], &input, &other).unwrap();
         }
-        let mut lines = Vec::new();
-        let totals = lay_out(
-            net,
-            output,
-            |index| layers[index],
-            |_, history, start| {
-                lines.push((history, start));
-                Some(())
-            },
-        );
-        (lines, totals.unwrap())
+        demands(net, output, |index| layers[index]).unwrap()
     }
 
-    extern crate std;
-    use std::vec::Vec;
-
     fn net(count: u16, channels: u16, rows: u16) -> Net {
-        Net { layers: 0, count, channels, rows, history: 0, delay: 0, receptive_hops: 0, elements: 0 }
+        Net { layers: 0, count, channels, rows, history: 0, delay: 0, receptive_hops: 0, elements: 0, rest: 0 }
     }
 
     #[test]
     fn a_lapped_transform_lags_by_its_look_ahead() {
         // 48 taps every 16 frames, starting 16 early: it needs 16 frames after the hop, so it runs one hop late.
         let mut layers = [layer(48, 16, 1, 16, 0, 16)];
-        let (lines, totals) = plan(&net(1, 1, 16), Output::Hops, &mut layers);
+        let demands = plan(&net(1, 1, 16), Output::Hops, &mut layers);
         assert_eq!((layers[0].rows, layers[0].delay), (1, 1));
-        assert_eq!(lines[0], (32, 0));
-        assert_eq!((totals.delay, totals.receptive_hops), (1, 3));
-        assert_eq!(totals.elements, 52 + 20);
+        assert_eq!(demands.lines[0], Demand { history: 32, margin: 0, last_step: 1 });
+        assert_eq!(demands.lines[1], Demand { history: 0, margin: 0, last_step: 2 });
+        assert_eq!((demands.delay, demands.receptive_hops), (1, 3));
     }
 
     #[test]
     fn its_transpose_lags_by_its_padding() {
         let mut layers = [layer(3, 1, 16, 16, 0, 1)];
-        let (lines, totals) = plan(&net(1, 16, 1), Output::Rows, &mut layers);
-        assert_eq!((layers[0].rows, totals.delay, totals.receptive_hops), (16, 16, 3));
-        assert_eq!(lines[0].0, 2);
+        let demands = plan(&net(1, 16, 1), Output::Rows, &mut layers);
+        assert_eq!((layers[0].rows, demands.delay, demands.receptive_hops), (16, 16, 3));
+        assert_eq!(demands.lines[0].history, 2);
     }
 
     #[test]
     fn a_sum_waits_for_its_later_summand() {
         let sum = Layer { kind: Kind::Add, input: 2, other: 1, ..layer(1, 1, 1, 0, 2, 4) };
         let mut layers = [layer(4, 4, 1, 0, 0, 4), layer(3, 1, 1, 1, 1, 4), sum];
-        let (lines, totals) = plan(&net(3, 1, 4), Output::Hops, &mut layers);
+        let demands = plan(&net(3, 1, 4), Output::Hops, &mut layers);
         assert_eq!((layers[0].delay, layers[1].delay, layers[2].delay), (0, 1, 1));
-        // The first line is read by the smoothing (two rows back) and by the sum (one row back).
-        assert_eq!(lines[1].0, 2);
-        assert_eq!(totals.receptive_hops, 3);
+        // The first line is read by the smoothing (two rows back) and by the sum (one row back), which uses it last.
+        assert_eq!(demands.lines[1], Demand { history: 2, margin: 0, last_step: 3 });
+        assert_eq!(demands.receptive_hops, 3);
+    }
+
+    #[test]
+    fn a_window_of_odd_taps_reads_behind_its_line() {
+        // Five taps of one channel are read as eight.
+        let mut layers = [layer(5, 1, 1, 4, 0, 2)];
+        assert_eq!(plan(&net(1, 1, 2), Output::Hops, &mut layers).lines[0].margin, 3);
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let line = Line { channels: 1, rows: 10, delay: 0, history: 0, start: 0 };
+        let line = Line { channels: 1, rows: 10, delay: 0, history: 0, start: 0, rest: 0 };
         assert_eq!(rows(&layer(4, 3, 1, 0, 0, 1), &line), None);
         assert_eq!(rows(&layer(4, 0, 1, 0, 0, 1), &line), None);
         assert_eq!(rows(&layer(4, 2, 2, 0, 0, 1), &line), None);

@@ -59,6 +59,12 @@ pub struct Layer {
     pub history: u16,
     /// Where the line buffer starts, in elements.
     pub line: u32,
+    /// Where the line's history rests between hops, in elements, below 2^24.
+    pub rest: u32,
+    /// Nothing of this hop reads `input` after this layer.
+    pub last_of_input: bool,
+    /// Nothing of this hop reads `other` after this layer.
+    pub last_of_other: bool,
     /// Weight stream, offset in the tables.
     pub weights: u32,
     /// Weight stream, length in bytes.
@@ -75,8 +81,8 @@ impl Layer {
     /// Length of the record.
     pub const BYTES: usize = 40;
 
-    /// A layer that does nothing: what reads past the last record give.
-    pub(crate) const NEUTRAL: Self = Self {
+    /// A sum of nothing, to fill in: what reads past the last record give.
+    pub const NEUTRAL: Self = Self {
         kind: Kind::Add,
         activation: Activation::Linear,
         input: 0,
@@ -90,12 +96,41 @@ impl Layer {
         delay: 0,
         history: 0,
         line: 0,
+        rest: 0,
+        last_of_input: false,
+        last_of_other: false,
         weights: 0,
         weights_length: 0,
         multiplier: 0,
         other_multiplier: 0,
         shift: 0,
     };
+
+    /// Whether the layer reads line number `line`.
+    #[must_use]
+    pub fn reads(&self, line: usize) -> bool {
+        usize::from(self.input) == line || (self.kind == Kind::Add && usize::from(self.other) == line)
+    }
+
+    /// Windows of a hop.
+    #[must_use]
+    pub fn windows(&self) -> u32 {
+        u32::from(self.rows).checked_div(u32::from(self.upsample)).unwrap_or(0)
+    }
+
+    /// A sum with its summands exchanged.
+    #[must_use]
+    pub(crate) fn exchanged(self) -> Self {
+        Self {
+            input: self.other,
+            other: self.input,
+            multiplier: self.other_multiplier,
+            other_multiplier: self.multiplier,
+            last_of_input: self.last_of_other,
+            last_of_other: self.last_of_input,
+            ..self
+        }
+    }
 
     /// Reads a record; `None` where a kind or activation does not exist or reserved bytes are not zero.
     #[must_use]
@@ -106,13 +141,14 @@ impl Layer {
             2 => Kind::Depthwise,
             _ => return None,
         };
-        let activation = match u8_at(bytes, 1) {
+        let (activation, last) = (u8_at(bytes, 1) & 15, u8_at(bytes, 1) >> 4);
+        let activation = match activation {
             0 => Activation::Linear,
             1 => Activation::Relu,
             2 => Activation::LeakyRelu,
             _ => return None,
         };
-        if bytes.len() < Self::BYTES || u8_at(bytes, 37) != 0 || u16_at(bytes, 38) != 0 {
+        if bytes.len() < Self::BYTES || last > 3 {
             return None;
         }
         Some(Self {
@@ -129,6 +165,9 @@ impl Layer {
             delay: u16_at(bytes, 16),
             history: u16_at(bytes, 18),
             line: u32_at(bytes, 20),
+            rest: u32::from(u8_at(bytes, 37)) | u32::from(u16_at(bytes, 38)) << 8,
+            last_of_input: last & 1 != 0,
+            last_of_other: last & 2 != 0,
             weights: u32_at(bytes, 24),
             weights_length: u32_at(bytes, 28),
             multiplier: i16_at(bytes, 32),
@@ -141,7 +180,8 @@ impl Layer {
     #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
-        put(&mut bytes, 0, [self.kind as u8, self.activation as u8, self.input, self.other]);
+        let last = u8::from(self.last_of_input) | u8::from(self.last_of_other) << 1;
+        put(&mut bytes, 0, [self.kind as u8, self.activation as u8 | last << 4, self.input, self.other]);
         put(&mut bytes, 4, self.channels.to_le_bytes());
         put(&mut bytes, 6, self.kernel.to_le_bytes());
         put(&mut bytes, 8, self.stride.to_le_bytes());
@@ -155,7 +195,8 @@ impl Layer {
         put(&mut bytes, 28, self.weights_length.to_le_bytes());
         put(&mut bytes, 32, self.multiplier.to_le_bytes());
         put(&mut bytes, 34, self.other_multiplier.to_le_bytes());
-        put(&mut bytes, 36, [self.shift]);
+        let [low, middle, high, _] = self.rest.to_le_bytes();
+        put(&mut bytes, 36, [self.shift, low, middle, high]);
         bytes
     }
 }
@@ -177,8 +218,10 @@ pub struct Net {
     pub delay: u16,
     /// Hops of input that a new output depends on, the newest included.
     pub receptive_hops: u16,
-    /// Elements of all line buffers.
+    /// Elements of the block that holds all line buffers.
     pub elements: u32,
+    /// Where the input's history rests between hops, in elements; its buffer starts at element 0.
+    pub rest: u32,
 }
 
 impl Net {
@@ -195,6 +238,7 @@ impl Net {
             delay: u16_at(bytes, 12),
             receptive_hops: u16_at(bytes, 14),
             elements: u32_at(bytes, 16),
+            rest: u32_at(bytes, 20),
         }
     }
 
@@ -210,6 +254,7 @@ impl Net {
         put(&mut bytes, 12, self.delay.to_le_bytes());
         put(&mut bytes, 14, self.receptive_hops.to_le_bytes());
         put(&mut bytes, 16, self.elements.to_le_bytes());
+        put(&mut bytes, 20, self.rest.to_le_bytes());
         bytes
     }
 }

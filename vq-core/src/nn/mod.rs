@@ -1,9 +1,11 @@
 //! A net as a streaming operator: one hop of input rows in, one hop of output rows out, whatever came before kept in
-//! line buffers.
+//! line buffers, which share memory as the model's [`layout`](crate::model::layout) says.
+
+use core::ops::Range;
 
 use crate::kernels::{Columns, Kernels, Windows};
 use crate::model::Model;
-use crate::model::plan::{Line, history};
+use crate::model::plan::{Line, elements_read, history, row_elements};
 use crate::model::records::{Kind, Layer, Net};
 
 /// A net of a model, ready to run over line buffers that the caller owns.
@@ -18,94 +20,132 @@ impl<'a> Stream<'a> {
         Self { model, net }
     }
 
-    /// The rows that the next hop of input goes to, `[rows, row_elements]`.
+    /// Makes room for the rows of the next hop: the output's are used up, and the input's history goes in front of where the new
+    /// ones will lie. To be called before the first of them is written.
+    pub(crate) fn begin_hop<K: Kernels>(&self, lines: &mut [K::Element]) {
+        put_to_rest::<K>(lines, &self.model.line(&self.net, usize::from(self.net.count)));
+        take_from_rest::<K>(lines, &Line::of_input(&self.net));
+    }
+
+    /// The rows that the hop of input goes to, `[rows, row_elements]`.
     pub(crate) fn input<'l, K: Kernels>(&self, lines: &'l mut [K::Element]) -> &'l mut [K::Element] {
-        let line = Line::of_input(&self.net);
-        let (start, length) = new_rows(&line);
-        lines.get_mut(start..).and_then(|rest| rest.get_mut(..length)).unwrap_or_default()
+        lines.get_mut(new_rows(&Line::of_input(&self.net))).unwrap_or_default()
     }
 
     /// The input's rows with the history in front of them.
     pub(crate) fn input_with_past<'l, K: Kernels>(&self, lines: &'l mut [K::Element]) -> &'l mut [K::Element] {
-        let (history, rows) = new_rows(&Line::of_input(&self.net));
-        lines.get_mut(..history + rows).unwrap_or_default()
+        let Range { end, .. } = new_rows(&Line::of_input(&self.net));
+        lines.get_mut(..end).unwrap_or_default()
     }
 
-    /// Runs one layer over the hop of input rows that is in place; `false` after the last one, when there is room for the next hop.
+    /// Runs one layer over the hop of input rows that is in place; `false` after the last one.
     pub(crate) fn run_layer<K: Kernels>(&self, index: usize, lines: &mut [K::Element]) -> bool {
         let layer = self.model.layer(&self.net, index);
         let output = Line::of_layer(&layer);
-        let Some((before, after)) = lines.split_at_mut_checked(layer.line as usize) else { return false };
-        keep_history::<K>(after, &output);
-        let rows = new_rows_of(after, &output);
+        take_from_rest::<K>(lines, &output);
         let input = self.model.line(&self.net, usize::from(layer.input));
-        let source = self.source::<K>(before, &layer, &input);
         match layer.kind {
-            Kind::Convolution => self.convolution::<K>(&layer, &input, source, rows),
-            Kind::Depthwise => self.depthwise::<K>(&layer, source, rows),
-            Kind::Add => {
-                let other = self.model.line(&self.net, usize::from(layer.other));
-                K::add(&layer, source, self.source::<K>(before, &layer, &other), rows);
-            }
+            Kind::Convolution => self.convolution::<K>(&layer, &input, lines),
+            Kind::Depthwise => self.depthwise::<K>(&layer, &input, lines),
+            Kind::Add => self.add::<K>(&layer, &input, lines),
         }
-        let more = index + 1 < usize::from(self.net.count);
-        if !more {
-            keep_history::<K>(lines, &Line::of_input(&self.net));
+        if layer.last_of_input {
+            put_to_rest::<K>(lines, &input);
         }
-        more
+        if layer.last_of_other {
+            put_to_rest::<K>(lines, &self.model.line(&self.net, usize::from(layer.other)));
+        }
+        index + 1 < usize::from(self.net.count)
     }
 
     /// The rows that the net's output has reached, `[rows, row_elements]`, once all layers have run.
     pub(crate) fn output<'l, K: Kernels>(&self, lines: &'l mut [K::Element]) -> &'l mut [K::Element] {
         let line = self.model.line(&self.net, usize::from(self.net.count));
-        let length = usize::from(line.rows) * line.row_elements() as usize;
+        let length = line.new_elements() as usize;
         lines.get_mut(line.start as usize..).and_then(|rest| rest.get_mut(..length)).unwrap_or_default()
     }
 
-    /// What a layer reads of a line: from its first window on.
-    fn source<'l, K: Kernels>(&self, lines: &'l [K::Element], layer: &Layer, line: &Line) -> &'l [K::Element] {
-        let needed = history(layer, line).unwrap_or(0);
-        let skipped = usize::from(line.history.saturating_sub(needed)) * line.row_elements() as usize;
-        lines.get((line.start as usize).saturating_add(skipped)..).unwrap_or_default()
-    }
-
-    fn convolution<K: Kernels>(&self, layer: &Layer, input: &Line, source: &[K::Element], rows: &mut [K::Element]) {
+    fn convolution<K: Kernels>(&self, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
+        let row = input.row_elements() as usize;
         let windows = Windows {
-            count: usize::from(layer.rows).checked_div(usize::from(layer.upsample)).unwrap_or(0),
-            step: usize::from(layer.stride) * input.row_elements() as usize,
-            taps: usize::from(layer.kernel) * input.row_elements() as usize,
-            outputs: usize::from(layer.upsample) * crate::model::plan::row_elements(layer.channels) as usize,
+            count: layer.windows() as usize,
+            step: usize::from(layer.stride) * row,
+            taps: usize::from(layer.kernel) * row,
+            outputs: usize::from(layer.upsample) * row_elements(layer.channels) as usize,
         };
-        K::convolution(&windows, layer.activation, source, self.model.weights(layer), rows);
+        let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
+        if let Ok([source, rows]) = lines.get_disjoint_mut([from, to]) {
+            K::convolution(&windows, layer.activation, source, self.model.weights(layer), rows);
+        }
     }
 
-    fn depthwise<K: Kernels>(&self, layer: &Layer, source: &[K::Element], rows: &mut [K::Element]) {
+    fn depthwise<K: Kernels>(&self, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
         let columns = Columns {
             count: usize::from(layer.rows),
             stride: usize::from(layer.stride),
             kernel: usize::from(layer.kernel),
-            width: crate::model::plan::row_elements(layer.channels) as usize,
+            width: row_elements(layer.channels) as usize,
         };
-        K::depthwise(&columns, layer.activation, source, self.model.weights(layer), rows);
+        let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
+        if let Ok([source, rows]) = lines.get_disjoint_mut([from, to]) {
+            K::depthwise(&columns, layer.activation, source, self.model.weights(layer), rows);
+        }
+    }
+
+    /// In place of one of the summands if the plan says so, and otherwise of a copy of the second one.
+    fn add<K: Kernels>(&self, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
+        let rows = new_rows(&Line::of_layer(layer));
+        let other = self.model.line(&self.net, usize::from(layer.other));
+        let [first, second] = [input, &other].map(|line| source(layer, line));
+        let (layer, first, second) =
+            if first.start == rows.start { (layer.exchanged(), second, first) } else { (*layer, first, second) };
+        if second.start != rows.start
+            && let Ok([from, to]) = lines.get_disjoint_mut([second, rows.clone()])
+        {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        }
+        if let Ok([first, rows]) = lines.get_disjoint_mut([first, rows]) {
+            K::add(&layer, first, rows);
+        }
     }
 }
 
-/// First element and length of a line's new rows, from the line's start.
-fn new_rows(line: &Line) -> (usize, usize) {
-    let row = line.row_elements() as usize;
-    (usize::from(line.history) * row, usize::from(line.rows) * row)
+/// The elements of a line's new rows.
+fn new_rows(line: &Line) -> Range<usize> {
+    let start = line.start as usize + line.history_elements() as usize;
+    start..start + line.new_elements() as usize
 }
 
-fn new_rows_of<'l, E>(buffer: &'l mut [E], line: &Line) -> &'l mut [E] {
-    let (start, length) = new_rows(line);
-    buffer.get_mut(start..).and_then(|rest| rest.get_mut(..length)).unwrap_or_default()
+/// The elements of a line that a layer reads.
+fn source(layer: &Layer, line: &Line) -> Range<usize> {
+    let needed = history(layer, line).unwrap_or(0);
+    let skipped = usize::from(line.history.saturating_sub(needed)) * line.row_elements() as usize;
+    let start = line.start as usize + skipped;
+    start..start + elements_read(layer, line) as usize
 }
 
-/// Moves the last `history` rows to the front, where the next hop needs them. `buffer` starts with the line.
-fn keep_history<K: Kernels>(buffer: &mut [K::Element], line: &Line) {
-    let (history, rows) = new_rows(line);
-    if let Some(line) = buffer.get_mut(..history + rows) {
-        // `min` changes nothing, but shows the compiler that `copy_within` cannot panic.
-        line.copy_within(rows.min(line.len()).., 0);
+/// Brings the history to the front of its buffer, where the next hop's rows will follow it.
+fn take_from_rest<K: Kernels>(lines: &mut [K::Element], line: &Line) {
+    move_elements::<K>(lines, line.rest as usize, line.start as usize, line.history_elements() as usize);
+}
+
+/// Takes the last rows of a buffer, the next hop's history, to where they rest.
+fn put_to_rest<K: Kernels>(lines: &mut [K::Element], line: &Line) {
+    let from = line.start as usize + line.new_elements() as usize;
+    move_elements::<K>(lines, from, line.rest as usize, line.history_elements() as usize);
+}
+
+fn move_elements<K: Kernels>(lines: &mut [K::Element], from: usize, to: usize, count: usize) {
+    let (first, distance) = (from.min(to), from.abs_diff(to));
+    if count == 0 || distance == 0 {
+        return;
+    }
+    let span = lines.get_mut(first..).and_then(|rest| rest.get_mut(..distance + count)).unwrap_or_default();
+    // `min` changes nothing, but shows the compiler that `copy_within` cannot panic.
+    let distance = distance.min(span.len());
+    if to < from {
+        span.copy_within(distance.., 0);
+    } else {
+        span.copy_within(..span.len() - distance, distance);
     }
 }

@@ -10,7 +10,11 @@
 //!
 //! The packet's own length is not in it: every link states one.
 
+mod stream_header;
+
 use core::fmt;
+
+pub use stream_header::stream_header;
 
 use crate::bytes::{array_at, u8_at, u16_at};
 use crate::model::QUALITIES;

@@ -9,7 +9,7 @@ mod qemu;
 mod target;
 mod wheels;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 pub(crate) use qemu::Emulator;
 pub(crate) use target::Toolchain;
@@ -35,4 +35,14 @@ pub(crate) fn device(project: &Project, boards: &[Board], again: bool) -> Result
         qemu::ensure(board.emulator).context("set-up of QEMU")?;
     }
     Ok(toolchain)
+}
+
+/// Targets that rustup must have; `again` asks it even if it failed to get them before.
+///
+/// The other compiler, which builds the library from its source, was not tried on the packages of real boards.
+pub(crate) fn rustup_targets(project: &Project, triples: &[&str], again: bool) -> Result<()> {
+    if target::from_rustup(project, triples, again)?.is_none() {
+        bail!("real boards need targets that rustup could not add: rustup target add {}", triples.join(" "));
+    }
+    Ok(())
 }

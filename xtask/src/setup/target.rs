@@ -65,28 +65,8 @@ impl Toolchain {
 ///
 /// `again` asks rustup even if it failed to get them before.
 pub(crate) fn ensure(project: &Project, triples: &[&str], again: bool) -> Result<Toolchain> {
-    let missing: Vec<&str> = triples.iter().copied().filter(|triple| !is_installed(triple)).collect();
-    if missing.is_empty() {
-        return installed();
-    }
-    let failures: Vec<PathBuf> =
-        missing.iter().map(|triple| project.scratch().join(format!("rustup-has-no-{triple}"))).collect();
-    let fallback = from_source();
-    if let Some(fallback) = fallback.filter(|_| !again && failures.iter().any(|failure| failure.exists())) {
-        return Ok(fallback);
-    }
-    match add_targets(&missing) {
-        Ok(()) if missing.iter().all(|triple| is_installed(triple)) => return installed(),
-        Ok(()) => bail!("rustup added {}, and rustc does not find them", missing.join(", ")),
-        Err(error) => println!("  {error:#}"),
-    }
-    fs::create_dir_all(project.scratch())?;
-    for failure in failures {
-        fs::write(&failure, "Remove this file to let `cargo xtask` ask rustup again.\n")?;
-    }
-    if let Some(fallback) = from_source() {
-        println!("  using {} instead, which has the library's source", fallback.version);
-        return Ok(fallback);
+    if let Some(toolchain) = from_rustup(project, triples, again)?.or_else(from_source) {
+        return Ok(toolchain);
     }
     packages::install(&SOURCE)?;
     from_source().with_context(|| {
@@ -95,6 +75,31 @@ pub(crate) fn ensure(project: &Project, triples: &[&str], again: bool) -> Result
             SOURCE.apt.join(" ")
         )
     })
+}
+
+/// The compiler at hand, if it has the targets' libraries or rustup can add them.
+///
+/// `again` asks rustup even if it failed to get them before.
+pub(super) fn from_rustup(project: &Project, triples: &[&str], again: bool) -> Result<Option<Toolchain>> {
+    let missing: Vec<&str> = triples.iter().copied().filter(|triple| !is_installed(triple)).collect();
+    if missing.is_empty() {
+        return installed().map(Some);
+    }
+    let failures: Vec<PathBuf> =
+        missing.iter().map(|triple| project.scratch().join(format!("rustup-has-no-{triple}"))).collect();
+    if !again && failures.iter().any(|failure| failure.exists()) {
+        return Ok(None);
+    }
+    match add_targets(&missing) {
+        Ok(()) if missing.iter().all(|triple| is_installed(triple)) => return installed().map(Some),
+        Ok(()) => bail!("rustup added {}, and rustc does not find them", missing.join(", ")),
+        Err(error) => println!("  {error:#}"),
+    }
+    fs::create_dir_all(project.scratch())?;
+    for failure in failures {
+        fs::write(&failure, "Remove this file to let `cargo xtask` ask rustup again.\n")?;
+    }
+    Ok(None)
 }
 
 /// The fallback's packages, on Debian's side of the world.

@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
+use crate::boards;
 use crate::firmware::{self, BOARDS, CORTEX_M4F};
 use crate::process::{cargo, run};
 use crate::project::Project;
@@ -27,11 +28,15 @@ pub(crate) struct Arguments {
     /// Only format, lints, and the tests that need no device
     #[arg(long)]
     quick: bool,
+    /// Without the images for real boards, whose first build takes minutes
+    #[arg(long)]
+    skip_boards: bool,
 }
 
 /// `cargo xtask test`: true when everything passed.
 pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<bool> {
-    let mut stages = Stages::new(if arguments.quick { 4 } else { 7 });
+    let with_boards = !arguments.quick && !arguments.skip_boards;
+    let mut stages = Stages::new(if arguments.quick { 4 } else { 7 + usize::from(with_boards) });
     let toolchain = stages.run("Set-up", || setup::all(project, &BOARDS, false))?;
     let mut checks = Checks { project, toolchain, tally: Tally::default() };
     stages.run("Format", || checks.format())?;
@@ -42,6 +47,9 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<bool> {
         stages.run("Builds and tests with fewer features", || checks.fewer_features())?;
         stages.run("Documentation", || checks.documentation())?;
         stages.run("Firmware", || checks.firmware())?;
+        if with_boards {
+            stages.run("Images for real boards", || checks.boards())?;
+        }
         stages.run("Tests on the host and on the device", || {
             checks.tests(&["--workspace", "--features", "vq-tests/device"])
         })?;
@@ -58,8 +66,9 @@ struct Checks<'p> {
 
 impl Checks<'_> {
     fn format(&mut self) -> Result<()> {
-        for folder in [&self.project.root, &self.project.firmware()] {
-            let result = run(cargo(self.project, folder).args(["fmt", "--all", "--check"]));
+        let own = [self.project.root.clone(), self.project.firmware()];
+        for folder in own.into_iter().chain(boards::folders(self.project)) {
+            let result = run(cargo(self.project, &folder).args(["fmt", "--all", "--check"]));
             self.tally.check(&format!("format in {}", folder.display()), result);
         }
         Ok(())
@@ -104,6 +113,23 @@ impl Checks<'_> {
             self.tally.device_check(&format!("no panic is reachable on {}", board.name), result);
             let result = firmware::compare_kernels(self.project, &self.toolchain, board);
             self.tally.device_check(&format!("the kernels of {} compute what they are defined to", board.name), result);
+        }
+        Ok(())
+    }
+
+    fn boards(&mut self) -> Result<()> {
+        self.tally.run(&mut boards::test_command(self.project)?)?;
+        if let Err(error) = boards::ensure_targets(self.project, boards::all(), false) {
+            println!("  left out: {error:#}");
+            return Ok(());
+        }
+        for board in boards::all() {
+            let result = boards::build_for_test(self.project, board);
+            let name = match &result {
+                Ok(sizes) => format!("an image for {}: {sizes}", board.name()),
+                Err(_) => format!("an image for {}", board.name()),
+            };
+            self.tally.device_check(&name, result.map(|_| ()));
         }
         Ok(())
     }

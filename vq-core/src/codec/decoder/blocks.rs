@@ -118,7 +118,7 @@ impl Blocks<'_, '_> {
     fn begin(&mut self) -> Step {
         if self.flush > 0 {
             self.flush -= 1;
-            self.clear_latents();
+            self.begin_latents();
             self.work = Work::Layer(0, Hop::Flushed(self.flushed_hop));
             self.flushed_hop += 1;
         } else if let Some(hop) = self.gap_before.take() {
@@ -128,7 +128,7 @@ impl Blocks<'_, '_> {
             return Step::Block(first, 0..0, Status::Gap { frames });
         } else if self.hops > 0 {
             self.hops -= 1;
-            self.clear_latents();
+            self.begin_latents();
             self.work = Work::Symbol(0);
         } else {
             if self.last {
@@ -139,9 +139,10 @@ impl Blocks<'_, '_> {
         Step::Working
     }
 
-    fn clear_latents(&mut self) {
+    fn begin_latents(&mut self) {
         let decoder = &mut *self.decoder;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
+            decoder.stream.begin_hop::<K>(lines);
             decoder.stream.input::<K>(lines).fill(Default::default());
         });
     }

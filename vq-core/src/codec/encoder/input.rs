@@ -18,6 +18,9 @@ impl Encoder<'_> {
         }
         let row = row_elements(self.model.header().channels) as usize;
         let saturated = with_lines!(self.model, self.lines, |K, lines| {
+            if self.filled == 0 {
+                self.stream.begin_hop::<K>(lines);
+            }
             let input = self.stream.input::<K>(lines);
             let target = input.get_mut(self.filled * row..).unwrap_or_default();
             let mut saturated = 0u64;
@@ -82,6 +85,9 @@ impl Encoder<'_> {
         let row = row_elements(self.model.header().channels) as usize;
         let missing = (self.model.hop() - self.filled.min(self.model.hop())) * row;
         with_lines!(self.model, self.lines, |K, lines| {
+            if self.filled == 0 {
+                self.stream.begin_hop::<K>(lines);
+            }
             let input = self.stream.input_with_past::<K>(lines);
             for target in input.len().saturating_sub(missing)..input.len() {
                 let held = target.checked_sub(row).and_then(|source| input.get(source)).copied().unwrap_or_default();

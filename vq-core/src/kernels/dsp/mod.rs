@@ -92,8 +92,8 @@ pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
 }
 
 /// Pairs of elements; a last odd one is the portable form's.
-pub(super) fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
-    let length = output.len().min(a.len()).min(b.len());
+pub(super) fn add(layer: &Layer, a: &[i16], b: &mut [i16]) {
+    let length = a.len().min(b.len());
     let kernel = match layer.activation {
         Activation::Linear => add::add_linear,
         Activation::Relu => add::add_relu,
@@ -101,13 +101,11 @@ pub(super) fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
     };
     let multipliers = u32::from(layer.multiplier as u16) | u32::from(layer.other_multiplier as u16) << 16;
     if length >= 2 {
-        let (a, b, output) = (a.as_ptr(), b.as_ptr(), output.as_mut_ptr());
-        // SAFETY: all three slices have at least `length` elements.
-        unsafe { kernel(a, b, output, length / 2, multipliers, u32::from(layer.shift & 15)) }
+        // SAFETY: both slices have at least `length` elements.
+        unsafe { kernel(a.as_ptr(), b.as_mut_ptr(), length / 2, multipliers, u32::from(layer.shift & 15)) }
     }
     if !length.is_multiple_of(2) {
-        let last = |elements: &'_ [i16]| elements.get(length - 1).copied().unwrap_or(0);
-        let (a, b) = (last(a), last(b));
-        Integer::add(layer, &[a], &[b], output.get_mut(length - 1..length).unwrap_or_default());
+        let last = length - 1..length;
+        Integer::add(layer, a.get(last.clone()).unwrap_or_default(), b.get_mut(last).unwrap_or_default());
     }
 }

@@ -44,6 +44,6 @@ pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
 }
 
 /// The compiler's own code: a sum has no inner loop to win.
-pub(super) fn add(layer: &Layer, a: &[i16], b: &[i16], output: &mut [i16]) {
-    Integer::add(layer, a, b, output);
+pub(super) fn add(layer: &Layer, a: &[i16], b: &mut [i16]) {
+    Integer::add(layer, a, b);
 }
