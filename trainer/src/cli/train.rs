@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn config(arguments: &Arguments) -> anyhow::Result<Config> {
     let mut config = match &arguments.config {
-        Some(path) => Config::load(path)?,
+        Some(path) => Config::read(path)?,
         None => Config::default(),
     };
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);

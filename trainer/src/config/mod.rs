@@ -237,6 +237,8 @@ section! {
         validate_every: usize = 250,
         /// Seconds between checkpoints.
         checkpoint_seconds: f64 = 30.0,
+        /// Whether the metrics are also written as TensorBoard's event files, into the run's folder `tensorboard`.
+        tensorboard: bool = true,
     }
 }
 
@@ -268,11 +270,19 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, has an unknown key, or a value out of range.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let file = || path.to_path_buf();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
-        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })?;
+        let config = Self::read(path)?;
         config.validate()?;
         Ok(config)
+    }
+
+    /// Reads a configuration whose values are checked later, with others in place of some.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has an unknown key.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let file = || path.to_path_buf();
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })
     }
 
     /// The configuration as TOML, with every key explained.

@@ -95,7 +95,8 @@ impl Config {
                 what: format!("{latents} latents do not split into {} equal parts; change either", vector.parts),
             });
         }
-        if vector.cosine && (kind == QuantizerKind::Rvq || vector.part_stages.len() > 1) {
+        let stages = kind == QuantizerKind::Rvq || (kind == QuantizerKind::Product && vector.part_stages.len() > 1);
+        if vector.cosine && stages {
             return Err(refused(
                 "vector.cosine",
                 "compares directions, and what a stage leaves has none worth coding; use \"vq\", or \"product\" with one stage",

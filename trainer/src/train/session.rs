@@ -34,6 +34,9 @@ pub struct Session {
     /// The lowest validation error of a quantized codec so far, `mse_normalized`.
     pub(super) best: Option<f64>,
     last: Option<StepNumbers>,
+    /// The first step with a number that is not finite, and which of [`NAMES`] it was; −1 while there is none. On the device,
+    /// so that no step waits for it.
+    diverged: Tensor,
 }
 
 /// The numbers of one step, still on the device, so that reading them is left to those who need them.
@@ -69,6 +72,7 @@ impl Session {
             seconds: 0.0,
             best: None,
             last: None,
+            diverged: Tensor::from_slice(&[-1i64, -1]).to_device(device),
         })
     }
 
@@ -143,8 +147,23 @@ impl Session {
         let (codebook, commitment) = quantized
             .map_or_else(|| (zero(), zero()), |quantized| (quantized.codebook_loss, quantized.commitment_loss));
         let values = [loss, reconstruction, codebook, commitment, norm].map(|value| value.detach());
-        self.last = Some(StepNumbers { values: Tensor::stack(&values, 0), learning_rate: rate });
+        let values = Tensor::stack(&values, 0);
+        self.note_divergence(&values);
+        self.last = Some(StepNumbers { values, learning_rate: rate });
         self.step += 1;
+    }
+
+    /// Keeps this step and the first of its `values` that is not finite, unless an earlier step had one.
+    fn note_divergence(&mut self, values: &Tensor) {
+        let broken = values.isfinite().logical_not();
+        let now = Tensor::stack(&[broken.any() * (self.step as i64 + 1) - 1, broken.to_kind(Kind::Int64).argmax(0, false)], 0);
+        self.diverged = now.where_self(&self.diverged.select(0, 0).lt(0), &self.diverged);
+    }
+
+    /// What `step`, counted from 0, is trained on.
+    pub(super) fn batch(&self, step: usize) -> String {
+        let training = &self.config.training;
+        self.windows.describe(training.batch, &mut for_step(training.seed, step))
     }
 
     /// How this step makes its codes.
@@ -198,10 +217,14 @@ impl Session {
         let Some(StepNumbers { values, learning_rate }) = &self.last else { return Ok(None) };
         let values = Vec::<f64>::try_from(values.to_kind(Kind::Double).to_device(Device::Cpu)).unwrap_or_default();
         let &[loss, reconstruction, codebook, commitment, gradient_norm] = values.as_slice() else { return Ok(None) };
-        if let Some(bad) = values.iter().position(|value| !value.is_finite()) {
+        let diverged = Vec::<i64>::try_from(self.diverged.to_device(Device::Cpu)).unwrap_or_default();
+        if let &[step, which] = diverged.as_slice()
+            && let Ok(step) = usize::try_from(step)
+        {
             return Err(TrainError::Diverged {
-                step: self.step,
-                what: NAMES[bad],
+                step: step + 1,
+                what: NAMES.get(which as usize).copied().unwrap_or("loss"),
+                batch: self.batch(step),
                 learning_rate: self.config.training.learning_rate,
             });
         }
