@@ -1,15 +1,19 @@
 //! Whole recordings through `vq-core`: what `vq encode`, `vq decode` and `vq eval` share, so that they cannot disagree.
 
-use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Model, ModelError, Options, PacketError, Status, packet};
+mod timeline;
 
-use crate::data::{Channel, Recording, SignalKind};
+use vq_core::packet::{self, CHECKSUM_BYTES, MAX_HEADER_BYTES, MAX_HOPS};
+use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Mode, Model, ModelError, Options, PacketError};
+
+use crate::data::{Channel, Gaps, Recording, SignalKind};
 use crate::export::container::identity;
 use crate::export::file::{HostMemory, ModelBytes};
 use crate::hexadecimal::hexadecimal;
 use crate::stream::{self, Segment, StreamHeader};
+use timeline::{MOST_SAMPLES, Timeline};
 
-/// Most samples of a decoded recording: a damaged or hostile stream may claim any length.
-const MOST_SAMPLES: u64 = 1 << 30;
+/// A limit of a packet's bytes beyond this is none.
+const MOST_PACKET_BYTES: usize = 0xffff;
 
 /// Why a recording could not be encoded or decoded.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,14 @@ pub enum CodecError {
         /// Channels of the model.
         model: usize,
     },
+    /// A sample is further from the original than its packet promised.
+    #[error("a sample is {error} counts from the original where {bound} were promised: please report this")]
+    Bound {
+        /// The bound in counts.
+        bound: u32,
+        /// The largest error in counts.
+        error: u64,
+    },
     /// The stream claims more samples than can be meant.
     #[error("the stream claims {samples} samples, more than {MOST_SAMPLES}: the file is damaged")]
     TooLong {
@@ -80,6 +92,8 @@ pub struct Encoded {
     pub longest_packet_hops: u32,
     /// Samples beyond what the model can represent, which were clipped.
     pub clipped_samples: u64,
+    /// Times that packets fell back from best effort to a bound.
+    pub fallbacks: u64,
 }
 
 /// A stream as a recording, and what was wrong with it.
@@ -87,10 +101,12 @@ pub struct Encoded {
 pub struct Decoded {
     /// The recording; lost frames are at physical zero.
     pub recording: Recording,
-    /// Frames that were lost with their packets.
-    pub lost_frames: u64,
-    /// Frames that depend on lost ones, and may be distorted.
-    pub degraded_frames: u64,
+    /// Frames that were lost with their packets, and those that depend on them.
+    pub gaps: Gaps,
+    /// Frames that the header promises behind the recording's end, and of which no packet says anything.
+    pub missing_at_end: u64,
+    /// Frames at which the device began a new stream.
+    pub new_streams: Vec<usize>,
     /// Packets that the decoder refused: their place in the file, and why.
     pub refused: Vec<(usize, PacketError)>,
 }
@@ -142,11 +158,14 @@ impl<'a> HostCodec<'a> {
         &self.kind
     }
 
-    /// Seconds between a sample's arrival and its decoded value, at so many hops a packet: the encoder's look-ahead, the
-    /// hop, the filling of the packet, the decoder's look-ahead.
+    /// Seconds between a sample's arrival and its decoded value, in a mode and at so many hops a packet: the encoder's look-ahead, the
+    /// hop, the filling of the packet, the decoder's look-ahead. Only the nets look ahead.
     #[must_use]
-    pub fn delay_seconds(&self, packet_hops: u32) -> [f64; 4] {
-        let delay = self.model.delay();
+    pub fn delay_seconds(&self, mode: Mode, packet_hops: u32) -> [f64; 4] {
+        let mut delay = self.model.delay();
+        if mode != Mode::BestEffort {
+            (delay.encoder_frames, delay.decoder_frames) = (0, 0);
+        }
         let fill = packet_hops.saturating_sub(1) as usize * delay.hop_frames;
         let seconds = |frames: usize| frames as f64 * 1000.0 / self.kind.rate_millihertz as f64;
         [delay.encoder_frames, delay.hop_frames, fill, delay.decoder_frames].map(seconds)
@@ -157,8 +176,14 @@ impl<'a> HostCodec<'a> {
     /// # Errors
     /// Limits that cannot hold one hop, or a recording with another number of channels.
     pub fn encode(&self, recording: &Recording, options: Options) -> Result<Encoded, CodecError> {
-        let mut encoded =
-            Encoded { file: Vec::new(), packets: 0, code_bytes: 0, longest_packet_hops: 0, clipped_samples: 0 };
+        let mut encoded = Encoded {
+            file: Vec::new(),
+            packets: 0,
+            code_bytes: 0,
+            longest_packet_hops: 0,
+            clipped_samples: 0,
+            fallbacks: 0,
+        };
         stream::append_header(&mut encoded.file, &self.header(recording, options));
         let mut memory = HostMemory::new(self.model.encoder_memory(options));
         let mut encoder = Encoder::new(self.model, memory.bytes(), options)?;
@@ -168,17 +193,33 @@ impl<'a> HostCodec<'a> {
             }
         }
         encoded.clipped_samples = encoder.saturated_samples();
+        encoded.fallbacks = encoder.fallbacks();
         while let Some(packet) = encoder.finish() {
             encoded.append(packet, &self.model);
         }
         Ok(encoded)
     }
 
+    /// A limit of a packet's bytes that one packet of so many frames never reaches, so that a recording becomes one stream.
+    #[must_use]
+    pub fn one_stream_bytes(&self, frames: usize, options: Options) -> usize {
+        let model = self.model;
+        let hops = frames.div_ceil(model.hop()) + model.look_ahead_hops() + model.closing_hops();
+        let best_effort = model.worst_hop_bytes(options.chosen_quality());
+        let hop =
+            if options.has_prediction() { best_effort.max(model.least_predicted_bytes(options)) } else { best_effort };
+        let codes = hop.saturating_mul(hops.min(MAX_HOPS as usize));
+        codes.saturating_add(MAX_HEADER_BYTES + CHECKSUM_BYTES).max(MOST_PACKET_BYTES + 1)
+    }
+
     fn header(&self, recording: &Recording, options: Options) -> StreamHeader {
         StreamHeader {
             model_identity: self.model.identity(),
             model_name: self.name.clone(),
-            packet_bytes: u32::try_from(options.max_packet_bytes()).unwrap_or(u32::MAX),
+            packet_bytes: match options.max_packet_bytes() {
+                bytes @ 0..=MOST_PACKET_BYTES => bytes as u32,
+                _ => 0,
+            },
             rate_millihertz: Some(recording.rate_millihertz).filter(|rate| *rate != self.kind.rate_millihertz),
             channels: Some(recording.channels.clone()).filter(|channels| *channels != self.kind.channels),
             start_time: recording.start_time,
@@ -224,8 +265,8 @@ impl<'a> HostCodec<'a> {
             timeline.place(&block)?;
         }
         drop(blocks);
-        timeline.end()?;
-        let Timeline { samples, lost_frames, degraded_frames, .. } = timeline;
+        let missing_at_end = timeline.end()?;
+        let Timeline { samples, gaps, new_streams, .. } = timeline;
         let recording = Recording {
             name: name.to_owned(),
             rate_millihertz: header.and_then(|header| header.rate_millihertz).unwrap_or(self.kind.rate_millihertz),
@@ -239,7 +280,7 @@ impl<'a> HostCodec<'a> {
             )],
             remarks: Vec::new(),
         };
-        Ok(Decoded { recording, lost_frames, degraded_frames, refused })
+        Ok(Decoded { recording, gaps, missing_at_end, new_streams, refused })
     }
 }
 
@@ -251,111 +292,5 @@ impl Encoded {
             self.code_bytes += codes.len();
             self.longest_packet_hops = self.longest_packet_hops.max(header.hops);
         }
-    }
-}
-
-/// Decoded frames in their places.
-struct Timeline {
-    /// What stands where frames are lost, `[channels]`.
-    rest: Vec<i32>,
-    /// Position of the first frame; `None` until it is known.
-    start: Option<u64>,
-    /// Frames of the whole stream, if known.
-    frames: Option<u64>,
-    samples: Vec<i32>,
-    lost_frames: u64,
-    degraded_frames: u64,
-}
-
-impl Timeline {
-    fn new(channels: &[Channel], start: Option<u64>, frames: Option<u64>) -> Self {
-        let rest = channels.iter().map(|channel| channel.offset).collect();
-        Self { rest, start, frames, samples: Vec::new(), lost_frames: 0, degraded_frames: 0 }
-    }
-
-    fn place(&mut self, block: &vq_core::Block<'_>) -> Result<(), CodecError> {
-        let start = *self.start.get_or_insert(block.first_frame);
-        let width = self.rest.len();
-        self.fill_to(block.first_frame.saturating_sub(start))?;
-        let room = self.frames.map_or(u64::MAX, |frames| frames.saturating_sub(self.position()));
-        let taken = ((block.frames.len() / width) as u64).min(room);
-        if block.status == Status::Degraded {
-            self.degraded_frames += taken;
-        }
-        self.samples.extend_from_slice(&block.frames[..taken as usize * width]);
-        Ok(())
-    }
-
-    fn position(&self) -> u64 {
-        (self.samples.len() / self.rest.len()) as u64
-    }
-
-    /// Counts frames up to a position as lost.
-    fn fill_to(&mut self, position: u64) -> Result<(), CodecError> {
-        let position = self.frames.map_or(position, |frames| position.min(frames));
-        let missing = position.saturating_sub(self.position());
-        let samples = position.saturating_mul(self.rest.len() as u64);
-        if missing > 0 && samples > MOST_SAMPLES {
-            return Err(CodecError::TooLong { samples });
-        }
-        self.samples.extend(self.rest.iter().copied().cycle().take(missing as usize * self.rest.len()));
-        self.lost_frames += missing;
-        Ok(())
-    }
-
-    /// Counts what is missing at the end as lost.
-    fn end(&mut self) -> Result<(), CodecError> {
-        self.fill_to(self.frames.unwrap_or(0))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use vq_core::Block;
-
-    fn timeline(start: Option<u64>, frames: Option<u64>) -> Timeline {
-        let channel =
-            |offset| Channel { name: "a".into(), unit: "mV".into(), counts_per_unit: 1.0, offset, source_bits: None };
-        Timeline::new(&[channel(7), channel(8)], start, frames)
-    }
-
-    fn block(first_frame: u64, frames: &[i32], status: Status) -> Block<'_> {
-        Block { first_frame, frames, status }
-    }
-
-    #[test]
-    fn lost_frames_are_at_physical_zero_and_counted() {
-        let mut timeline = timeline(Some(0), Some(6));
-        timeline.place(&block(1, &[1, 2], Status::Degraded)).unwrap();
-        timeline.place(&block(2, &[], Status::Gap { frames: 2 })).unwrap();
-        timeline.place(&block(4, &[3, 4], Status::Complete)).unwrap();
-        timeline.end().unwrap();
-        assert_eq!(timeline.samples, [7, 8, 1, 2, 7, 8, 7, 8, 3, 4, 7, 8]);
-        assert_eq!((timeline.lost_frames, timeline.degraded_frames), (4, 1));
-    }
-
-    #[test]
-    fn what_pads_the_last_hop_is_left_out() {
-        let mut timeline = timeline(Some(0), Some(1));
-        timeline.place(&block(0, &[1, 2, 3, 4], Status::Degraded)).unwrap();
-        timeline.end().unwrap();
-        assert_eq!((timeline.samples.as_slice(), timeline.degraded_frames), ([1, 2].as_slice(), 1));
-    }
-
-    #[test]
-    fn without_a_header_a_stream_begins_with_what_arrives() {
-        let mut timeline = timeline(None, None);
-        timeline.place(&block(9_000_000, &[1, 2], Status::Complete)).unwrap();
-        timeline.end().unwrap();
-        assert_eq!((timeline.samples.as_slice(), timeline.lost_frames), ([1, 2].as_slice(), 0));
-    }
-
-    #[test]
-    fn impossible_lengths_are_refused() {
-        let mut claims_much = timeline(Some(0), Some(u64::MAX));
-        assert!(matches!(claims_much.end(), Err(CodecError::TooLong { samples: u64::MAX })));
-        let far = block(1 << 40, &[1, 2], Status::Complete);
-        assert!(matches!(timeline(Some(0), None).place(&far), Err(CodecError::TooLong { .. })));
     }
 }

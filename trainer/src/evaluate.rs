@@ -47,6 +47,8 @@ pub struct Evaluation {
     pub header_bytes: usize,
     /// From a sample's arrival to its decoded value: look-aheads, hop, and the filling of the longest packet.
     pub delay_seconds: f64,
+    /// In counts: the bound that every sample was checked against; `None` in best effort.
+    pub bound_lsb: Option<u32>,
 }
 
 /// A recording's results with what they were computed from.
@@ -63,7 +65,7 @@ pub struct Evaluated {
 /// Encodes a recording that [fits](crate::data::fit) the codec, decodes the file, and compares.
 ///
 /// # Errors
-/// What encoding or decoding refuses.
+/// What encoding or decoding refuses, and a sample that is further from the original than its packet promised.
 pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) -> Result<Evaluated, CodecError> {
     let encoded = codec.encode(recording, options)?;
     let file = stream::parse(&encoded.file);
@@ -73,6 +75,7 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
     let distortion = Distortion::measure(&recording.samples, &decoded.samples, channels);
     let bits_per_sample = metrics::bits_per_sample(encoded.file.len() as u64, recording.frames(), channels.len());
     let source_bits = metrics::source_bits(channels);
+    let bound_lsb = options.chosen_mode().bound();
     let row = Evaluation {
         name: recording.name.clone(),
         samples: recording.frames() as u64,
@@ -90,8 +93,12 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
         quality: options.chosen_quality(),
         packets: encoded.packets,
         header_bytes: encoded.file.len() - encoded.code_bytes,
-        delay_seconds: codec.delay_seconds(encoded.longest_packet_hops).iter().sum(),
+        delay_seconds: codec.delay_seconds(options.chosen_mode(), encoded.longest_packet_hops).iter().sum(),
+        bound_lsb,
     };
+    if let Some(bound) = bound_lsb.filter(|bound| distortion.max_error_lsb > u64::from(*bound)) {
+        return Err(CodecError::Bound { bound, error: distortion.max_error_lsb });
+    }
     Ok(Evaluated { row, encoded, decoded })
 }
 
@@ -159,6 +166,7 @@ mod tests {
             packets: 2,
             header_bytes: 60,
             delay_seconds: 0.5,
+            bound_lsb: None,
         }
     }
 
@@ -170,7 +178,7 @@ mod tests {
             json.starts_with(&format!(r#"{{"records":[{{"name":"a",{keys}"prdn_percent":8.0,"prd_percent":null,"#)),
             "{json}"
         );
-        let rest = r#""rmse_lsb":1.5,"rmse":0.25,"unit":"mV","max_error_lsb":3,"snr_db":20.0,"quality":9,"packets":2,"header_bytes":60,"delay_seconds":0.5}],"mean":{"samples":100,"#;
+        let rest = r#""rmse_lsb":1.5,"rmse":0.25,"unit":"mV","max_error_lsb":3,"snr_db":20.0,"quality":9,"packets":2,"header_bytes":60,"delay_seconds":0.5,"bound_lsb":null}],"mean":{"samples":100,"#;
         assert!(json.contains(rest), "{json}");
     }
 

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod architecture;
+pub mod bound;
 pub mod cli;
 pub mod codec;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod datasets;
 pub mod evaluate;
 pub mod export;
 mod hexadecimal;
+pub mod laboratory;
 pub mod metrics;
 pub mod report;
 pub mod run;

@@ -8,15 +8,16 @@
 //! | u8 | flags: which of the optional fields follow |
 //! | \[u8; 16\] | the model's identity |
 //! | string | the model's name |
-//! | u32 | the most bytes of a packet |
+//! | u32 | the most bytes of a packet; 0: as many as the stream has |
 //! | u64 | flag 1: frames per second in thousandths, where it is not the model's |
 //! | sequence | flag 2: the channels, where they are not the model's |
 //! | i64 | flag 4: start time, milliseconds since 1970-01-01 00:00 on the recorder's clock |
 //! | u64 | flag 8: frames; a stream of unknown length leaves it out |
 //!
-//! and a CRC-16 (IBM-3740) of all that, little-endian. No packet begins with a `V`: the two high bits of its first byte are zero.
+//! and a CRC-16 (IBM-3740) of all that, little-endian. No packet begins with a `V`, which would be a bound of 6 in place of 1 to 5.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use vq_core::cobs::{self, Piece, Unframer};
 
 use crate::data::Channel;
 
@@ -38,7 +39,7 @@ pub struct StreamHeader {
     pub model_identity: [u8; 16],
     /// The model's name, for people.
     pub model_name: String,
-    /// The most bytes of a packet.
+    /// The most bytes of a packet; 0 where there was no limit.
     pub packet_bytes: u32,
     /// Frames per second times 1000; `None` where it is the model's.
     pub rate_millihertz: Option<u64>,
@@ -134,32 +135,51 @@ pub fn append_header(file: &mut Vec<u8>, header: &StreamHeader) {
 
 /// Appends a packet's frame to a file.
 pub fn append_packet(file: &mut Vec<u8>, packet: &[u8]) {
-    file.extend(cobs::encode_vec(packet));
-    file.push(0);
+    file.extend(cobs::frame(packet));
 }
 
 /// Reads a file, or any piece of one. Frames that are damaged are listed and skipped.
 pub fn parse(file: &[u8]) -> StreamFile {
     let mut found = StreamFile::default();
-    let mut offset = 0;
-    for frame in file.split(|byte| *byte == 0) {
-        if !frame.is_empty() {
-            match read_frame(frame) {
-                Ok(Frame::Header(header)) => found.segments.push(Segment { header: Some(header), packets: Vec::new() }),
-                Ok(Frame::Packet(bytes)) => {
-                    if found.segments.is_empty() {
-                        found.segments.push(Segment::default());
-                    }
-                    if let Some(segment) = found.segments.last_mut() {
-                        segment.packets.push(Packet { offset, bytes });
-                    }
-                }
-                Err(what) => found.damage.push(Damage { offset, what }),
+    let (mut offset, mut body, mut unframer) = (0, Vec::new(), Unframer::new());
+    // The file's end ends a frame too: whether it is whole is for its checksum to say.
+    for (position, byte) in file.iter().chain([&0]).enumerate() {
+        let frame = match unframer.push(*byte) {
+            Piece::Nothing => None,
+            Piece::Byte(byte) => {
+                body.push(byte);
+                None
             }
+            Piece::End => Some(read_frame(&body)),
+            Piece::Broken => Some(Err("the frame is cut or damaged".to_owned())),
+        };
+        if let Some(frame) = frame {
+            found.add(offset, frame);
         }
-        offset += frame.len() + 1;
+        if *byte == 0 {
+            offset = position + 1;
+            body.clear();
+        }
     }
     found
+}
+
+impl StreamFile {
+    /// Sorts a frame in that began at a byte of the file.
+    fn add(&mut self, offset: usize, frame: Result<Frame, String>) {
+        match frame {
+            Ok(Frame::Header(header)) => self.segments.push(Segment { header: Some(header), packets: Vec::new() }),
+            Ok(Frame::Packet(bytes)) => {
+                if self.segments.is_empty() {
+                    self.segments.push(Segment::default());
+                }
+                if let Some(segment) = self.segments.last_mut() {
+                    segment.packets.push(Packet { offset, bytes });
+                }
+            }
+            Err(what) => self.damage.push(Damage { offset, what }),
+        }
+    }
 }
 
 enum Frame {
@@ -167,16 +187,15 @@ enum Frame {
     Packet(Vec<u8>),
 }
 
-fn read_frame(frame: &[u8]) -> Result<Frame, String> {
-    let body = cobs::decode_vec(frame).map_err(|_| "the frame is cut or damaged".to_owned())?;
+fn read_frame(body: &[u8]) -> Result<Frame, String> {
     match body.strip_prefix(&MAGIC[..3]) {
-        None => Ok(Frame::Packet(body)),
+        None => Ok(Frame::Packet(body.to_vec())),
         Some([version, ..]) if *version != MAGIC[3] => Err(format!(
             "a header of format version {}; this program reads version {}",
             char::from(*version).escape_default(),
             char::from(MAGIC[3])
         )),
-        Some(_) => read_header(&body).map(Frame::Header).ok_or_else(|| "a damaged header".into()),
+        Some(_) => read_header(body).map(Frame::Header).ok_or_else(|| "a damaged header".into()),
     }
 }
 

@@ -188,6 +188,64 @@ fn cut_joined_and_damaged_streams_decode() {
     assert!((1..=320).contains(&lost) && lost.is_multiple_of(40 * HOP as u64), "{lost}");
 }
 
+/// A device names its model when it starts, by a header that knows neither length nor time.
+#[test]
+fn a_serial_capture_with_a_reset_in_it_decodes() {
+    let bench = Bench::new();
+    bench.succeeds("encode --model model.vqm ECG -o x.vqs --packet-hops 40");
+    let stream = std::fs::read(bench.path("x.vqs")).unwrap();
+    let first_packet = stream.iter().position(|byte| *byte == 0).unwrap() + 1;
+    let model = std::fs::read(bench.path("model.vqm")).unwrap();
+    let mut buffer = [0; 64];
+    let identity = model[16..32].try_into().unwrap();
+    let header = vq_core::packet::stream_header(identity, "pass", 244, &mut buffer).unwrap();
+    let mut capture = stream[stream.len() / 2..stream.len() * 3 / 4].to_vec();
+    // The zero byte ends the frame that the reset cut off.
+    capture.push(0);
+    vq_trainer::stream::append_packet(&mut capture, header);
+    capture.extend(&stream[first_packet..stream.len() / 4]);
+    bench.write("capture.vqs", &capture);
+
+    let decoded = bench.vq("decode --model model.vqm capture.vqs -o out.hea", b"");
+    assert!(decoded.status.success(), "{}", text(&decoded.stderr));
+    let frames = open(&bench.path("out.hea"), &OpenOptions::default()).unwrap().frames();
+    assert!((43_000..65_000).contains(&frames), "{frames}");
+    let streams = bench.json("inspect capture.vqs --json --model model.vqm");
+    assert_eq!(streams["segments"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn one_stream_short_headers_and_gaps() {
+    let bench = Bench::new();
+    let bits = |words: &str| {
+        let row = bench.json(&format!("eval --model model.vqm ECG --to 60s --json {words}"))["records"][0].clone();
+        (row["packets"].as_u64().unwrap(), row["header_bytes"].as_u64().unwrap())
+    };
+    let (packets, headers) = bits("--packet-bytes 60");
+    let (short_packets, short_headers) = bits("--packet-bytes 60 --short-headers");
+    assert!(short_packets <= packets && short_headers < headers, "{short_headers} {headers}");
+    assert_eq!(bits("--packet-bytes none").0, 1);
+
+    bench.succeeds("encode --model model.vqm ECG -o x.vqs --packet-hops 90");
+    let stream = std::fs::read(bench.path("x.vqs")).unwrap();
+    let ends: Vec<usize> =
+        stream.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(place, _)| place + 1).collect();
+    // The header, two packets, and what follows the third.
+    bench.write("gap.vqs", [&stream[..ends[2]], &stream[ends[3]..]].concat());
+    let (first, last) = (2 * 90 * HOP, 3 * 90 * HOP - 1);
+    let decoded = bench.vq("decode --model model.vqm gap.vqs -o gap.csv --gap mark", b"");
+    let told = text(&decoded.stderr);
+    assert!(told.contains(&format!("frames {first} to {last} are lost (360 frames from 2.000 s on)")), "{told}");
+    let table = std::fs::read_to_string(bench.path("gap.csv")).unwrap();
+    let rows: Vec<&str> = table.lines().skip(1).collect();
+    assert!(rows[first].ends_with(",,2") && rows[last].ends_with(",,2"), "{} {}", rows[first], rows[last]);
+    assert!(rows[first - 1].ends_with(",0") && !rows[last + 1].ends_with(",2"));
+    bench.succeeds("decode --model model.vqm gap.vqs -o gap.hea --gap hold");
+    let held = open(&bench.path("gap.hea"), &OpenOptions::default()).unwrap();
+    assert!(held.samples[first..=last].iter().all(|sample| *sample == held.samples[first - 1]));
+    assert!(bench.fails("decode --model model.vqm gap.vqs -o gap.wav --gap nan").contains("--gap hold"));
+}
+
 #[test]
 fn other_rates_and_units_are_refused_with_the_way_out() {
     let bench = Bench::new();
@@ -256,9 +314,19 @@ fn inspect_says_what_a_model_costs() {
     let bits = model["qualities"].as_array().unwrap().last().unwrap()["expected_bits_per_hop"].as_f64().unwrap();
     let hops = (f64::from(244 - 7) * 8.0 / bits).floor();
     assert!(bits < 40.0 && (parts[2] - (hops - 1.0) * 4.0 / 360.0).abs() < 1e-9, "{parts:?}");
-    for (file, expected) in
-        [("model.vqm", "self-test             passed"), ("ECG", "MLII: 11 bits, 200 counts per mV, zero at 1024")]
-    {
+    for net in model["memory"].as_array().unwrap() {
+        let ends = net["lines"].as_array().unwrap().iter().map(|line| {
+            let buffer = &line["buffer"];
+            assert!(!buffer["steps"].as_array().unwrap().is_empty());
+            buffer["start"].as_u64().unwrap() + buffer["bytes"].as_u64().unwrap()
+        });
+        assert!(ends.max() <= net["bytes"].as_u64() && net["bytes"].as_u64() <= net["unshared_bytes"].as_u64());
+    }
+    for (file, expected) in [
+        ("model.vqm", "self-test             passed"),
+        ("model.vqm", "encoder memory: "),
+        ("ECG", "MLII: 11 bits, 200 counts per mV, zero at 1024"),
+    ] {
         let shown = bench.succeeds(&format!("inspect {file}"));
         assert!(shown.contains(expected), "{shown}");
     }

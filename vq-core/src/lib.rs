@@ -50,6 +50,7 @@ pub mod model;
 mod nn;
 pub mod packet;
 pub mod prior;
+mod residual;
 
 pub use codec::{
     Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, FeedError, FrameQueue, Frames, Options, Piece,
@@ -57,4 +58,4 @@ pub use codec::{
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};
 pub use model::{Model, ModelError};
-pub use packet::PacketError;
+pub use packet::{Mode, PacketError, cobs};

@@ -1,7 +1,7 @@
 //! Memory that the caller owns, sized at compile time from the model's header.
 
 use crate::codec::Options;
-use crate::model::header;
+use crate::model::header::{self, Sizes};
 
 /// Bytes at an address that is a multiple of 8, as the tables of a model need.
 ///
@@ -56,16 +56,16 @@ impl<const BYTES: usize> Default for Memory<BYTES> {
 
 /// The bytes that an encoder of this model needs, for sizing a [`Memory`] at compile time.
 ///
-/// Reads only the fixed header; [`Model::parse`](crate::Model::parse) refuses a model whose header disagrees with its layers.
+/// Reads only the fixed header and directory; [`Model::parse`](crate::Model::parse) refuses a model where they disagree with the layers.
 #[must_use]
 pub const fn encoder_memory(model: &Aligned<[u8]>, options: Options) -> usize {
-    options.encoder_bytes(header::encoder_line_bytes(&model.0), header::symbols_per_hop(&model.0))
+    options.encoder_bytes(&Sizes::of(&model.0))
 }
 
 /// The bytes that a decoder of this model needs, for sizing a [`Memory`] at compile time.
 #[must_use]
 pub const fn decoder_memory(model: &Aligned<[u8]>) -> usize {
-    header::decoder_bytes(&model.0)
+    Sizes::of(&model.0).decoder_bytes()
 }
 
 /// The channels of a frame, for sizing the array that a sensor's readings go into.

@@ -1,5 +1,6 @@
 //! `cargo xtask`: what the project does to itself. It builds on a machine that has nothing but Rust.
 
+mod bench;
 mod boards;
 mod demo;
 mod firmware;
@@ -35,6 +36,8 @@ enum Task {
     Firmware(firmware::Arguments),
     /// Build the examples for real boards and show their sizes
     Boards(boards::Arguments),
+    /// Count what the codec costs on the emulated cores
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -63,5 +66,6 @@ fn run(task: &Task, project: &Project) -> Result<bool> {
         Task::Test(arguments) => test::task(project, arguments),
         Task::Firmware(arguments) => firmware::task(project, arguments).map(|()| true),
         Task::Boards(arguments) => boards::task(project, arguments).map(|()| true),
+        Task::Bench(arguments) => bench::task(project, arguments).map(|()| true),
     }
 }

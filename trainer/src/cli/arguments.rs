@@ -1,15 +1,17 @@
 //! Arguments that several subcommands share.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context as _;
 use clap::Args;
-use vq_core::Options;
+use vq_core::{Mode, Options};
 
 use super::output;
+use crate::bound::{BoundError, ErrorBound};
 use crate::codec::HostCodec;
-use crate::data::{self, DataError, Format, OpenOptions, RatePolicy, Recording, SampleType};
+use crate::data::{self, Channel, DataError, Format, OpenOptions, RatePolicy, Recording, SampleType};
 use crate::export::file::{ModelBytes, ModelFileError};
 
 /// How to read recordings.
@@ -135,19 +137,69 @@ pub(super) struct CodingArguments {
     /// Quality, from 1 (fewest bits) to 9 (best).
     #[arg(long, value_name = "1..9", default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..=9))]
     quality: u8,
-    /// Most bytes of a packet.
-    #[arg(long, value_name = "N", default_value_t = 244, value_parser = clap::value_parser!(u32).range(1..=65_535))]
-    packet_bytes: u32,
+    /// Keep every sample within this of the original, in counts (5lsb) or a unit (25uV).
+    #[arg(long, value_name = "5lsb|25uV", conflicts_with = "quality")]
+    max_error: Option<ErrorBound>,
+    /// Keep every sample exactly.
+    #[arg(long, conflicts_with_all = ["quality", "max_error"])]
+    lossless: bool,
+    /// Where samples are beyond what the model can represent, keep this bound instead of clipping them.
+    #[arg(long, value_name = "5lsb|25uV", conflicts_with_all = ["max_error", "lossless"])]
+    fallback: Option<ErrorBound>,
+    /// Most bytes of a packet, or `none` for one stream.
+    #[arg(long, value_name = "N|none", default_value = "244")]
+    packet_bytes: PacketBytes,
     /// Most hops of a packet: a limit on how long a sample waits; as many as fit, if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     packet_hops: Option<u32>,
+    /// Number hops in 16 bits in place of 24: for links of 64 bytes or less.
+    #[arg(long)]
+    short_headers: bool,
 }
 
 impl CodingArguments {
-    /// The encoder's options.
-    pub(super) fn options(&self) -> Options {
-        let options = Options::new().quality(self.quality).packet_bytes(self.packet_bytes as usize);
-        self.packet_hops.map_or(options, |hops| options.packet_hops(hops))
+    /// The encoder's options for so many frames of these channels.
+    ///
+    /// # Errors
+    /// A bound in another unit than the recording's, or too large a one.
+    pub(super) fn options(
+        &self,
+        codec: &HostCodec<'_>,
+        channels: &[Channel],
+        frames: usize,
+    ) -> Result<Options, BoundError> {
+        let mode = |bound: &Option<ErrorBound>| match bound {
+            None => Ok(Mode::BestEffort),
+            Some(bound) => bound.mode(channels),
+        };
+        let promise = if self.lossless { Mode::Lossless } else { mode(&self.max_error)? };
+        let options = Options::new().mode(promise).fallback(mode(&self.fallback)?).quality(self.quality);
+        let options = options.short_headers(self.short_headers);
+        let bytes = match self.packet_bytes {
+            PacketBytes::Most(bytes) => usize::from(bytes),
+            PacketBytes::None => codec.one_stream_bytes(frames, options),
+        };
+        let options = options.packet_bytes(bytes);
+        Ok(self.packet_hops.map_or(options, |hops| options.packet_hops(hops)))
+    }
+}
+
+/// A limit of a packet's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PacketBytes {
+    Most(u16),
+    None,
+}
+
+impl FromStr for PacketBytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "none" => Ok(Self::None),
+            Ok(bytes @ 1..) => Ok(Self::Most(bytes)),
+            _ => Err("neither a number of bytes from 1 to 65535 nor none".to_owned()),
+        }
     }
 }
 
@@ -168,8 +220,17 @@ impl StretchArguments {
     /// # Errors
     /// If it is empty, or not within the recording.
     pub fn slice(&self, recording: Recording) -> anyhow::Result<Recording> {
+        let stretch = self.range(&recording)?;
+        Ok(if stretch == (0..recording.frames()) { recording } else { recording.slice(stretch) })
+    }
+
+    /// The frames of the stretch.
+    ///
+    /// # Errors
+    /// If it is empty, or not within the recording.
+    pub fn range(&self, recording: &Recording) -> anyhow::Result<Range<usize>> {
         let frames = recording.frames();
-        let frame = |position: Position| position.frame(&recording);
+        let frame = |position: Position| position.frame(recording);
         let (from, to) = (self.from.map_or(0, frame), self.to.map_or(frames, frame));
         anyhow::ensure!(
             from < to && to <= frames,
@@ -177,7 +238,7 @@ impl StretchArguments {
             recording.name,
             recording.seconds(),
         );
-        Ok(if (from, to) == (0, frames) { recording } else { recording.slice(from..to) })
+        Ok(from..to)
     }
 }
 

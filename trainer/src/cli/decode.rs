@@ -8,13 +8,13 @@ use clap::Args;
 use super::arguments::ModelArgument;
 use super::output;
 use crate::codec::Decoded;
-use crate::data::{self, Format, Recording, files};
+use crate::data::{self, Format, GapFill, Gaps, Recording, files};
 use crate::stream;
 
 /// Decode a stream with the model that encoded it.
 ///
-/// Damaged and lost packets are reported and skipped: their frames are at physical zero. Streams that were joined into
-/// one file become one recording.
+/// Damaged and lost packets are reported and skipped, with the frames that they cost. Streams that were joined into one
+/// file become one recording.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The stream, or `-` for the standard input.
@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// Format of the recording, if not by the name's ending; needed for `-`.
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// What stands in place of lost frames.
+    #[arg(long, value_enum, default_value_t)]
+    gap: GapFill,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -43,18 +46,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         false => arguments.input.file_stem().unwrap_or_default().to_string_lossy(),
     };
     let mut joined: Option<Recording> = None;
-    let mut received_frames = 0;
+    let mut gaps = Gaps::default();
     for (number, segment) in (1..).zip(&file.segments) {
         let decoded = codec.decode(segment, &name).with_context(|| format!("{input}: stream {number}"))?;
         tell_losses(&input, number, &decoded);
-        received_frames += decoded.recording.frames() as u64 - decoded.lost_frames;
+        gaps.append(joined.as_ref().map_or(0, Recording::frames), &decoded.gaps);
         joined = Some(match joined {
             None => decoded.recording,
             Some(before) => join(before, decoded.recording).with_context(|| format!("{input}: stream {number}"))?,
         });
     }
     match joined {
-        Some(recording) if received_frames > 0 => Ok(data::save(&arguments.output, &recording, arguments.format)?),
+        Some(recording) if recording.frames() as u64 > gaps.lost_frames() => {
+            Ok(data::save_with_gaps(&arguments.output, recording, arguments.format, &gaps, arguments.gap)?)
+        }
         _ => {
             bail!("{input}: no packet of model `{}` is in this file; is it a .vqs stream of that model?", codec.name())
         }
@@ -65,10 +70,32 @@ fn tell_losses(input: &str, number: usize, decoded: &Decoded) {
     for (offset, error) in &decoded.refused {
         output::warn(&format!("{input}: byte {offset}: {error}; skipped"));
     }
-    if decoded.lost_frames > 0 || decoded.degraded_frames > 0 {
+    let rate = decoded.recording.rate();
+    for lost in &decoded.gaps.lost {
         output::warn(&format!(
-            "{input}: stream {number}: {} frames are lost, and {} beside them are degraded",
-            decoded.lost_frames, decoded.degraded_frames
+            "{input}: stream {number}: frames {} to {} are lost ({} frames from {:.3} s on)",
+            lost.start,
+            lost.end - 1,
+            lost.len(),
+            lost.start as f64 / rate
+        ));
+    }
+    if decoded.missing_at_end > 0 {
+        output::warn(&format!(
+            "{input}: stream {number}: the stream ends at frame {}; {} more that its header promises are lost",
+            decoded.recording.frames(),
+            decoded.missing_at_end
+        ));
+    }
+    for frame in &decoded.new_streams {
+        output::warn(&format!(
+            "{input}: stream {number}: at frame {frame} the device began anew; how long it was silent is not known"
+        ));
+    }
+    let (lost, degraded) = (decoded.gaps.lost_frames() + decoded.missing_at_end, decoded.gaps.degraded_frames());
+    if lost > 0 || degraded > 0 {
+        output::warn(&format!(
+            "{input}: stream {number}: {lost} frames are lost, and {degraded} beside them are degraded"
         ));
     }
 }

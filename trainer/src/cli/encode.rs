@@ -33,14 +33,23 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let bytes = arguments.model.read()?;
     let codec = arguments.model.codec(&bytes)?;
     let recording = arguments.fit.fit(arguments.signal.open(&arguments.input)?, &codec)?;
-    let encoded =
-        codec.encode(&recording, arguments.coding.options()).with_context(|| arguments.input.display().to_string())?;
+    let input = || arguments.input.display().to_string();
+    let options = arguments.coding.options(&codec, &recording.channels, recording.frames()).with_context(input)?;
+    let encoded = codec.encode(&recording, options).with_context(input)?;
     if encoded.clipped_samples > 0 {
         output::warn(&format!(
             "{}: {} samples are beyond what model `{}` can represent, and were clipped",
             recording.name,
             encoded.clipped_samples,
             codec.name()
+        ));
+    }
+    if encoded.fallbacks > 0 {
+        output::note(&format!(
+            "{}: the signal left what model `{}` can represent {} times; packets there keep the bound of --fallback",
+            recording.name,
+            codec.name(),
+            encoded.fallbacks
         ));
     }
     files::write(&arguments.output, &encoded.file)?;

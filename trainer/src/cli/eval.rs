@@ -42,8 +42,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for path in &arguments.records {
         let recording = arguments.stretch.slice(arguments.signal.open(path)?)?;
         let recording = arguments.fit.fit(recording, &codec)?;
-        let evaluated =
-            evaluate(&codec, &recording, arguments.coding.options()).with_context(|| path.display().to_string())?;
+        let options = arguments.coding.options(&codec, &recording.channels, recording.frames());
+        let context = || path.display().to_string();
+        let evaluated = evaluate(&codec, &recording, options.with_context(context)?).with_context(context)?;
         rows.push(evaluated.row);
     }
     let evaluations = Evaluations::new(rows);

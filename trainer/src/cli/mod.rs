@@ -4,6 +4,7 @@
 //! wrongly called.
 
 mod arguments;
+mod bench;
 mod data;
 mod decode;
 mod encode;
@@ -44,6 +45,7 @@ enum Command {
     Eval(eval::Arguments),
     Inspect(inspect::Arguments),
     Report(report::Arguments),
+    Bench(bench::Arguments),
     Data(data::Arguments),
     Vectors(vectors::Arguments),
 }
@@ -59,6 +61,7 @@ impl Command {
             Self::Eval(arguments) => eval::run(&arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Report(arguments) => report::run(&arguments),
+            Self::Bench(arguments) => bench::run(&arguments),
             Self::Data(arguments) => data::run(&arguments),
             Self::Vectors(arguments) => vectors::run(&arguments),
         }

@@ -38,8 +38,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let codec = arguments.model.codec(&bytes)?;
     let recording = arguments.stretch.slice(arguments.signal.open(&arguments.input)?)?;
     let recording = arguments.fit.fit(recording, &codec)?;
-    let vectors = Vectors::make(&codec, &recording, arguments.coding.options())
-        .with_context(|| arguments.input.display().to_string())?;
+    let vectors =
+        Vectors::make(&codec, &recording, arguments.coding.options(&codec, &recording.channels, recording.frames())?)
+            .with_context(|| arguments.input.display().to_string())?;
     std::fs::create_dir_all(&arguments.output)
         .with_context(|| format!("{}: cannot make the folder", arguments.output.display()))?;
     vectors.write(&arguments.output)?;

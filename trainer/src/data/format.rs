@@ -123,10 +123,7 @@ impl OpenOptions {
 /// # Errors
 /// If the format cannot hold the recording, or the files cannot be written.
 pub fn save(path: &Path, recording: &Recording, format: Option<Format>) -> Result<(), DataError> {
-    let format = format
-        .or_else(|| if files::is_pipe(path) { None } else { Format::of(path) })
-        .ok_or_else(|| DataError::UnknownFormat { file: path.display().to_string() })?;
-    match format {
+    match output_format(path, format)? {
         Format::Wfdb => wfdb::save(path, recording),
         Format::Wav => wav::save(path, recording),
         Format::Csv => csv::save(path, recording),
@@ -136,4 +133,11 @@ pub fn save(path: &Path, recording: &Recording, format: Option<Format>) -> Resul
             "write .csv, .wav or .hea",
         )),
     }
+}
+
+/// The format that a recording is written in: `format`, or that of the file name's ending.
+pub(super) fn output_format(path: &Path, format: Option<Format>) -> Result<Format, DataError> {
+    format
+        .or_else(|| if files::is_pipe(path) { None } else { Format::of(path) })
+        .ok_or_else(|| DataError::UnknownFormat { file: path.display().to_string() })
 }

@@ -57,7 +57,8 @@ impl EventFile {
     /// # Errors
     /// If the system refuses.
     pub fn line(&mut self, line: &MetricsLine) -> Result<(), RunError> {
-        let values: Vec<u8> = scalars(line).into_iter().flat_map(|(tag, value)| field(VALUE, &scalar(&tag, value))).collect();
+        let values: Vec<u8> =
+            scalars(line).into_iter().flat_map(|(tag, value)| field(VALUE, &scalar(&tag, value))).collect();
         let mut step = vec![STEP];
         variable_length(line.step as u64, &mut step);
         self.append(&[step, field(SUMMARY, &values)])

@@ -5,9 +5,9 @@ use serde_json::Value;
 use vq_core::kernels::Arithmetic;
 use vq_core::model::QUALITIES;
 use vq_core::packet::{CHECKSUM_BYTES, Header};
-use vq_core::{Model, Options, self_test_decoder, self_test_encoder};
+use vq_core::{Mode, Model, Options, self_test_decoder, self_test_encoder};
 
-use super::{ChannelSummary, Line};
+use super::{ChannelSummary, Line, NetMemory};
 use crate::codec::HostCodec;
 use crate::export::file::HostMemory;
 use crate::hexadecimal::hexadecimal;
@@ -37,6 +37,8 @@ pub struct ModelSummary {
     pub encoder_memory_bytes: usize,
     /// Bytes of memory of a decoder.
     pub decoder_memory_bytes: usize,
+    /// What lies where in the line buffers of the encoder and the decoder, and when.
+    pub memory: Vec<NetMemory>,
     /// Work per sample of a channel.
     pub multiply_accumulates_per_sample: MultiplyAccumulates,
     /// From a sample's arrival to its decoded value.
@@ -91,10 +93,13 @@ fn code_bytes(bits_per_hop: f64, hops: u32) -> usize {
     (bits_per_hop * f64::from(hops) / 8.0).ceil() as usize
 }
 
+fn packet_bytes(bits_per_hop: f64, hops: u32, options: Options) -> usize {
+    Header::bytes(Mode::BestEffort, options.index_form(), hops) + code_bytes(bits_per_hop, hops) + CHECKSUM_BYTES
+}
+
 /// Most hops that a packet of these options holds, of hops as long as most; 0 if it cannot hold one.
 fn hops_per_packet(bits_per_hop: f64, options: Options) -> u32 {
-    let fits =
-        |hops: u32| Header::bytes(hops) + code_bytes(bits_per_hop, hops) + CHECKSUM_BYTES <= options.max_packet_bytes();
+    let fits = |hops: u32| packet_bytes(bits_per_hop, hops, options) <= options.max_packet_bytes();
     // A packet grows with its hops: the last number that fits is found by halving.
     let (mut fitting, mut limit) = (0, options.max_packet_hops() + 1);
     while limit - fitting > 1 {
@@ -117,8 +122,7 @@ impl ModelSummary {
         let quality = |quality: u8| {
             let expected_bits_per_hop = expected(quality);
             let hops = hops_per_packet(expected_bits_per_hop, options);
-            let code_bytes = code_bytes(expected_bits_per_hop, hops);
-            let packet_bits = (Header::bytes(hops) + code_bytes + CHECKSUM_BYTES) as f64 * 8.0;
+            let packet_bits = packet_bytes(expected_bits_per_hop, hops, options) as f64 * 8.0;
             QualitySummary {
                 quality,
                 bits_per_hop: model.bits_per_hop(quality),
@@ -134,7 +138,7 @@ impl ModelSummary {
         let directory = model.directory();
         let per_sample = |net| model.multiply_accumulates(net) as f64 / samples_per_hop;
         let packet_hops = hops_per_packet(expected(options.chosen_quality()), options);
-        let parts = codec.delay_seconds(packet_hops);
+        let parts = codec.delay_seconds(options.chosen_mode(), packet_hops);
         let [encoder_look_ahead, hop, packet_fill, decoder_look_ahead] = parts;
         let total = parts.iter().sum();
         let run = model.metadata().map(|metadata| metadata.run).unwrap_or_default();
@@ -153,6 +157,7 @@ impl ModelSummary {
             flash_bytes: model.file().len(),
             encoder_memory_bytes: model.encoder_memory(options),
             decoder_memory_bytes: model.decoder_memory(),
+            memory: NetMemory::of(&model),
             multiply_accumulates_per_sample: MultiplyAccumulates {
                 encoder: per_sample(&directory.encoder),
                 decoder: per_sample(&directory.decoder),

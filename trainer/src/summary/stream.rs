@@ -52,7 +52,7 @@ pub struct SegmentSummary {
 /// What decoding a stream gives.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DecodedSummary {
-    /// Frames, lost ones included.
+    /// Frames, lost ones included but for those that only the header knows of.
     pub frames: usize,
     /// Frames that were lost with their packets.
     pub lost_frames: u64,
@@ -161,8 +161,8 @@ impl DecodedSummary {
             |(offset, error): &(usize, PacketError)| DamageSummary { offset: *offset, what: error.to_string() };
         Ok(Self {
             frames: decoded.recording.frames(),
-            lost_frames: decoded.lost_frames,
-            degraded_frames: decoded.degraded_frames,
+            lost_frames: decoded.gaps.lost_frames() + decoded.missing_at_end,
+            degraded_frames: decoded.gaps.degraded_frames(),
             refused: decoded.refused.iter().map(refused).collect(),
         })
     }

@@ -12,7 +12,9 @@ use super::prepare::Prepared;
 use super::session::Session;
 use crate::config::Config;
 use crate::data::{OpenOptions, Recording};
-use crate::run::{EventFile, MetricsLine, MetricsLog, RecordingRecord, RunFolder, RunRecord, now_rfc3339, write_atomically};
+use crate::run::{
+    EventFile, MetricsLine, MetricsLog, RecordingRecord, RunFolder, RunRecord, now_rfc3339, write_atomically,
+};
 
 /// A recording and where it came from.
 #[derive(Debug)]

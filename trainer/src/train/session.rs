@@ -156,7 +156,10 @@ impl Session {
     /// Keeps this step and the first of its `values` that is not finite, unless an earlier step had one.
     fn note_divergence(&mut self, values: &Tensor) {
         let broken = values.isfinite().logical_not();
-        let now = Tensor::stack(&[broken.any() * (self.step as i64 + 1) - 1, broken.to_kind(Kind::Int64).argmax(0, false)], 0);
+        let now = Tensor::stack(
+            &[broken.any() * (self.step as i64 + 1) - 1, broken.to_kind(Kind::Int64).argmax(0, false)],
+            0,
+        );
         self.diverged = now.where_self(&self.diverged.select(0, 0).lt(0), &self.diverged);
     }
 

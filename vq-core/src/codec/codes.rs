@@ -3,10 +3,11 @@
 use crate::coder::range::RangeDecoder;
 use crate::model::Model;
 use crate::model::records::Symbol;
-use crate::packet::{Header, PacketError};
+use crate::packet::{Header, Mode, PacketError};
 use crate::prior::Prior;
+use crate::residual::{self, MAX_WIDTH};
 
-/// Reads the codes of one packet. `memory` must hold two codes for every symbol of the model:
+/// Reads the codes of one packet: none of an error-bounded or lossless one. `memory` must hold two codes for every symbol of the model:
 /// `2 * header().symbols_per_hop`; what a shorter one cannot hold reads as zero.
 ///
 /// # Errors
@@ -15,7 +16,8 @@ pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16
     let (header, codes) = Header::parse(packet, &model.identity())?;
     check_length(&model, &header, codes)?;
     let prior = Prior::new(model, header.quality, memory);
-    Ok(Codes { model, header, prior, coder: RangeDecoder::new(codes), hops: header.hops, fresh: true })
+    let hops = if header.mode == Mode::BestEffort { header.hops } else { 0 };
+    Ok(Codes { model, header, prior, coder: RangeDecoder::new(codes), hops, fresh: true })
 }
 
 /// The codes of a packet, hop by hop. Not an [`Iterator`], because every hop borrows the same memory.
@@ -56,7 +58,11 @@ impl Codes<'_> {
 ///
 /// More there is not to check: any bytes decode to codes that exist, and the checksum tells whether they are the encoder's.
 pub(super) fn check_length(model: &Model<'_>, header: &Header, codes: &[u8]) -> Result<(), PacketError> {
-    let most = (model.worst_hop_bytes(header.quality) as u64).saturating_mul(u64::from(header.hops));
+    let hop = match header.mode {
+        Mode::BestEffort => model.worst_hop_bytes(header.quality),
+        Mode::Bounded(_) | Mode::Lossless => residual::worst_hop_bytes(model.hop() * model.channels(), MAX_WIDTH),
+    };
+    let most = (hop as u64).saturating_mul(u64::from(header.hops));
     let ends_in_zero = codes.last() == Some(&0);
     if codes.len() as u64 > most || ends_in_zero { Err(PacketError::Length) } else { Ok(()) }
 }

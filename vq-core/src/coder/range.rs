@@ -70,6 +70,12 @@ impl RangeEncoder {
         }
     }
 
+    /// Bits of the code so far, to within one.
+    #[must_use]
+    pub fn bits(&self) -> u64 {
+        (self.written as u64 + u64::from(self.held)) * 8 + u64::from(self.range.leading_zeros())
+    }
+
     /// Ends the code; gives its length. Symbols can be appended to the state that this one was copied from.
     ///
     /// A length beyond that of `output` means that the code did not fit.

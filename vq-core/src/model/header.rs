@@ -21,6 +21,7 @@
 use super::ModelError;
 use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
 use crate::kernels::Arithmetic;
+use crate::residual;
 
 /// Length of the header; the postcard message starts here.
 pub const HEADER_BYTES: usize = 64;
@@ -141,28 +142,54 @@ pub(crate) const fn channels(file: &[u8]) -> usize {
     u16_at(file, 50) as usize
 }
 
-/// The encoder's line buffers in bytes, as the header states them.
-pub(crate) const fn encoder_line_bytes(file: &[u8]) -> usize {
-    u32_at(file, 40) as usize
-}
-
-/// The symbols of a hop, as the header states them.
-pub(crate) const fn symbols_per_hop(file: &[u8]) -> u16 {
-    u16_at(file, 52)
-}
-
 /// Bytes of two hops of codes, which is what a prior remembers, rounded up to keep what follows aligned.
 pub(crate) const fn code_bytes(symbols: u16) -> usize {
     (symbols as usize * 4).next_multiple_of(8)
 }
 
-/// A decoder's memory in bytes, as the header states it.
-pub(crate) const fn decoder_bytes(file: &[u8]) -> usize {
-    decoder_memory_bytes(u32_at(file, 44), u16_at(file, 48), u16_at(file, 50), u16_at(file, 52))
+/// What the sizes of memory follow from: of a file that [`Model::parse`](super::Model::parse) took, or will refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// Bytes of the encoder's lines.
+    pub(crate) encoder_line_bytes: usize,
+    /// Bytes of the decoder's lines.
+    pub(crate) decoder_line_bytes: usize,
+    /// Bytes of what a prior remembers.
+    pub(crate) prior_bytes: usize,
+    /// Samples of a hop, over all channels.
+    pub(crate) hop_samples: usize,
+    /// Hops that the encoder reads ahead.
+    pub(crate) look_ahead_hops: usize,
+    /// Bytes of the state of a residual predictor.
+    pub(crate) predictor_bytes: usize,
 }
 
-/// A decoder's memory: line buffers of `line_bytes`, two hops of codes and one hop of frames.
-pub(crate) const fn decoder_memory_bytes(line_bytes: u32, hop: u16, channels: u16, symbols: u16) -> usize {
-    let frames = (hop as usize).saturating_mul(channels as usize).saturating_mul(4);
-    (line_bytes as usize).saturating_add(code_bytes(symbols)).saturating_add(frames)
+impl Sizes {
+    /// Those of a model file.
+    pub(crate) const fn of(file: &[u8]) -> Self {
+        // The encoder's delay and the rows of a latent hop, in the directory's records of the two nets.
+        let tables = u32_at(file, 32) as usize;
+        let (delay, rows) = (u16_at(file, tables.saturating_add(12)), u16_at(file, tables.saturating_add(24 + 8)));
+        Self {
+            encoder_line_bytes: u32_at(file, 40) as usize,
+            decoder_line_bytes: u32_at(file, 44) as usize,
+            prior_bytes: code_bytes(u16_at(file, 52)),
+            hop_samples: u16_at(file, 48) as usize * channels(file),
+            look_ahead_hops: match rows {
+                0 => 0,
+                rows => (delay / rows) as usize,
+            },
+            predictor_bytes: residual::memory_bytes(channels(file)),
+        }
+    }
+
+    /// Bytes for the decoder's lines or its predictor's state, whichever is more, for they are never needed at the same time.
+    pub(crate) const fn decoder_work_bytes(&self) -> usize {
+        if self.decoder_line_bytes < self.predictor_bytes { self.predictor_bytes } else { self.decoder_line_bytes }
+    }
+
+    /// A decoder's memory: lines or predictor, what the prior remembers and one hop of frames.
+    pub(crate) const fn decoder_bytes(&self) -> usize {
+        self.decoder_work_bytes().saturating_add(self.prior_bytes).saturating_add(self.hop_samples.saturating_mul(4))
+    }
 }

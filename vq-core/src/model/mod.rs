@@ -18,7 +18,7 @@ pub use error::{ModelError, Part};
 use crate::bytes::{array_at, u8_at, u16_at, u32_at};
 use crate::codec::Options;
 use crate::kernels::Arithmetic;
-use header::Header;
+use header::{Header, Sizes};
 use plan::Line;
 use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
 
@@ -342,14 +342,30 @@ impl<'a> Model<'a> {
     /// The bytes that an encoder needs, see [`encoder_memory`](crate::encoder_memory).
     #[must_use]
     pub fn encoder_memory(&self, options: Options) -> usize {
-        options.encoder_bytes(self.header.encoder_line_bytes as usize, self.header.symbols_per_hop)
+        options.encoder_bytes(&self.sizes())
     }
 
     /// The bytes that a decoder needs, see [`decoder_memory`](crate::decoder_memory).
     #[must_use]
     pub fn decoder_memory(&self) -> usize {
-        let Header { decoder_line_bytes, hop, channels, symbols_per_hop, .. } = self.header;
-        header::decoder_memory_bytes(decoder_line_bytes, hop, channels, symbols_per_hop)
+        self.sizes().decoder_bytes()
+    }
+
+    /// Bytes of the state that bounded and lossless packets are predicted with; it shares the place of the nets' lines.
+    #[must_use]
+    pub fn predictor_memory(&self) -> usize {
+        self.sizes().predictor_bytes
+    }
+
+    /// What the sizes of memory follow from.
+    pub(crate) fn sizes(&self) -> Sizes {
+        Sizes::of(self.file)
+    }
+
+    /// The smallest limit of bounded and lossless packets with these options: room for a hop of samples as they are.
+    #[must_use]
+    pub fn least_predicted_bytes(&self, options: Options) -> usize {
+        options.least_predicted_bytes(self.sizes().hop_samples)
     }
 }
 

@@ -3,8 +3,8 @@
 use super::records::Symbol;
 use super::{Model, QUALITIES};
 use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
+use crate::codec::Options;
 use crate::coder::range::MAX_TOTAL_BITS;
-use crate::packet;
 
 /// Most contexts of a symbol.
 pub const CONTEXTS: usize = 2;
@@ -213,10 +213,10 @@ impl<'a> Model<'a> {
         code_bytes(bits, symbols) as usize
     }
 
-    /// The smallest limit that packets of a quality (clamped to 1..=9) may have: one that holds any hop.
+    /// The smallest limit that packets of a quality (clamped to 1..=9) may have: one that holds any hop behind a long header.
     #[must_use]
     pub fn least_packet_bytes(&self, quality: u8) -> usize {
-        packet::Header::bytes(1) + self.worst_hop_bytes(quality) + packet::CHECKSUM_BYTES
+        Options::new().least_packet_bytes(self.worst_hop_bytes(quality))
     }
 
     /// The set of priors that holds at a quality (clamped to 1..=9).

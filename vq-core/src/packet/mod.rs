@@ -2,40 +2,58 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | bits 0–3 quality 1..=9, bits 4–5 mode (0: best effort), bits 6–7 zero |
-//! | 3 | index of the first hop, modulo 2^24, little-endian |
+//! | 1 | bits 0–3 quality 1..=9 or bound, bits 4–5 [mode](Mode): 0 best effort, 1 error bounded, 2 lossless, bit 6 short form, bit 7 zero |
+//! | 3, short form 2 | [index](IndexForm) of the first hop, little-endian |
 //! | 1–3 | number of hops, at least 1, LEB128 |
+//! | 0–3 | an error bound beyond what bits 0–3 can hold, LEB128 |
 //! | n | codes of the range coder; the last byte is not zero |
 //! | 2 | CRC-16 (IBM-3740) of the model's identity followed by all bytes before, little-endian |
 //!
 //! The packet's own length is not in it: every link states one.
 
+pub mod cobs;
+mod index;
+mod mode;
 mod stream_header;
 
 use core::fmt;
 
+pub use index::IndexForm;
+pub use mode::{MAX_BOUND, Mode};
 pub use stream_header::stream_header;
 
 use crate::bytes::{array_at, u8_at, u16_at};
-use crate::model::QUALITIES;
 
 /// Bytes of the checksum at a packet's end.
 pub const CHECKSUM_BYTES: usize = 2;
 /// The longest header.
-pub const MAX_HEADER_BYTES: usize = 7;
+pub const MAX_HEADER_BYTES: usize = 10;
 /// Most hops in a packet: what three LEB128 bytes hold.
 pub const MAX_HOPS: u32 = (1 << 21) - 1;
-/// Hop indices count modulo this.
-pub const HOP_INDEX_MODULUS: u32 = 1 << 24;
+
+/// Bits of the first byte that hold the quality, or a small bound.
+const QUALITY_BITS: u8 = 0x0f;
+/// The mode, above them.
+const MODE_BITS: u8 = 0x30;
+const BOUNDED: u8 = 0x10;
+const LOSSLESS: u8 = 0x20;
+/// The largest bound that the first byte holds.
+const MOST_SHORT_BOUND: u32 = 5;
+/// The bit of the first byte that says [`IndexForm::Short`].
+const SHORT_FORM: u8 = 0x40;
 
 const CRC_16: crc::Crc<u16, crc::NoTable> = crc::Crc::<u16, crc::NoTable>::new(&crc::CRC_16_IBM_3740);
 
 /// What a packet says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// Row of the model's quality table, 1..=9.
+    /// What it promises.
+    pub mode: Mode,
+    /// Row of the model's quality table, 1..=9, in [`Mode::BestEffort`]; 0 in the others.
     pub quality: u8,
-    /// Index of the first hop, modulo [`HOP_INDEX_MODULUS`].
+    /// How the first hop is numbered.
+    pub form: IndexForm,
+    /// Index of the first hop.
     pub first_hop: u32,
     /// Number of hops, 1..=[`MAX_HOPS`].
     pub hops: u32,
@@ -57,7 +75,7 @@ pub enum PacketError {
     Stale {
         /// The packet's first hop.
         first_hop: u32,
-        /// The hop that the decoder expects next, modulo 2^24.
+        /// The index that the decoder expects next.
         expected: u32,
     },
 }
@@ -81,14 +99,14 @@ impl fmt::Display for PacketError {
 impl core::error::Error for PacketError {}
 
 impl Header {
-    /// Bytes of a header for this number of hops.
+    /// Bytes of a header in this mode, for this number of hops.
     #[must_use]
-    pub const fn bytes(hops: u32) -> usize {
-        match hops {
-            0..0x80 => 5,
-            0x80..0x4000 => 6,
-            _ => MAX_HEADER_BYTES,
-        }
+    pub const fn bytes(mode: Mode, form: IndexForm, hops: u32) -> usize {
+        let bound = match mode {
+            Mode::Bounded(bound) if bound > MOST_SHORT_BOUND => leb128_bytes(bound),
+            _ => 0,
+        };
+        1 + form.bytes() + leb128_bytes(hops) + bound
     }
 
     /// Checks a packet against the model's identity; gives its header and its codes.
@@ -98,40 +116,62 @@ impl Header {
     pub fn parse<'p>(packet: &'p [u8], identity: &[u8; 16]) -> Result<(Self, &'p [u8]), PacketError> {
         let body_length = packet.len().checked_sub(CHECKSUM_BYTES).ok_or(PacketError::TooShort)?;
         let body = packet.get(..body_length).ok_or(PacketError::TooShort)?;
-        if body_length < Self::bytes(1) {
+        if body_length < Self::bytes(Mode::Lossless, IndexForm::Short, 1) {
             return Err(PacketError::TooShort);
         }
         if Checksum::new(identity).with(body).value() != u16_at(packet, body_length) {
             return Err(PacketError::Checksum);
         }
-        let quality = u8_at(body, 0);
-        if !(1..=QUALITIES as u8).contains(&quality) {
+        let first = u8_at(body, 0);
+        if first & !(QUALITY_BITS | MODE_BITS | SHORT_FORM) != 0 {
             return Err(PacketError::Header);
         }
-        let [low, middle, high] = array_at::<3>(body, 1);
-        let (hops, length) = leb128(body.get(4..).unwrap_or_default()).ok_or(PacketError::Header)?;
-        if hops == 0 || Self::bytes(hops) != 4 + length {
-            return Err(PacketError::Header);
-        }
-        let header = Self { quality, first_hop: u32::from_le_bytes([low, middle, high, 0]), hops };
-        Ok((header, body.get(4 + length..).unwrap_or_default()))
+        let form = if first & SHORT_FORM == 0 { IndexForm::Long } else { IndexForm::Short };
+        let first_hop = match form {
+            IndexForm::Long => {
+                let [low, middle, high] = array_at::<3>(body, 1);
+                u32::from_le_bytes([low, middle, high, 0])
+            }
+            IndexForm::Short => u32::from(u16_at(body, 1)),
+        };
+        let rest = body.get(1 + form.bytes()..).unwrap_or_default();
+        let (hops, rest) = leb128(rest).filter(|(hops, _)| *hops > 0).ok_or(PacketError::Header)?;
+        let (mode, quality, codes) = match (first & MODE_BITS, first & QUALITY_BITS) {
+            (0, quality @ 1..=9) => (Mode::BestEffort, quality, rest),
+            (BOUNDED, 0) => {
+                let beyond = leb128(rest).filter(|(bound, _)| *bound > MOST_SHORT_BOUND);
+                let (bound, rest) = beyond.ok_or(PacketError::Header)?;
+                (Mode::Bounded(bound), 0, rest)
+            }
+            (BOUNDED, bound @ 1..=5) => (Mode::Bounded(u32::from(bound)), 0, rest),
+            (LOSSLESS, 0) => (Mode::Lossless, 0, rest),
+            _ => return Err(PacketError::Header),
+        };
+        Ok((Self { mode, quality, form, first_hop, hops }, codes))
     }
 
     /// Writes the header so that it ends just before `buffer[MAX_HEADER_BYTES]`; gives where it starts.
     pub(crate) fn write(&self, buffer: &mut [u8]) -> usize {
-        let start = MAX_HEADER_BYTES - Self::bytes(self.hops);
-        let [low, middle, high, _] = self.first_hop.to_le_bytes();
-        let fixed = [self.quality, low, middle, high];
-        let mut rest = self.hops;
-        let count = (0..MAX_HEADER_BYTES - start - fixed.len()).map(|_| {
-            let group = (rest & 0x7f) as u8;
-            rest >>= 7;
-            if rest > 0 { group | 0x80 } else { group }
-        });
+        let start = MAX_HEADER_BYTES - Self::bytes(self.mode, self.form, self.hops);
+        let (first, bound) = match self.mode {
+            Mode::BestEffort => (self.quality, None),
+            Mode::Bounded(bound @ ..=MOST_SHORT_BOUND) => (BOUNDED | bound as u8, None),
+            Mode::Bounded(bound) => (BOUNDED, Some(bound)),
+            Mode::Lossless => (LOSSLESS, None),
+        };
+        let short = if self.form == IndexForm::Short { SHORT_FORM } else { 0 };
+        let index = self.first_hop.to_le_bytes().into_iter().take(self.form.bytes());
+        let numbers = to_leb128(self.hops).chain(bound.into_iter().flat_map(to_leb128));
+        let bytes = core::iter::once(first | short).chain(index).chain(numbers);
         let target = buffer.get_mut(start..).unwrap_or_default();
-        target.iter_mut().zip(fixed.into_iter().chain(count)).for_each(|(byte, value)| *byte = value);
+        target.iter_mut().zip(bytes).for_each(|(byte, value)| *byte = value);
         start
     }
+}
+
+/// The checksum that a packet ends with.
+pub(crate) fn checksum_of(packet: &[u8]) -> u16 {
+    u16_at(packet, packet.len().saturating_sub(CHECKSUM_BYTES))
 }
 
 /// The checksum of a packet's bytes under a model's identity, which may come in pieces.
@@ -157,13 +197,32 @@ impl Checksum {
     }
 }
 
-/// A number of at most three LEB128 bytes, and how many it took.
-fn leb128(bytes: &[u8]) -> Option<(u32, usize)> {
+/// LEB128 bytes of a number below 2^21.
+const fn leb128_bytes(number: u32) -> usize {
+    match number {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        _ => 3,
+    }
+}
+
+/// A number below 2^21 as LEB128.
+fn to_leb128(number: u32) -> impl Iterator<Item = u8> {
+    let length = leb128_bytes(number);
+    (0..length).map(move |index| {
+        let group = (number >> (7 * index) & 0x7f) as u8;
+        if index + 1 < length { group | 0x80 } else { group }
+    })
+}
+
+/// A number of at most three LEB128 bytes without padding, and what follows it.
+fn leb128(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let mut value = 0u32;
     for (index, byte) in bytes.iter().take(3).enumerate() {
         value |= u32::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
-            return Some((value, index + 1));
+            let rest = bytes.get(index + 1..)?;
+            return (leb128_bytes(value) == index + 1).then_some((value, rest));
         }
     }
     None
@@ -189,12 +248,30 @@ mod tests {
     extern crate std;
     use std::{vec, vec::Vec};
 
+    fn modes() -> impl Strategy<Value = (Mode, u8)> {
+        prop_oneof![
+            (1u8..=9).prop_map(|quality| (Mode::BestEffort, quality)),
+            prop_oneof![1u32..9, 1..=MAX_BOUND].prop_map(|bound| (Mode::Bounded(bound), 0)),
+            Just((Mode::Lossless, 0)),
+        ]
+    }
+
+    fn forms() -> impl Strategy<Value = IndexForm> {
+        prop_oneof![Just(IndexForm::Long), Just(IndexForm::Short)]
+    }
+
     proptest! {
         #[test]
-        fn a_header_survives(quality in 1u8..=9, first_hop in 0..HOP_INDEX_MODULUS, hops in 1..=MAX_HOPS, codes: Vec<u8>) {
-            let header = Header { quality, first_hop, hops };
+        fn a_header_survives(
+            (mode, quality) in modes(),
+            form in forms(),
+            first_hop: u32,
+            hops in prop_oneof![1u32..300, 1..=MAX_HOPS],
+            codes: Vec<u8>,
+        ) {
+            let header = Header { mode, quality, form, first_hop: first_hop & form.cycle(), hops };
             let bytes = packet(&header, &codes);
-            prop_assert_eq!(bytes.len(), Header::bytes(hops) + codes.len() + CHECKSUM_BYTES);
+            prop_assert_eq!(bytes.len(), Header::bytes(mode, form, hops) + codes.len() + CHECKSUM_BYTES);
             prop_assert_eq!(Header::parse(&bytes, &IDENTITY), Ok((header, codes.as_slice())));
         }
 
@@ -204,8 +281,8 @@ mod tests {
         }
 
         #[test]
-        fn every_single_flip_is_detected(codes in prop::collection::vec(any::<u8>(), 0..64), bit in 0usize..500) {
-            let mut bytes = packet(&Header { quality: 9, first_hop: 77, hops: 3 }, &codes);
+        fn every_single_flip_is_detected(form in forms(), codes in prop::collection::vec(any::<u8>(), 0..64), bit in 0usize..500) {
+            let mut bytes = packet(&Header { mode: Mode::BestEffort, quality: 9, form, first_hop: 77, hops: 3 }, &codes);
             let bit = bit % (bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
             prop_assert_eq!(Header::parse(&bytes, &IDENTITY), Err(PacketError::Checksum));
@@ -214,7 +291,10 @@ mod tests {
 
     #[test]
     fn a_packet_of_another_model_fails_its_checksum() {
-        let bytes = packet(&Header { quality: 9, first_hop: 0, hops: 1 }, &[1, 2, 3]);
+        let bytes = packet(
+            &Header { mode: Mode::Lossless, quality: 0, form: IndexForm::Long, first_hop: 0, hops: 1 },
+            &[1, 2, 3],
+        );
         assert_eq!(Header::parse(&bytes, b"another identity"), Err(PacketError::Checksum));
     }
 }

@@ -9,8 +9,9 @@ const NO_OPTIONAL_FIELDS: u8 = 0;
 
 /// Writes the header of a stream into `buffer` and gives its bytes: a frame for the line, before the packets'.
 ///
-/// A device that starts sends one, and a receiver that was listening begins a new stream with it. Without it the packets, whose
-/// hops count from zero again, would seem to be late ones. `identity` is that of the model, `name` for people,
+/// A device that starts sends one, and a receiver that was listening begins a new stream with it, under the name of its model. Without it the
+/// decoder tells from the packets alone, whose hops count from zero again. On a line, an empty frame goes before it: it ends a frame that a
+/// reset may have cut off. `identity` is that of the model, `name` for people,
 /// `packet_bytes` the most bytes of a packet. `None` where the buffer is shorter than 30 bytes and the name.
 ///
 /// ```

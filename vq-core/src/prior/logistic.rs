@@ -20,7 +20,7 @@ pub const MAX_SCALE: u8 = 191;
 pub const UNIT_SCALE: u8 = 40;
 
 /// `round(2^15 · 2^(−i / 8))`.
-const MANTISSAS: [u16; 8] = [32768, 30048, 27554, 25268, 23170, 21247, 19484, 17867];
+pub(crate) const MANTISSAS: [u16; 8] = [32768, 30048, 27554, 25268, 23170, 21247, 19484, 17867];
 /// From this octave on entries hold several codes.
 const LAST_SINGLE_OCTAVE: u8 = 8;
 const TOTAL: u32 = 1 << MAX_TOTAL_BITS;

@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
+use crate::bench;
 use crate::boards;
 use crate::firmware::{self, BOARDS, CORTEX_M4F};
 use crate::process::{cargo, run};
@@ -113,6 +114,11 @@ impl Checks<'_> {
             self.tally.device_check(&format!("no panic is reachable on {}", board.name), result);
             let result = firmware::compare_kernels(self.project, &self.toolchain, board);
             self.tally.device_check(&format!("the kernels of {} compute what they are defined to", board.name), result);
+        }
+        for target in bench::checked_targets() {
+            let result = bench::check(self.project, &self.toolchain, &target);
+            let name = format!("the layers on {} take no more instructions than is committed", target.board.core);
+            self.tally.device_check(&name, result);
         }
         Ok(())
     }

@@ -53,6 +53,7 @@ fn main() -> ! {
         rts: None,
     };
     let mut uart = Uarte::new(chip.UARTE0, uart_pins, Parity::EXCLUDED, Baudrate::BAUD115200);
+    write(&mut uart, sender.header());
 
     let mut timer = Timer::periodic(chip.TIMER0);
     timer.enable_interrupt();
@@ -61,7 +62,6 @@ fn main() -> ! {
     let config =
         SaadcConfig { resolution: Resolution::_12BIT, oversample: Oversample::BYPASS, ..SaadcConfig::default() };
     let sampler = Sampler { adc: Saadc::new(chip.SAADC, config), pin: pins.p0_03, scale: sender.scale(), timer };
-    write(&mut uart, sender.header());
     critical_section::with(|section| SAMPLER.replace(section, Some(sampler)));
     // SAFETY: the interrupt's data are in their place, and nothing relies on its being masked.
     unsafe { cortex_m::peripheral::NVIC::unmask(pac::Interrupt::TIMER0) };

@@ -14,7 +14,7 @@ use defmt_rtt as _;
 use firmware_sender::{FRAMES, Progress, Scale, Sender, SenderMemory, Sensor};
 use panic_probe as _;
 use stm32f4xx_hal::adc::Adc;
-use stm32f4xx_hal::adc::config::{AdcConfig, SampleTime};
+use stm32f4xx_hal::adc::config::{AdcConfig, Clock, SampleTime};
 use stm32f4xx_hal::gpio::{Analog, PA0};
 use stm32f4xx_hal::pac::{self, ADC1, TIM2, interrupt};
 use stm32f4xx_hal::prelude::*;
@@ -44,11 +44,13 @@ fn main() -> ! {
     };
 
     let chip = defmt::unwrap!(pac::Peripherals::take());
-    let mut rcc = chip.RCC.freeze(Config::hsi().sysclk(84.MHz()));
+    // The ST-LINK gives its crystal's 8 MHz to the chip; the chip's own oscillator is off by up to 1 %, and so would be the rate.
+    let mut rcc = chip.RCC.freeze(Config::hse(8.MHz()).bypass_hse_oscillator().sysclk(84.MHz()));
     let pins = chip.GPIOA.split(&mut rcc);
     let serial = serial::Config::default().baudrate(115_200.bps());
     let uart = chip.USART2.tx(pins.pa2, serial, &mut rcc);
     let Ok(mut uart) = uart else { defmt::panic!("the UART cannot make its rate") };
+    write(&mut uart, sender.header());
 
     let mut timer = chip.TIM2.counter_us(&mut rcc);
     timer.listen(Event::Update);
@@ -56,9 +58,9 @@ fn main() -> ! {
     if started.is_err() {
         defmt::panic!("the timer cannot make a period of {} µs", sender.period_micros());
     }
-    let adc = Adc::new(chip.ADC1, true, AdcConfig::default(), &mut rcc);
+    let config = AdcConfig::default().clock(Clock::Pclk2_div_4);
+    let adc = Adc::new(chip.ADC1, true, config, &mut rcc);
     let sampler = Sampler { adc, pin: pins.pa0.into_analog(), scale: sender.scale(), timer };
-    write(&mut uart, sender.header());
     critical_section::with(|section| SAMPLER.replace(section, Some(sampler)));
     // SAFETY: the interrupt's data are in their place, and nothing relies on its being masked.
     unsafe { cortex_m::peripheral::NVIC::unmask(pac::Interrupt::TIM2) };

@@ -46,7 +46,8 @@ struct Sampler {
 
 static SAMPLER: Mutex<RefCell<Option<Sampler>>> = Mutex::new(RefCell::new(None));
 
-#[cortex_m_rt::entry]
+// The HAL's entry also frees the spinlocks of critical sections, which a reset by the debugger may leave taken.
+#[rp2040_hal::entry]
 fn main() -> ! {
     static mut MEMORY: SenderMemory = SenderMemory::new();
     let mut sender = match Sender::start(MEMORY, SENSOR) {
@@ -72,6 +73,7 @@ fn main() -> ! {
     let uart =
         UartPeripheral::new(chip.UART0, uart_pins, &mut chip.RESETS).enable(serial, clocks.peripheral_clock.freq());
     let uart = defmt::unwrap!(uart);
+    uart.write_full_blocking(sender.header());
 
     let mut timer = Timer::new(chip.TIMER, &mut chip.RESETS, &clocks);
     let mut sampler = Sampler {
@@ -82,7 +84,6 @@ fn main() -> ! {
         next: timer.get_counter(),
         period: MicrosDurationU32::from_ticks(sender.period_micros()),
     };
-    uart.write_full_blocking(sender.header());
     sampler.alarm.enable_interrupt();
     sampler.wait();
     critical_section::with(|section| SAMPLER.replace(section, Some(sampler)));

@@ -107,7 +107,7 @@ impl<'a> Sender<'a> {
 
     /// The frame that begins a stream: it names the model. To be written before all others.
     ///
-    /// Without it a receiver that was there before this board was reset would take the new packets for late ones.
+    /// So a receiver knows which model decodes what follows, and that the board has started again.
     pub fn header(&mut self) -> &[u8] {
         let name = self.encoder.model().metadata().map_or("", |metadata| metadata.name);
         self.wire.header(&self.encoder.model().identity(), name)
@@ -116,7 +116,7 @@ impl<'a> Sender<'a> {
     /// One bounded piece of work on the readings in [`FRAMES`]; [`Progress::Packet`] is a frame for the line.
     pub fn poll(&mut self) -> Progress<'_> {
         match self.encoder.poll(&FRAMES) {
-            Ok(Progress::Packet(packet)) => Progress::Packet(self.wire.frame(packet)),
+            Ok(Progress::Packet(packet)) => Progress::Packet(self.wire.packet(packet)),
             Ok(Progress::Working) => Progress::Working,
             // A queue of other frames is the only error, and both have one channel.
             Ok(Progress::Idle) | Err(_) => Progress::Idle,
@@ -142,7 +142,51 @@ fn period_micros(millihertz: u64) -> Result<u32, StartError> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::boxed::Box;
+    use std::vec::Vec;
+
     use super::*;
+
+    #[test]
+    fn what_goes_out_is_what_the_encoder_makes() {
+        let sensor = Sensor { zero: 2048, counts_per_unit: 400 };
+        let readings = (0..5000).map(|time: i32| 2048 + (time * 37 % 600) - 300);
+        let mut memory = Box::new(SenderMemory::new());
+        let mut sender = Sender::start(&mut memory, sensor).unwrap();
+        let scale = sender.scale();
+        let header = sender.header();
+        assert_eq!((header[0], header[1..].iter().position(|byte| *byte == 0)), (0, Some(header.len() - 2)));
+        let mut sent = Vec::new();
+        for reading in readings.clone() {
+            FRAMES.feed(&[scale.sample(reading)]).unwrap();
+            loop {
+                match sender.poll() {
+                    Progress::Packet(frame) => sent.push(unframed(frame)),
+                    Progress::Working => {}
+                    Progress::Idle => break,
+                }
+            }
+        }
+        assert_eq!(sender.lost_readings(), 0);
+
+        let mut memory = Box::new(SenderMemory::new());
+        let mut encoder = Encoder::new(Model::parse(&MODEL.0).unwrap(), memory.bytes(), OPTIONS).unwrap();
+        let mut expected = Vec::new();
+        for reading in readings {
+            expected.extend(encoder.push(&[scale.sample(reading)]).unwrap().map(<[u8]>::to_vec));
+        }
+        assert!(sent.len() > 10 && sent == expected);
+    }
+
+    fn unframed(frame: &[u8]) -> Vec<u8> {
+        let mut buffer = [0; PACKET_BYTES];
+        let mut reader = vq_core::cobs::FrameReader::new(&mut buffer);
+        let (last, rest) = frame.split_last().unwrap();
+        assert!(rest.iter().all(|byte| reader.push(*byte).is_none()));
+        reader.push(*last).unwrap().to_vec()
+    }
 
     #[test]
     fn periods_are_close_or_refused() {

@@ -13,7 +13,7 @@ use layout::Layout;
 use times::Times;
 
 pub(super) use layout::Number;
-pub(super) use write::save;
+pub(super) use write::{print, save};
 
 /// Reads a text table.
 pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {

@@ -8,6 +8,7 @@ use crate::codec::with_lines;
 use crate::coder::range::RangeDecoder;
 use crate::kernels::Kernels;
 use crate::model::plan::row_elements;
+use crate::residual::{Place, decode_point};
 
 /// What came of a call of [`Blocks::poll`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +33,28 @@ pub struct Blocks<'d, 'a> {
     /// Hops of zeros to feed for the samples that wait for the look-ahead, and the position of the next of them.
     pub(super) flush: usize,
     pub(super) flushed_hop: u64,
-    /// The hop that follows a gap, until the gap was reported.
-    pub(super) gap_before: Option<u64>,
+    /// What lies between the hops before and those of this packet, until it was reported.
+    pub(super) before: Option<Break>,
     /// Hops still to decode, and the position of the next of them.
     pub(super) hops: u32,
     pub(super) hop: u64,
     /// Whether the stream ends here.
     pub(super) last: bool,
+    /// The most by which samples may differ, if the packet says so: then its hops are predicted.
+    pub(super) bound: Option<u32>,
+    /// Whether no hop of the packet was begun, and whether no predicted hop was finished.
+    pub(super) fresh: bool,
+    pub(super) first_samples: bool,
     pub(super) work: Work,
+}
+
+/// What ends a run of packets, and the first hop behind it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Break {
+    Gap(u64),
+    NewStream(u64),
+    /// Another mode: nothing is missing.
+    Mode(u64),
 }
 
 /// What is done next.
@@ -53,6 +68,10 @@ pub(super) enum Work {
     Layer(usize, Hop),
     /// Scales what came out of the net.
     Output(Hop),
+    /// Finds out how a hop was predicted, if at all.
+    Kind,
+    /// Decodes this sample of a hop: predicted, or raw in so many bits.
+    Sample(usize, Option<u8>),
 }
 
 /// The hop that the net runs for.
@@ -80,7 +99,7 @@ impl Blocks<'_, '_> {
         Some(self.block(first_frame, place, status))
     }
 
-    /// Does one bounded piece of work: decodes one symbol, runs one layer, or scales a hop of frames.
+    /// Does one bounded piece of work: decodes one symbol or predicted sample, runs one layer, or scales a hop of frames.
     pub fn poll(&mut self) -> Piece<'_> {
         match self.step() {
             Step::Working => Piece::Working,
@@ -111,6 +130,8 @@ impl Blocks<'_, '_> {
             Work::Symbol(from) => self.decode(from),
             Work::Layer(index, hop) => self.run_layer(index, hop),
             Work::Output(hop) => return self.output(hop),
+            Work::Kind => self.kind(),
+            Work::Sample(index, width) => return self.sample(index, width),
         }
         Step::Working
     }
@@ -121,15 +142,19 @@ impl Blocks<'_, '_> {
             self.begin_latents();
             self.work = Work::Layer(0, Hop::Flushed(self.flushed_hop));
             self.flushed_hop += 1;
-        } else if let Some(hop) = self.gap_before.take() {
-            let first = self.decoder.next_frame;
+        } else if let Some(before) = self.before.take() {
+            let end = self.decoder.next_frame;
+            let (Break::Gap(hop) | Break::NewStream(hop) | Break::Mode(hop)) = before;
             self.decoder.begin_run(hop);
-            let frames = self.decoder.next_frame.saturating_sub(first);
-            return Step::Block(first, 0..0, Status::Gap { frames });
+            let start = self.decoder.next_frame;
+            return match before {
+                Break::Gap(_) => Step::Block(end, 0..0, Status::Gap { frames: start.saturating_sub(end) }),
+                Break::NewStream(_) => Step::Block(start, 0..0, Status::NewStream),
+                Break::Mode(_) => Step::Working,
+            };
         } else if self.hops > 0 {
             self.hops -= 1;
-            self.begin_latents();
-            self.work = Work::Symbol(0);
+            self.begin_coded();
         } else {
             if self.last {
                 self.decoder.restart();
@@ -137,6 +162,57 @@ impl Blocks<'_, '_> {
             return Step::End;
         }
         Step::Working
+    }
+
+    fn begin_coded(&mut self) {
+        let fresh = core::mem::replace(&mut self.fresh, false);
+        let Some(bound) = self.bound else {
+            self.begin_latents();
+            self.work = Work::Symbol(0);
+            return;
+        };
+        if fresh {
+            self.decoder.predicting = true;
+            self.decoder.predictor.start_packet(self.decoder.lines, bound);
+        }
+        self.work = Work::Kind;
+    }
+
+    fn kind(&mut self) {
+        let width = self.decoder.predictor.raw_hops().decode(&mut self.codes);
+        self.work = Work::Sample(0, width);
+    }
+
+    /// Decodes a sample; behind the last one of a hop gives its frames.
+    fn sample(&mut self, index: usize, width: Option<u8>) -> Step {
+        let decoder = &mut *self.decoder;
+        let channels = decoder.model.channels();
+        let samples: &mut [i32] = bytemuck::try_cast_slice_mut(decoder.frames).unwrap_or_default();
+        let count = samples.len();
+        if let Some(sample) = samples.get_mut(index) {
+            let channel = index.checked_rem(channels).unwrap_or(0);
+            let point = match width {
+                None => {
+                    let first = self.first_samples && index < channels;
+                    decoder.predictor.decode(decoder.lines, Place { channel, first }, &mut self.codes)
+                }
+                Some(width) => {
+                    let point = decode_point(&mut self.codes, width);
+                    decoder.predictor.restart(decoder.lines, channel, point);
+                    point
+                }
+            };
+            *sample = decoder.predictor.sample(channel, point);
+            self.work = Work::Sample(index + 1, width);
+            return Step::Working;
+        }
+        self.first_samples = false;
+        self.work = Work::Begin;
+        let first = decoder.next_frame;
+        self.hop += 1;
+        decoder.order.advance(self.hop);
+        decoder.next_frame = self.hop * decoder.model.hop() as u64;
+        Step::Block(first, 0..count, Status::Complete)
     }
 
     fn begin_latents(&mut self) {
@@ -153,7 +229,7 @@ impl Blocks<'_, '_> {
             decoder.prior.advance();
             self.work = Work::Layer(0, Hop::Coded(self.hop));
             self.hop += 1;
-            decoder.next_hop = Some(self.hop);
+            decoder.order.advance(self.hop);
             return;
         };
         let code = decoder.prior.decode_symbol(index, &symbol, &mut self.codes);
@@ -186,7 +262,9 @@ impl Blocks<'_, '_> {
         self.work = Work::Begin;
         let (hop, end, status) = match hop {
             Hop::Coded(hop) => (hop, u64::MAX, decoder.status(hop)),
-            Hop::Flushed(hop) => (hop, decoder.next_hop.unwrap_or(0) * decoder.model.hop() as u64, Status::Degraded),
+            Hop::Flushed(hop) => {
+                (hop, decoder.order.next().unwrap_or(0) * decoder.model.hop() as u64, Status::Degraded)
+            }
         };
         match decoder.take_frames(hop, end) {
             Some((first, place)) => Step::Block(first, place, status),

@@ -2,20 +2,22 @@
 
 mod blocks;
 mod error;
+mod order;
 
 pub use blocks::{Blocks, Piece};
 pub use error::DecoderError;
 
-use blocks::Work;
+use blocks::{Break, Work};
+use order::{Order, Place};
 
 use super::codes::check_length;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
 use crate::model::Model;
-use crate::model::header::code_bytes;
 use crate::nn::Stream;
-use crate::packet::{HOP_INDEX_MODULUS, Header, PacketError};
+use crate::packet::{Header, Mode, PacketError, checksum_of};
 use crate::prior::Prior;
+use crate::residual::Predictor;
 
 /// How far samples can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub enum Status {
         /// Frames that are missing.
         frames: u64,
     },
+    /// The device began a new stream: positions count anew from here on, and how much was lost before is not known. There are no samples.
+    NewStream,
 }
 
 /// A run of frames, or of missing ones.
@@ -36,7 +40,7 @@ pub enum Status {
 pub struct Block<'b> {
     /// Position of the first frame: hop index of the stream times frames per hop.
     pub first_frame: u64,
-    /// The samples, `[frame, channel]`; empty for a gap.
+    /// The samples, `[frame, channel]`; empty for a gap and where a stream begins anew.
     pub frames: &'b [i32],
     /// How far they can be trusted.
     pub status: Status,
@@ -51,16 +55,19 @@ pub struct Decoder<'a> {
     stream: Stream<'a>,
     /// The prior, which also holds the codes of the newest hop.
     prior: Prior<'a>,
-    /// Line buffers, of whole elements.
+    /// What bounded and lossless packets are predicted with.
+    predictor: Predictor<'a>,
+    /// Line buffers, of whole elements; between bounded and lossless hops the predictor's state.
     lines: &'a mut [u8],
     /// One hop of frames.
     frames: &'a mut [u8],
-    /// The hop that is expected next; `None` before the first packet.
-    next_hop: Option<u64>,
+    order: Order,
     /// First hop whose latents belong to the run of packets that is being decoded: nothing before it is known.
     run_start: u64,
     /// The position of the first frame that was not handed out yet.
     next_frame: u64,
+    /// Whether the newest hop was predicted, so that no frames wait in the net.
+    predicting: bool,
 }
 
 impl<'a> Decoder<'a> {
@@ -75,15 +82,25 @@ impl<'a> Decoder<'a> {
         let (need, have) = (model.decoder_memory(), memory.len());
         let too_small = DecoderError::MemoryTooSmall { need, have };
         let memory = memory.get_mut(..need).ok_or(too_small)?;
-        let line_bytes = model.header().decoder_line_bytes as usize;
-        let (lines, memory) = memory.split_at_mut_checked(line_bytes).ok_or(too_small)?;
-        let code_bytes = code_bytes(model.header().symbols_per_hop);
-        let (codes, frames) = memory.split_at_mut_checked(code_bytes).ok_or(too_small)?;
+        let sizes = model.sizes();
+        let (lines, memory) = memory.split_at_mut_checked(sizes.decoder_work_bytes()).ok_or(too_small)?;
+        let (codes, frames) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
         lines.fill(0);
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let prior = Prior::new(model, 1, codes);
         let stream = Stream::new(model, model.directory().decoder);
-        Ok(Self { model, stream, prior, lines, frames, next_hop: None, run_start: 0, next_frame: 0 })
+        Ok(Self {
+            model,
+            stream,
+            prior,
+            predictor: Predictor::new(model),
+            lines,
+            frames,
+            order: Order::default(),
+            run_start: 0,
+            next_frame: 0,
+            predicting: false,
+        })
     }
 
     /// The model that this decoder runs.
@@ -94,36 +111,43 @@ impl<'a> Decoder<'a> {
 
     /// Takes one packet; its samples are read from the blocks that come back, which must be drained.
     ///
+    /// A device that restarts numbers its hops from 0 again. That is told from repeats: a first packet of a stream that is not the one of the stream
+    /// at hand begins a new stream at once; if it was lost, the fourth of four old packets that follow each other does. What waited for the
+    /// look-ahead then comes out, and [`Status::NewStream`] before the new stream's samples.
+    ///
     /// # Errors
-    /// A packet that is damaged, of another model, repeated or out of order; the decoder stays as it was.
+    /// A packet that is damaged, of another model, repeated or out of order; the samples to come stay as they were.
     pub fn packet<'d>(&'d mut self, packet: &'d [u8]) -> Result<Blocks<'d, 'a>, PacketError> {
         let (header, codes) = Header::parse(packet, &self.model.identity())?;
         check_length(&self.model, &header, codes)?;
-        let first_hop = match self.next_hop {
-            None => u64::from(header.first_hop),
-            Some(next) => {
-                let expected = (next % u64::from(HOP_INDEX_MODULUS)) as u32;
-                let ahead = header.first_hop.wrapping_sub(expected) % HOP_INDEX_MODULUS;
-                if ahead >= HOP_INDEX_MODULUS / 2 {
-                    return Err(PacketError::Stale { first_hop: header.first_hop, expected });
-                }
-                next + u64::from(ahead)
+        let next = self.order.next();
+        let place = self.order.place(&header, checksum_of(packet))?;
+        let first_hop = place.hop();
+        let predicted = header.mode != Mode::BestEffort;
+        let before = match place {
+            Place::First(hop) => {
+                self.begin_run(hop);
+                None
             }
+            // Behind a change of mode the net begins anew, and nothing is missing.
+            Place::Next(hop) if self.predicting != predicted => Some(Break::Mode(hop)),
+            Place::Next(_) => None,
+            Place::AfterGap(hop) => Some(Break::Gap(hop)),
+            Place::NewStream(hop) => Some(Break::NewStream(hop)),
         };
         self.prior.start_packet(header.quality);
-        let gap = self.next_hop.filter(|next| *next < first_hop);
-        if self.next_hop.is_none() {
-            self.begin_run(first_hop);
-        }
         Ok(Blocks {
-            flush: gap.map_or(0, |_| self.model.closing_hops()),
-            flushed_hop: gap.unwrap_or(first_hop),
-            gap_before: gap.map(|_| first_hop),
+            flush: before.map_or(0, |_| self.hops_in_net()),
+            flushed_hop: next.unwrap_or(first_hop),
+            before,
             hops: header.hops,
             hop: first_hop,
             codebook: Codebook::new(self.model, header.quality),
             codes: RangeDecoder::new(codes),
             last: false,
+            bound: header.mode.bound(),
+            fresh: true,
+            first_samples: true,
             work: Work::Begin,
             decoder: self,
         })
@@ -133,14 +157,17 @@ impl<'a> Decoder<'a> {
     /// the encoder took, if it closed the stream). The decoder is then before a first packet again.
     pub fn finish(&mut self) -> Blocks<'_, 'a> {
         Blocks {
-            flush: self.next_hop.map_or(0, |_| self.model.closing_hops()),
-            flushed_hop: self.next_hop.unwrap_or(0),
-            gap_before: None,
+            flush: self.order.next().map_or(0, |_| self.hops_in_net()),
+            flushed_hop: self.order.next().unwrap_or(0),
+            before: None,
             hops: 0,
             hop: 0,
             codebook: Codebook::new(self.model, 1),
             codes: RangeDecoder::new(&[]),
             last: true,
+            bound: None,
+            fresh: true,
+            first_samples: true,
             work: Work::Begin,
             decoder: self,
         }
@@ -149,8 +176,14 @@ impl<'a> Decoder<'a> {
     /// Starts a run of packets that follow each other: the net knows nothing of what was before.
     fn begin_run(&mut self, hop: u64) {
         self.lines.fill(0);
+        self.predicting = false;
         self.run_start = hop;
         self.next_frame = hop * self.model.hop() as u64;
+    }
+
+    /// Hops of zeros to feed for the frames that wait in the net.
+    fn hops_in_net(&self) -> usize {
+        if self.predicting { 0 } else { self.model.closing_hops() }
     }
 
     /// After the net ran for hop `hop`: the frames in the buffer that are due, before position `end`, as their first
@@ -167,7 +200,7 @@ impl<'a> Decoder<'a> {
         Some((first, skipped * channels..(skipped + count as usize) * channels))
     }
 
-    /// Whether what the net gave for a hop depends on nothing before the run.
+    /// Whether what the net gave for a hop depends on nothing before the run. Only a stream's very first hop is number 0: before it there is nothing.
     fn status(&self, hop: u64) -> Status {
         let known = hop + 1 >= self.run_start + u64::from(self.model.directory().decoder.receptive_hops);
         if self.run_start == 0 || known { Status::Complete } else { Status::Degraded }
@@ -175,7 +208,7 @@ impl<'a> Decoder<'a> {
 
     /// Forgets the stream.
     fn restart(&mut self) {
-        self.next_hop = None;
+        self.order = Order::default();
         self.begin_run(0);
     }
 }

@@ -22,6 +22,8 @@ pub enum EncoderError {
         /// Bytes allowed.
         have: usize,
     },
+    /// A mode that the options left no memory for.
+    Mode,
     /// A frame with another number of samples than the model has channels.
     Channels {
         /// Channels of the model.
@@ -41,6 +43,7 @@ impl fmt::Display for EncoderError {
             Self::PacketTooSmall { need, have } => {
                 write!(f, "a packet of {have} bytes cannot hold every hop of this model: allow at least {need}")
             }
+            Self::Mode => f.write_str("the encoder has no memory for this mode: choose Options::any_mode"),
             Self::Channels { model, frame } => write!(f, "a frame of {frame} samples for a model of {model} channels"),
         }
     }

@@ -6,7 +6,8 @@ use super::Encoder;
 use crate::codec::{Frames, with_lines};
 use crate::kernels::Kernels;
 use crate::model::plan::row_elements;
-use crate::packet::HOP_INDEX_MODULUS;
+use crate::model::records::Scaling;
+use crate::packet::Mode;
 
 impl Encoder<'_> {
     /// Scales a frame into the next row of the net's input.
@@ -16,24 +17,38 @@ impl Encoder<'_> {
             self.lost += 1;
             return;
         }
-        let row = row_elements(self.model.header().channels) as usize;
-        let saturated = with_lines!(self.model, self.lines, |K, lines| {
-            if self.filled == 0 {
-                self.stream.begin_hop::<K>(lines);
-            }
-            let input = self.stream.input::<K>(lines);
-            let target = input.get_mut(self.filled * row..).unwrap_or_default();
-            let mut saturated = 0u64;
-            for (channel, (element, sample)) in target.iter_mut().zip(frame).enumerate() {
-                let scaling = self.model.scaling(channel);
-                *element = K::scale_in(&scaling, sample);
-                saturated += u64::from(K::is_saturated(*element));
-            }
-            saturated
-        });
-        self.saturated = self.saturated.saturating_add(saturated);
+        if self.filled == 0 && self.mode == Mode::BestEffort {
+            with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(lines));
+        }
+        for (channel, sample) in frame.enumerate() {
+            let scaling = self.model.scaling(channel);
+            let reach = (1i64 << self.options.chosen_sample_bits()) - 1;
+            let kept = (i64::from(sample) - i64::from(scaling.offset)).clamp(-reach, reach) + i64::from(scaling.offset);
+            let kept = kept.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
+            self.keep(channel, kept);
+            let saturates = self.take_sample(channel, &scaling, sample);
+            self.beyond |= saturates;
+            let clipped = match self.mode {
+                Mode::BestEffort => saturates && self.options.chosen_fallback() == Mode::BestEffort,
+                Mode::Bounded(_) | Mode::Lossless => kept != sample,
+            };
+            self.saturated += u64::from(clipped);
+        }
         self.filled += 1;
         self.started = true;
+    }
+
+    /// Scales a sample into the net's input, if the net runs; tells whether it may be beyond what the net can represent.
+    fn take_sample(&mut self, channel: usize, scaling: &Scaling, sample: i32) -> bool {
+        let row = row_elements(self.model.header().channels) as usize;
+        let runs = self.mode == Mode::BestEffort;
+        with_lines!(self.model, self.lines, |K, lines| {
+            let scaled = K::scale_in(scaling, sample);
+            if runs && let Some(element) = self.stream.input::<K>(lines).get_mut(self.filled * row + channel) {
+                *element = scaled;
+            }
+            K::is_saturated(scaled)
+        })
     }
 
     /// Takes a frame from a queue, or notes a loss; `false` if there is neither.
@@ -59,7 +74,10 @@ impl Encoder<'_> {
     /// Ends the part of the stream before a loss with the last hop whose look-ahead is complete. The frames behind it are lost too:
     /// what is in a packet depends on no frame that was not there.
     fn cut(&mut self) {
-        let hops = self.model.look_ahead_hops() - self.skip.min(self.model.look_ahead_hops());
+        let hops = match self.mode {
+            Mode::BestEffort => self.model.look_ahead_hops() - self.skip.min(self.model.look_ahead_hops()),
+            Mode::Bounded(_) | Mode::Lossless => 0,
+        };
         self.unsent = hops * self.model.hop() + self.filled;
         self.filled = 0;
         self.closing = Some(0);
@@ -71,13 +89,17 @@ impl Encoder<'_> {
         let missing = lost + core::mem::take(&mut self.unsent);
         self.lost += missing as u64;
         let hops = missing.saturating_sub(self.dropping).div_ceil(self.model.hop().max(1));
-        self.hop = self.hop.wrapping_add(hops as u32) % HOP_INDEX_MODULUS;
+        self.hop = self.options.index_form().index(u64::from(self.hop).saturating_add(hops as u64));
         self.dropping = (self.dropping + hops * self.model.hop()).saturating_sub(missing);
     }
 
     /// Hops to run until every sample is covered by codes and the decoder's look-ahead.
     pub(super) fn hops_to_close(&self) -> usize {
-        usize::from(self.filled > 0) + self.model.look_ahead_hops() + self.model.closing_hops()
+        let beyond = match self.mode {
+            Mode::BestEffort => self.model.look_ahead_hops() + self.model.closing_hops(),
+            Mode::Bounded(_) | Mode::Lossless => 0,
+        };
+        usize::from(self.filled > 0) + beyond
     }
 
     /// Fills the rest of the hop by repeating the row before it (zeros where the line keeps no past).

@@ -6,6 +6,7 @@
 mod error;
 mod input;
 mod packing;
+mod predict;
 mod work;
 
 pub use error::EncoderError;
@@ -14,9 +15,10 @@ use super::{Frames, Options};
 use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
 use crate::model::Model;
-use crate::model::header::code_bytes;
 use crate::nn::Stream;
+use crate::packet::Mode;
 use crate::prior::Prior;
+use crate::residual::Predictor;
 use work::{Step, Work};
 
 /// What came of a call of [`Encoder::poll`].
@@ -44,10 +46,27 @@ pub struct Encoder<'a> {
     prior: Prior<'a>,
     /// The coder after the last hop of the packet under construction.
     coder: RangeEncoder,
-    /// Line buffers, of whole elements.
+    /// What bounded and lossless packets are predicted with.
+    predictor: Predictor<'a>,
+    /// Line buffers, of whole elements; in bounded and lossless packets the predictor's state.
     lines: &'a mut [u8],
+    /// Hops of samples, a ring of `[hops, frames, channels]`: those that are in no packet yet, and the one that is filled. Empty if only
+    /// the nets run.
+    kept: &'a mut [i32],
+    /// The place of the oldest of them, and how many are whole.
+    oldest: usize,
+    pending: usize,
     /// The packet under construction, behind room for the longest header.
     packet: &'a mut [u8],
+    /// The mode of the packet under construction, and the one that was asked for.
+    mode: Mode,
+    chosen_mode: Mode,
+    /// Hops that are still to be clear of saturation until best effort goes on; 0 where it does.
+    fallen: u8,
+    /// Times that best effort fell back.
+    fallbacks: u64,
+    /// Whether a sample of the hop under construction is beyond what the nets can represent.
+    beyond: bool,
     /// What is to be done next.
     work: Work,
     /// Frames in the hop under construction.
@@ -87,27 +106,40 @@ impl<'a> Encoder<'a> {
         }
         let (need, have) = (model.encoder_memory(options), memory.len());
         let quality = options.chosen_quality();
-        let packet_need = model.least_packet_bytes(quality);
+        let sizes = model.sizes();
+        let best_effort =
+            if options.has_best_effort() { options.least_packet_bytes(model.worst_hop_bytes(quality)) } else { 0 };
+        let predicted = if options.has_prediction() { options.least_predicted_bytes(sizes.hop_samples) } else { 0 };
+        let packet_need = best_effort.max(predicted);
         if options.max_packet_bytes() < packet_need {
             return Err(EncoderError::PacketTooSmall { need: packet_need, have: options.max_packet_bytes() });
         }
         let too_small = EncoderError::MemoryTooSmall { need, have };
         let memory = memory.get_mut(..need).ok_or(too_small)?;
-        let line_bytes = model.header().encoder_line_bytes as usize;
-        let (lines, memory) = memory.split_at_mut_checked(line_bytes).ok_or(too_small)?;
-        let code_bytes = code_bytes(model.header().symbols_per_hop);
-        let (codes, packet) = memory.split_at_mut_checked(code_bytes).ok_or(too_small)?;
-        lines.fill(0);
+        let work_bytes = options.work_bytes(sizes.encoder_line_bytes, sizes.predictor_bytes);
+        let (lines, memory) = memory.split_at_mut_checked(work_bytes).ok_or(too_small)?;
+        let (codes, memory) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
+        let (kept, packet) = memory.split_at_mut_checked(options.kept_bytes(&sizes)).ok_or(too_small)?;
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
-        Ok(Self {
+        let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
+        let mut encoder = Self {
             model,
             options,
             codebook: Codebook::new(model, quality),
             stream: Stream::new(model, model.directory().encoder),
             prior: Prior::new(model, quality, codes),
             coder: RangeEncoder::new(),
+            predictor: Predictor::new(model),
             lines,
+            kept,
+            oldest: 0,
+            pending: 0,
             packet,
+            mode: options.chosen_mode(),
+            chosen_mode: options.chosen_mode(),
+            fallen: 0,
+            fallbacks: 0,
+            beyond: false,
             work: Work::Gather,
             filled: 0,
             saturated: 0,
@@ -121,7 +153,9 @@ impl<'a> Encoder<'a> {
             started: false,
             closing: None,
             cut: false,
-        })
+        };
+        encoder.begin_mode(options.chosen_mode());
+        Ok(encoder)
     }
 
     /// The model that this encoder runs.
@@ -130,7 +164,8 @@ impl<'a> Encoder<'a> {
         &self.model
     }
 
-    /// How many samples so far were beyond the range of the net's input and were clipped to it.
+    /// How many samples so far were clipped: by the range of the nets' input, or in bounded and lossless packets by that of
+    /// [`Options::sample_bits`].
     #[must_use]
     pub fn saturated_samples(&self) -> u64 {
         self.saturated
@@ -141,6 +176,34 @@ impl<'a> Encoder<'a> {
     #[must_use]
     pub fn lost_frames(&self) -> u64 {
         self.lost
+    }
+
+    /// Changes what packets promise, from the next hop that is complete on. The packet under construction ends there.
+    ///
+    /// Between best effort and the other modes the decoder's net begins anew: of the samples before a change to prediction, as many as the
+    /// decoder's look-ahead are degraded, and behind a change to best effort those within its receptive field.
+    ///
+    /// # Errors
+    /// [`EncoderError::Mode`] unless [`Options::any_mode`] was chosen, or the mode is of the same kind as the one to start with.
+    pub fn set_mode(&mut self, mode: Mode) -> Result<(), EncoderError> {
+        let has = if mode == Mode::BestEffort { self.options.has_best_effort() } else { self.options.has_prediction() };
+        if !has {
+            return Err(EncoderError::Mode);
+        }
+        self.chosen_mode = mode;
+        Ok(())
+    }
+
+    /// The mode of the packet under construction.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// How often so far best effort fell back to [`Options::fallback`].
+    #[must_use]
+    pub fn fallbacks(&self) -> u64 {
+        self.fallbacks
     }
 
     /// Takes one frame, a sample of every channel, and does all the work that it brings; gives a packet when one is full.
@@ -160,8 +223,9 @@ impl<'a> Encoder<'a> {
         Ok(packet.map(|(start, end)| self.packet.get(start..end).unwrap_or_default()))
     }
 
-    /// Does one bounded piece of work: takes a frame from the queue, runs one layer, finds or codes one symbol, or adds some
-    /// bytes to a checksum.
+    /// Does one bounded piece of work: takes a frame from the queue, runs one layer, finds or codes one symbol or predicted sample, or
+    /// adds some bytes to a checksum. So no poll is longer than the model's longest layer or search, whichever it is;
+    /// `cargo xtask firmware --program duplex` counts the instructions on a board.
     ///
     /// Where frames were lost because the queue was full, the stream tells: it ends with the last hop that needs none of them and
     /// goes on with the first whole hop behind them. To a decoder that is a gap, as after lost packets.
@@ -211,10 +275,12 @@ impl<'a> Encoder<'a> {
 
     /// Is at the start of a stream, or of its part after a loss, whose first hop has this index.
     fn restart(&mut self, hop: u32) {
-        self.lines.fill(0);
         self.filled = 0;
+        (self.oldest, self.pending) = (0, 0);
         self.hop = hop;
-        self.skip = self.model.look_ahead_hops();
+        self.beyond = false;
+        self.fallen = 0;
+        self.begin_mode(self.chosen_mode);
         self.started = false;
         self.closing = None;
         self.cut = false;

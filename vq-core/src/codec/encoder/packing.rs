@@ -3,7 +3,7 @@
 use super::Encoder;
 use super::work::{Step, Work};
 use crate::coder::range::RangeEncoder;
-use crate::packet::{CHECKSUM_BYTES, Checksum, HOP_INDEX_MODULUS, Header, MAX_HEADER_BYTES};
+use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES, Mode};
 
 /// Bytes that a step adds to a checksum.
 const CHECKED_BYTES: usize = 32;
@@ -28,13 +28,20 @@ impl Encoder<'_> {
             self.work = Work::Code(index + 1, coder);
             return;
         }
-        let length = Header::bytes(self.hops + 1) + coder.finish(output) + CHECKSUM_BYTES;
+        self.place_hop(coder);
+    }
+
+    /// Takes a hop into the packet, if it fits; the coder is that of the packet with the hop.
+    pub(super) fn place_hop(&mut self, coder: RangeEncoder) {
+        let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
+        let header = Header::bytes(self.mode, self.options.index_form(), self.hops + 1);
         // A hop that does not fit waits: it fits in an empty packet.
-        self.waiting = length > self.options.max_packet_bytes();
+        self.waiting = header + coder.finish(output) + CHECKSUM_BYTES > self.options.max_packet_bytes();
         if !self.waiting {
             self.coder = coder;
             self.hops += 1;
             self.prior.advance();
+            self.release_hop();
         }
         if self.waiting || self.hops >= self.options.max_packet_hops() {
             self.begin_seal();
@@ -45,8 +52,13 @@ impl Encoder<'_> {
 
     /// Ends the codes and puts the header in front of them.
     pub(super) fn begin_seal(&mut self) {
-        let header =
-            Header { quality: self.options.chosen_quality(), first_hop: self.hop % HOP_INDEX_MODULUS, hops: self.hops };
+        let header = Header {
+            mode: self.mode,
+            quality: if self.mode == Mode::BestEffort { self.options.chosen_quality() } else { 0 },
+            form: self.options.index_form(),
+            first_hop: self.hop,
+            hops: self.hops,
+        };
         let start = header.write(self.packet);
         let codes = self.coder.finish(self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default());
         let checksum = Checksum::new(&self.model.identity());
@@ -64,11 +76,10 @@ impl Encoder<'_> {
             return Step::Working;
         }
         crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());
-        self.hop = (self.hop + self.hops) % HOP_INDEX_MODULUS;
+        self.hop = self.options.index_form().index(u64::from(self.hop) + u64::from(self.hops));
         self.hops = 0;
         self.coder = RangeEncoder::new();
-        self.prior.start_packet(self.options.chosen_quality());
-        self.work = if self.waiting { Work::Code(0, self.coder) } else { Work::Gather };
+        self.begin_packet();
         Step::Packet { start, end: end + CHECKSUM_BYTES }
     }
 }

@@ -4,6 +4,7 @@ use super::Encoder;
 use super::packing::Seal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeEncoder;
+use crate::packet::Mode;
 
 /// What an encoder does next.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,10 @@ pub(super) enum Work {
     Search(usize),
     /// Codes the first symbol from this number on. The coder is that of the packet with the hop's symbols before it.
     Code(usize, RangeEncoder),
+    /// Predicts and codes this sample of the oldest hop that is kept. The coder is that of the packet with the samples before it.
+    Predict(usize, RangeEncoder),
+    /// Sends this sample of that hop as it is, in so many bits.
+    Raw(usize, u8, RangeEncoder),
     /// Puts header and checksum around the codes.
     Seal(Seal),
 }
@@ -35,10 +40,13 @@ impl Encoder<'_> {
     /// Does the next piece of work.
     pub(super) fn step(&mut self) -> Step {
         match self.work {
-            Work::Gather => return self.gather(),
+            Work::Gather if self.mode == Mode::BestEffort => return self.gather(),
+            Work::Gather => return self.gather_predicted(),
             Work::Layer(index) => self.run_layer(index),
             Work::Search(from) => self.search(from),
             Work::Code(from, coder) => self.code(from, coder),
+            Work::Predict(index, coder) => self.predict(index, coder),
+            Work::Raw(index, width, coder) => self.send_raw(index, width, coder),
             Work::Seal(seal) => return self.seal(seal),
         }
         Step::Working
@@ -48,23 +56,30 @@ impl Encoder<'_> {
         if self.filled < self.model.hop() {
             match self.closing {
                 None => return Step::Idle,
-                Some(0) if self.hops > 0 => {
-                    self.begin_seal();
-                    return Step::Working;
-                }
-                Some(0) => {
-                    self.restart(if self.cut { self.hop } else { 0 });
-                    return Step::Idle;
-                }
+                Some(0) => return self.close(),
                 Some(hops) => {
+                    self.hold_kept_frame();
                     self.hold_last_frame();
                     self.closing = Some(hops - 1);
                 }
             }
         }
         self.filled = 0;
-        self.run_layer(0);
+        self.keep_hop();
+        if !self.changes_mode() {
+            self.run_layer(0);
+        }
         Step::Working
+    }
+
+    /// Sends what the packet holds; behind it the stream, or its part before a loss, is at its end.
+    pub(super) fn close(&mut self) -> Step {
+        if self.hops > 0 {
+            self.begin_seal();
+            return Step::Working;
+        }
+        self.restart(if self.cut { self.hop } else { 0 });
+        Step::Idle
     }
 
     fn run_layer(&mut self, index: usize) {

@@ -1,0 +1,204 @@
+//! `vq bench`: models against classical codecs.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::arguments::{FitArguments, SignalArguments, StretchArguments};
+use super::output;
+use crate::codec::HostCodec;
+use crate::data::Recording;
+use crate::export::file::ModelBytes;
+use crate::laboratory::{
+    Curve, Point, RateDifference, Regime, families, family_curve, known_to_model, model_curve, plot,
+};
+use crate::run::write_atomically;
+
+/// Compare models with classical codecs.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Rd(RateDistortion),
+}
+
+/// Rate and distortion of models at all qualities, and of every opponent, on the same samples.
+///
+/// Bits are of everything that is sent, headers included; those of opponents are ideal code lengths, which favours them. Each codec is run as one
+/// stream and as independent packets. Differences are Bjøntegaard's, on the mean squared error: how many more bits a model needs at equal error.
+#[derive(Debug, Args)]
+struct RateDistortion {
+    /// The recordings.
+    #[arg(value_name = "RECORDS", required = true)]
+    records: Vec<PathBuf>,
+    /// The models: .vqm files; without any, the opponents alone.
+    #[arg(long, value_name = "M.vqm", num_args = 1..)]
+    models: Vec<PathBuf>,
+    /// Recordings that opponents learn their starting states from; they start flat if there are none.
+    #[arg(long, value_name = "RECORDS", num_args = 1..)]
+    train: Vec<PathBuf>,
+    /// Most bytes of an independent packet.
+    #[arg(long, value_name = "N", default_value_t = 244, value_parser = clap::value_parser!(u32).range(16..=65_535))]
+    packet_bytes: u32,
+    /// Opponents to run, by parts of their names; all, if not given.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Bits per sample of the opponent between which differences are taken.
+    #[arg(long, value_name = "A,B", value_delimiter = ',', num_args = 2, default_values_t = [0.15, 1.2])]
+    between: Vec<f64>,
+    /// Write a plot of the packets' curves.
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// Judge models on data that they were trained on.
+    #[arg(long)]
+    on_training_data: bool,
+    /// Print JSON in place of the tables.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    stretch: StretchArguments,
+    #[command(flatten)]
+    fit: FitArguments,
+    #[command(flatten)]
+    signal: SignalArguments,
+}
+
+/// A recording, whole, and the stretch of it that is judged.
+struct Judged {
+    whole: Recording,
+    stretch: Range<usize>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let What::Rd(arguments) = &arguments.what;
+    arguments.run()
+}
+
+impl RateDistortion {
+    fn run(&self) -> anyhow::Result<()> {
+        if let Some(path) = &self.plot {
+            ensure!(
+                path.extension().is_some_and(|ending| ending == "svg"),
+                "{}: plots are SVG; name it .svg",
+                path.display()
+            );
+        }
+        ensure!(self.between[0] < self.between[1], "--between takes the lower rate first");
+        let judged = self.records.iter().map(|path| self.judged(path)).collect::<anyhow::Result<Vec<Judged>>>()?;
+        let recordings: Vec<Recording> =
+            judged.iter().map(|judged| judged.whole.slice(judged.stretch.clone())).collect();
+        let training = self.train.iter().map(|path| Ok(self.signal.open(path)?)).collect::<anyhow::Result<Vec<_>>>()?;
+        let chosen = |name: &str| self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()));
+        let mut families = families(&recordings, &training);
+        families.retain(|family| chosen(&family.name));
+        let mut curves = Vec::new();
+        for regime in [Regime::Stream, Regime::Packets(self.packet_bytes as usize)] {
+            for path in &self.models {
+                curves.push(self.model_curve(path, &judged, regime).with_context(|| path.display().to_string())?);
+            }
+            curves.extend(families.iter().map(|family| family_curve(family, &recordings, regime)));
+        }
+        let differences = self.differences(&curves);
+        if let Some(path) = &self.plot {
+            let in_packets: Vec<Curve> =
+                curves.iter().filter(|curve| curve.regime != Regime::Stream).cloned().collect();
+            let title = format!("{} recordings, packets of {} bytes", recordings.len(), self.packet_bytes);
+            write_atomically(path, plot(&title, &in_packets)?.as_bytes())?;
+        }
+        match self.json {
+            true => output::print(&serde_json::to_string(&json!({ "curves": curves, "differences": differences }))?),
+            false => output::print(&text(&curves, &differences)),
+        }
+    }
+
+    fn judged(&self, path: &Path) -> anyhow::Result<Judged> {
+        let whole = self.signal.open(path)?;
+        let stretch = self.stretch.range(&whole)?;
+        Ok(Judged { whole, stretch })
+    }
+
+    fn model_curve(&self, path: &Path, judged: &[Judged], regime: Regime) -> anyhow::Result<Curve> {
+        let bytes = ModelBytes::read(path)?;
+        let codec = HostCodec::new(&bytes)?;
+        let mut recordings = Vec::new();
+        for Judged { whole, stretch } in judged {
+            if let Some(known) = known_to_model(&codec.model(), whole, stretch).filter(|_| !self.on_training_data) {
+                anyhow::bail!(
+                    "frames {} to {} of {} are among what this model was trained on: give other recordings or --from, or --on-training-data to see it nevertheless",
+                    known.frames.start,
+                    known.frames.end,
+                    known.record
+                );
+            }
+            recordings.push(self.fit.fit(whole.slice(stretch.clone()), &codec)?);
+        }
+        Ok(model_curve(&codec, &recordings, regime)?)
+    }
+
+    /// Each model against each opponent with a curve, under the same regime.
+    fn differences(&self, curves: &[Curve]) -> Vec<(Regime, RateDifference)> {
+        let (from, to) = (self.between[0], self.between[1]);
+        let models = curves.iter().filter(|curve| curve.learned);
+        let against = |model: &&Curve| {
+            let regime = model.regime;
+            curves.iter().filter(move |curve| !curve.learned && curve.regime == regime).collect::<Vec<_>>()
+        };
+        models
+            .flat_map(|model| against(&model).into_iter().map(move |other| (model, other)))
+            .map(|(model, other)| (model.regime, RateDifference::between(model, other, from, to)))
+            .filter(|(_, difference)| difference.mean_percent.is_some())
+            .collect()
+    }
+}
+
+fn text(curves: &[Curve], differences: &[(Regime, RateDifference)]) -> String {
+    let mut text = String::new();
+    for curve in curves {
+        text.push_str(&format!(
+            "{}, {}; mean of {} records\n",
+            curve.name,
+            curve.regime.describe(),
+            curve.records.len()
+        ));
+        let headings = ["setting", "bits/sample", "MSE LSB²", "PRDN %", "PRD %", "RMSE LSB", "max LSB", "SNR dB"];
+        let mut rows = vec![headings.map(str::to_owned).to_vec()];
+        rows.extend(curve.mean().iter().map(cells));
+        text.push_str(&output::table(&rows));
+        text.push('\n');
+    }
+    for (regime, difference) in differences {
+        let percent = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:+.1} %"));
+        text.push_str(&format!(
+            "{} against {}, {}: {} bits at equal error (spread {}, worst record {})\n",
+            difference.curve,
+            difference.against,
+            regime.describe(),
+            percent(difference.mean_percent),
+            difference.spread_percent.map_or("–".into(), |value| format!("{value:.1} %")),
+            percent(difference.worst_percent),
+        ));
+    }
+    text
+}
+
+fn cells(point: &Point) -> Vec<String> {
+    let number =
+        |value: Option<f64>, decimals: usize| value.map_or("–".to_owned(), |value| format!("{value:.decimals$}"));
+    vec![
+        point.setting.clone(),
+        number(Some(point.bits_per_sample), 4),
+        number(Some(point.mean_squared_error), 2),
+        number(point.prdn_percent, 2),
+        number(point.prd_percent, 2),
+        number(Some(point.rmse_lsb), 2),
+        number(Some(point.max_error_lsb), 1),
+        number(point.snr_db, 2),
+    ]
+}

@@ -1,0 +1,195 @@
+//! Bounded and lossless packets: hops of samples that are kept until a packet has them, predicted and coded sample by sample.
+
+use super::Encoder;
+use super::work::{Step, Work};
+use crate::coder::range::RangeEncoder;
+use crate::packet::{MAX_HEADER_BYTES, Mode};
+use crate::residual::{Place, encode_point, width};
+
+/// Hops in a row without a saturated sample after which best effort goes on.
+const CLEAR_HOPS: u8 = 8;
+/// Bits by which a predicted hop may be longer than a raw one, whose own overhead is not counted.
+const RAW_MARGIN: u64 = 4;
+
+impl Encoder<'_> {
+    /// The mode that the next packet should have.
+    fn wanted_mode(&self) -> Mode {
+        if self.fallen > 0 { self.options.chosen_fallback() } else { self.chosen_mode }
+    }
+
+    /// Keeps a sample of the frame that is taken.
+    pub(super) fn keep(&mut self, channel: usize, sample: i32) {
+        let place = self.kept_place(self.pending) + self.filled * self.model.channels() + channel;
+        if let Some(kept) = self.kept.get_mut(place) {
+            *kept = sample;
+        }
+    }
+
+    /// The first sample of a kept hop: `age` 0 is the oldest.
+    fn kept_place(&self, age: usize) -> usize {
+        let hop_samples = self.model.hop() * self.model.channels();
+        let hops = self.kept.len().checked_div(hop_samples).unwrap_or(0);
+        (self.oldest + age).checked_rem(hops).unwrap_or(0) * hop_samples
+    }
+
+    /// Repeats the last frame up to the end of the hop.
+    pub(super) fn hold_kept_frame(&mut self) {
+        let channels = self.model.channels();
+        let start = self.kept_place(self.pending);
+        let hop_samples = self.model.hop() * channels;
+        let hop = self.kept.get_mut(start..).and_then(|rest| rest.get_mut(..hop_samples)).unwrap_or_default();
+        for place in self.filled.max(1) * channels..hop_samples {
+            let held = hop.get(place.saturating_sub(channels)).copied().unwrap_or(0);
+            if let Some(sample) = hop.get_mut(place) {
+                *sample = held;
+            }
+        }
+    }
+
+    /// Notes that a hop of samples is whole, and whether they stay within what the nets can represent.
+    pub(super) fn keep_hop(&mut self) {
+        let beyond = core::mem::replace(&mut self.beyond, false);
+        if self.kept.is_empty() {
+            return;
+        }
+        self.pending += 1;
+        let falls_back = self.options.chosen_fallback() != Mode::BestEffort && self.chosen_mode == Mode::BestEffort;
+        if beyond && falls_back {
+            self.fallbacks += u64::from(self.fallen == 0);
+            self.fallen = CLEAR_HOPS;
+        } else {
+            self.fallen = self.fallen.saturating_sub(1);
+        }
+    }
+
+    /// Notes that the oldest hop is in a packet.
+    pub(super) fn release_hop(&mut self) {
+        let hops = self.kept.len().checked_div(self.model.hop() * self.model.channels()).unwrap_or(0);
+        self.oldest = (self.oldest + 1).checked_rem(hops).unwrap_or(0);
+        self.pending = self.pending.saturating_sub(1);
+    }
+
+    /// Whether the packet under construction ends here because the next one has another mode; if it is empty, that one begins.
+    pub(super) fn changes_mode(&mut self) -> bool {
+        let wanted = self.wanted_mode();
+        if wanted == self.mode {
+            return false;
+        }
+        if self.hops > 0 {
+            self.begin_seal();
+        } else {
+            self.begin_mode(wanted);
+            self.work = Work::Gather;
+        }
+        true
+    }
+
+    /// Begins a packet behind one that was sealed.
+    pub(super) fn begin_packet(&mut self) {
+        let wanted = self.wanted_mode();
+        // Best effort begins where no samples wait.
+        if wanted != self.mode && (wanted != Mode::BestEffort || (self.pending == 0 && self.filled == 0)) {
+            self.begin_mode(wanted);
+            self.work = Work::Gather;
+            return;
+        }
+        match self.mode.bound() {
+            Some(bound) => {
+                self.predictor.start_packet(self.lines, bound);
+                self.work = Work::Gather;
+            }
+            None => {
+                self.prior.start_packet(self.options.chosen_quality());
+                self.work = if self.waiting { Work::Code(0, self.coder) } else { Work::Gather };
+            }
+        }
+    }
+
+    /// Begins packets of another mode, or a stream.
+    pub(super) fn begin_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+        self.waiting = false;
+        match mode.bound() {
+            Some(bound) => {
+                self.predictor.start_packet(self.lines, bound);
+                // The look-ahead of the nets is not needed: what it holds is coded at once.
+                self.closing = self.closing.map(|_| 0);
+            }
+            None => {
+                self.lines.fill(0);
+                self.skip = self.model.look_ahead_hops();
+                self.prior.start_packet(self.options.chosen_quality());
+                (self.oldest, self.pending) = (0, 0);
+            }
+        }
+    }
+
+    /// Takes samples until a hop is whole, or fills it where the stream ends; then begins with the oldest hop that waits.
+    pub(super) fn gather_predicted(&mut self) -> Step {
+        if self.pending > 0 {
+            let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
+            let mut coder = self.coder;
+            // What a hop is counts when the packet has taken it.
+            { *self.predictor.raw_hops() }.encode(&mut coder, output, None);
+            self.work = Work::Predict(0, coder);
+            return Step::Working;
+        }
+        if self.filled < self.model.hop() {
+            if self.filled == 0 && self.closing.is_none() && self.changes_mode() {
+                return Step::Working;
+            }
+            match self.closing {
+                None => return Step::Idle,
+                Some(0) => return self.close(),
+                Some(hops) => {
+                    self.hold_kept_frame();
+                    self.closing = Some(hops - 1);
+                }
+            }
+        }
+        self.filled = 0;
+        self.keep_hop();
+        Step::Working
+    }
+
+    /// Codes a sample of the oldest hop; behind the last one chooses between this and sending them as they are.
+    pub(super) fn predict(&mut self, index: usize, mut coder: RangeEncoder) {
+        let (channels, start) = (self.model.channels(), self.kept_place(0));
+        let points = self.model.hop() * channels;
+        let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
+        if index < points {
+            let channel = index.checked_rem(channels).unwrap_or(0);
+            let place = Place { channel, first: self.hops == 0 && index < channels };
+            let point = self.predictor.point(channel, self.kept.get(start + index).copied().unwrap_or(0));
+            self.predictor.encode(self.lines, place, point, &mut coder, output);
+            self.work = Work::Predict(index + 1, coder);
+            return;
+        }
+        let hop = self.kept.get(start..).unwrap_or_default().iter().take(points).enumerate();
+        let widths =
+            hop.map(|(index, sample)| width(self.predictor.point(index.checked_rem(channels).unwrap_or(0), *sample)));
+        let width = widths.max().unwrap_or(1);
+        let bits = coder.bits().saturating_sub(self.coder.bits());
+        if bits <= points as u64 * u64::from(width) + RAW_MARGIN {
+            self.predictor.raw_hops().count(None);
+            return self.place_hop(coder);
+        }
+        let mut coder = self.coder;
+        self.predictor.raw_hops().encode(&mut coder, output, Some(width));
+        self.work = Work::Raw(0, width, coder);
+    }
+
+    /// Sends a sample of the oldest hop as it is.
+    pub(super) fn send_raw(&mut self, index: usize, width: u8, mut coder: RangeEncoder) {
+        let (channels, start) = (self.model.channels(), self.kept_place(0));
+        if index >= self.model.hop() * channels {
+            return self.place_hop(coder);
+        }
+        let channel = index.checked_rem(channels).unwrap_or(0);
+        let point = self.predictor.point(channel, self.kept.get(start + index).copied().unwrap_or(0));
+        let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
+        encode_point(&mut coder, output, point, width);
+        self.predictor.restart(self.lines, channel, point);
+        self.work = Work::Raw(index + 1, width, coder);
+    }
+}
