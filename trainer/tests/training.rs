@@ -18,8 +18,8 @@ window_hops = 4
 [network]
 latents = 4
 linear_kernel = 16
-encoder = [{ kernel = 4, stride = 4, channels = 6 }, { kernel = 4, stride = 2, channels = 6, residual = 1 }]
-decoder = [{ kernel = 3, stride = 1, channels = 6, residual = 1 }, { kernel = 5, stride = 2, channels = 6 }]
+encoder = [{ kernel = 4, stride = 4, channels = 6 }, { kernel = 4, stride = 2, channels = 6, residual = 1, separable = true }]
+decoder = [{ kernel = 3, stride = 1, channels = 6, residual = 1 }, { kernel = 5, stride = 2, channels = 6, separable = true }]
 output = { kernel = 4, stride = 4 }
 [vector]
 stages = [8, 4]

@@ -5,6 +5,7 @@
 
 mod convolution;
 mod depthwise;
+mod finish;
 pub(super) mod nearest;
 
 use super::Kernels;
