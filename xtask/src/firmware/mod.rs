@@ -31,6 +31,8 @@ pub(crate) enum Program {
     Encoder,
     /// Packets to samples.
     Decoder,
+    /// Both at once, a small step of each in turn: says how long a step is at most.
+    Duplex,
 }
 
 impl Program {
@@ -39,6 +41,7 @@ impl Program {
             Self::Codec => "codec",
             Self::Encoder => "encoder",
             Self::Decoder => "decoder",
+            Self::Duplex => "duplex",
         }
     }
 }

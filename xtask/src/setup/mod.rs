@@ -12,7 +12,7 @@ mod wheels;
 use anyhow::{Context, Result, bail};
 
 pub(crate) use qemu::Emulator;
-pub(crate) use target::Toolchain;
+pub(crate) use target::{OLDEST_MINOR, Toolchain};
 
 use crate::firmware::Board;
 use crate::project::Project;

@@ -16,6 +16,7 @@ use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
 use crate::stages::Stages;
+use crate::toolchains;
 use tally::Tally;
 
 /// vq-core's features, in every set that one may build for a device.
@@ -37,7 +38,7 @@ pub(crate) struct Arguments {
 /// `cargo xtask test`: true when everything passed.
 pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<bool> {
     let with_boards = !arguments.quick && !arguments.skip_boards;
-    let mut stages = Stages::new(if arguments.quick { 4 } else { 7 + usize::from(with_boards) });
+    let mut stages = Stages::new(if arguments.quick { 4 } else { 8 + usize::from(with_boards) });
     let toolchain = stages.run("Set-up", || setup::all(project, &BOARDS, false))?;
     let mut checks = Checks { project, toolchain, tally: Tally::default() };
     stages.run("Format", || checks.format())?;
@@ -46,6 +47,7 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<bool> {
         stages.run("Tests", || checks.tests(&["--workspace"]))?;
     } else {
         stages.run("Builds and tests with fewer features", || checks.fewer_features())?;
+        stages.run("The oldest compiler, and Miri", || checks.other_compilers())?;
         stages.run("Documentation", || checks.documentation())?;
         stages.run("Firmware", || checks.firmware())?;
         if with_boards {
@@ -96,6 +98,22 @@ impl Checks<'_> {
         }
         self.tests(&["--package", "vq-core", "--no-default-features"])?;
         self.tests(&["--package", "vq-trainer", "--no-default-features"])
+    }
+
+    /// Both are fetched where that is possible; elsewhere the check is skipped.
+    fn other_compilers(&mut self) -> Result<()> {
+        let name = "build with the oldest compiler";
+        match toolchains::oldest(self.project, false) {
+            Ok(mut command) => self.tally.check(name, run(&mut command)),
+            Err(reason) => self.tally.skip(name, &reason),
+        }
+        match toolchains::miri(self.project, false) {
+            Ok(mut command) => self.tally.run(&mut command),
+            Err(reason) => {
+                self.tally.skip("the definition under Miri", &reason);
+                Ok(())
+            }
+        }
     }
 
     fn documentation(&mut self) -> Result<()> {
