@@ -172,7 +172,9 @@ fn a_run_learns_and_its_folder_tells_all() {
     assert_eq!(best.tensors["quantizer.1.codebook"].shape, [4, 4]);
     assert_eq!(best.tensors["encoder.linear.weight"].shape, [4, 1, 16]);
     assert_eq!(best.tensors["decoder.linear.weight"].shape, [4, 1, 16]);
-    assert_eq!(best.tensors["decoder.layer2.weight"].shape, [6, 6, 5]);
+    // A separable layer that raises the rate: three rows of every channel, then a row of every phase.
+    assert_eq!(best.tensors["decoder.layer2_depthwise.weight"].shape, [6, 1, 3]);
+    assert_eq!(best.tensors["decoder.layer2.weight"].shape, [6, 6, 2]);
     assert!(!best.tensors.keys().any(|name| name.starts_with("optimizer")));
     let record = job.record();
     assert_eq!((record.recordings[0].train, record.recordings[0].validation), ([0, 4800], [4800, 6000]));
