@@ -20,7 +20,7 @@ use crate::toolchains;
 use tally::Tally;
 
 /// vq-core's features, in every set that one may build for a device.
-const CORE_FEATURES: [&str; 4] = ["", "f32", "metadata", "f32,metadata"];
+const CORE_FEATURES: [&str; 5] = ["", "f32", "micromath", "metadata", "f32,metadata"];
 
 /// What follows clippy's own arguments.
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
