@@ -18,8 +18,8 @@ window_hops = 4
 [network]
 latents = 4
 linear_kernel = 16
-encoder = [{ kernel = 4, stride = 4, channels = 6 }, { kernel = 4, stride = 2, channels = 6, residual = 1 }]
-decoder = [{ kernel = 3, stride = 1, channels = 6, residual = 1 }, { kernel = 5, stride = 2, channels = 6 }]
+encoder = [{ kernel = 4, stride = 4, channels = 6 }, { kernel = 4, stride = 2, channels = 6, residual = 1, separable = true }]
+decoder = [{ kernel = 3, stride = 1, channels = 6, residual = 1 }, { kernel = 5, stride = 2, channels = 6, separable = true }]
 output = { kernel = 4, stride = 4 }
 [vector]
 stages = [8, 4]
@@ -177,7 +177,9 @@ fn a_run_learns_and_its_folder_tells_all() {
     assert_eq!(best.tensors["quantizer.1.codebook"].shape, [4, 4]);
     assert_eq!(best.tensors["encoder.linear.weight"].shape, [4, 1, 16]);
     assert_eq!(best.tensors["decoder.linear.weight"].shape, [4, 1, 16]);
-    assert_eq!(best.tensors["decoder.layer2.weight"].shape, [6, 6, 5]);
+    // A separable layer that raises the rate: three rows of every channel, then a row of every phase.
+    assert_eq!(best.tensors["decoder.layer2_depthwise.weight"].shape, [6, 1, 3]);
+    assert_eq!(best.tensors["decoder.layer2.weight"].shape, [6, 6, 2]);
     assert!(!best.tensors.keys().any(|name| name.starts_with("optimizer")));
     let record = job.record();
     assert_eq!(std::fs::read_dir(folder.join("tensorboard")).unwrap().count(), 1);
