@@ -281,7 +281,7 @@ fn every_quantizer_is_trained_exported_and_runs_in_integers() {
 fn a_run_whose_codebook_collapses_says_so_and_its_advice_mends_it() {
     let temporary = tempfile::tempdir().unwrap();
     let path = recording(temporary.path(), 6000);
-    let shared = "[training]\nsteps = 400\nbatch = 8\nunquantized = 0.0\nlearning_rate = 0.1\n\
+    let shared = "[training]\nsteps = 400\nbatch = 8\nunquantized = 0.0\nlearning_rate = 0.3\n\
                   [run]\nlog_every = 50\nvalidate_every = 400\n[quantizer]\nkind = \"vq\"\ndecay = 0.9\n";
     let warnings_at_end = |vector: &str, name: &str| {
         let config = small(&format!("{shared}[vector]\ncodes = 64\ncommitment = 0.0\n{vector}"));
