@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// Seed of every random choice, instead of the configuration's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// How latents become codes, instead of the configuration's; its sizes are in the configuration.
+    #[arg(long, value_name = "KIND")]
+    quantizer: Option<QuantizerKind>,
     /// Where to compute: cpu, cuda, cuda:1.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -38,7 +41,7 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "RUN")]
     output: Option<PathBuf>,
     /// Goes on with an interrupted run, with its own recordings and configuration.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "output"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "quantizer", "output"])]
     resume: Option<PathBuf>,
     /// Trains another prior for this model, and writes the model with it to --output.
     #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with = "resume")]
@@ -92,11 +95,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn config(arguments: &Arguments) -> anyhow::Result<Config> {
     let mut config = match &arguments.config {
-        Some(path) => Config::load(path)?,
+        Some(path) => Config::read(path)?,
         None => Config::default(),
     };
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
+    config.quantizer.kind = arguments.quantizer.unwrap_or(config.quantizer.kind);
     config.prior.kind = arguments.prior.unwrap_or(config.prior.kind);
     config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
     config.validate()?;
@@ -168,9 +172,13 @@ fn describe(job: &Job) -> anyhow::Result<()> {
         job.folder().root().display()
     );
     let codes = match &record.quantizer {
-        QuantizerRecord::Vector { dimension, stages } => {
+        QuantizerRecord::Vector { dimension, stages, parts: 1, .. } => {
             format!("codebooks of {stages:?} codes of {dimension}")
         }
+        QuantizerRecord::Vector { dimension, stages, parts, .. } => {
+            format!("{parts} parts with codebooks of {stages:?} codes of {}", dimension / parts)
+        }
+        QuantizerRecord::Finite { levels } => format!("{} latents of {levels:?} levels", levels.len()),
         QuantizerRecord::Scalar { dimension, bits } => format!("{dimension} integers of {bits} bits"),
     };
     eprintln!(
