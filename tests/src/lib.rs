@@ -1,10 +1,13 @@
 //! Models and signals that the tests across crates share.
 
 use proptest::prelude::*;
+use vq_core::model::recurrent::CONDITIONS;
 use vq_core::{Decoder, Encoder, Model, Options, Status};
 use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source};
-use vq_trainer::export::container::{ChannelParts, MetadataParts};
-use vq_trainer::export::file::HostMemory;
+use vq_trainer::export::container::{ChannelParts, MetadataParts, assemble};
+use vq_trainer::export::disassemble::disassemble;
+use vq_trainer::export::file::{HostMemory, ModelBytes};
+use vq_trainer::export::priors::recurrent::{Matrix, RecurrentSizes, TrainedRecurrent};
 use vq_trainer::export::trained::{Codebook, NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
 use vq_trainer::export::{Exported, export};
 
@@ -217,6 +220,45 @@ impl Recipe {
     pub fn export(&self) -> Exported {
         export(&self.trained(), &self.signal(600), &metadata(self.channels)).expect("the recipe exports")
     }
+}
+
+/// A recurrent prior of random weights for a model of integer latents: it foresees nothing, but takes every way through the arithmetic.
+#[must_use]
+pub fn with_recurrent_prior(model: Model<'_>, sizes: RecurrentSizes, seed: u64) -> ModelBytes {
+    let mut noise = Noise::new(seed);
+    let symbols = usize::from(model.header().symbols_per_hop);
+    let RecurrentSizes { hidden, units, skip, .. } = sizes;
+    let mut matrix = |rows: usize, columns: usize, size: f32| Matrix {
+        weights: noise.values(rows * columns, size),
+        biases: noise.values(rows, size),
+    };
+    let seen = if units > 0 { symbols * units } else { symbols };
+    let trained = TrainedRecurrent {
+        sizes,
+        symbols,
+        input: matrix(3 * hidden, symbols + CONDITIONS, 0.5),
+        state: matrix(3 * hidden, hidden, 0.5),
+        readout: matrix(symbols * (units + 2), CONDITIONS + hidden, 1.0),
+        skip: if skip { matrix(2 * symbols, symbols, 0.3) } else { Matrix::default() },
+        in_hop_units: matrix(symbols * units, symbols, 0.3),
+        in_hop_outputs: matrix(2 * symbols, seen, 0.3),
+        start: matrix(1, hidden, 1.0).weights,
+        conditions: std::array::from_fn(|row| std::array::from_fn(|at| (row as f32 - at as f32) / 10.0)),
+        // At quality 1 the tables hold.
+        qualities: 0x1fe,
+        largest_means: vec![90.0; symbols],
+        expected: [8.0; 9],
+    };
+    let mut parts = disassemble(model).expect("the model says what it is");
+    parts.priors.recurrent = Some(trained.lower().expect("no accumulator overflows"));
+    assemble(&parts).expect("the parts fit together")
+}
+
+/// Sizes of every kind of recurrent prior.
+pub fn recurrent_sizes() -> impl Strategy<Value = RecurrentSizes> {
+    (0usize..=3, prop::sample::select(vec![0usize, 4]), any::<bool>(), 1usize..=6).prop_map(
+        |(fours, units, skip, reach)| RecurrentSizes { hidden: fours * 4, units, skip: skip || fours == 0, reach },
+    )
 }
 
 fn push(

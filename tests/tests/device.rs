@@ -7,7 +7,8 @@ use std::sync::Mutex;
 
 use tempfile::TempDir;
 use vq_core::Options;
-use vq_tests::{Recipe, decode, encode, samples};
+use vq_tests::{Recipe, decode, encode, samples, with_recurrent_prior};
+use vq_trainer::export::priors::recurrent::RecurrentSizes;
 use vq_trainer::vectors::Vectors;
 
 /// What the firmware uses.
@@ -17,15 +18,20 @@ const OPTIONS: Options = Options::new().packet_bytes(244);
 static IMAGE: Mutex<()> = Mutex::new(());
 
 /// A folder with a model, a signal, and what the host makes of it, as `cargo xtask firmware --check` reads them.
-fn vectors(recipe: &Recipe) -> TempDir {
+fn vectors(recipe: &Recipe, prior: Option<RecurrentSizes>) -> TempDir {
     let exported = recipe.export();
     let model = exported.integer.model().unwrap();
+    let file = match prior {
+        Some(sizes) => with_recurrent_prior(model, sizes, recipe.seed),
+        None => exported.integer.clone(),
+    };
+    let model = file.model().unwrap();
     // Not a whole number of hops, so that the last one is filled up.
     let signal = recipe.signal(40 * recipe.hop() + 1);
     let packets = encode(model, OPTIONS, &signal);
     let decoded = samples(&decode(model, &packets));
     let folder = TempDir::new().unwrap();
-    exported.integer.write(&folder.path().join("model.vqm")).unwrap();
+    file.write(&folder.path().join("model.vqm")).unwrap();
     Vectors { samples: signal, packets, decoded }.write(folder.path()).unwrap();
     folder
 }
@@ -39,7 +45,11 @@ fn check(folder: &Path) -> Output {
 }
 
 fn assert_same(recipe: &Recipe) {
-    let folder = vectors(recipe);
+    assert_same_with(recipe, None);
+}
+
+fn assert_same_with(recipe: &Recipe, prior: Option<RecurrentSizes>) {
+    let folder = vectors(recipe, prior);
     let output = check(folder.path());
     assert!(output.status.success(), "{recipe:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -73,8 +83,19 @@ fn odd_widths_without_stride_are_the_same() {
 }
 
 #[test]
+fn recurrent_priors_are_the_same() {
+    let recipe = Recipe { seed: 14, latents: 6, stages: None, ..mono() };
+    for sizes in [
+        RecurrentSizes { hidden: 20, units: 4, skip: true, reach: 4 },
+        RecurrentSizes { hidden: 8, units: 0, skip: false, reach: 16 },
+    ] {
+        assert_same_with(&recipe, Some(sizes));
+    }
+}
+
+#[test]
 fn a_difference_is_found_and_named() {
-    let folder = vectors(&mono());
+    let folder = vectors(&mono(), None);
     let path = folder.path().join("decoded.bin");
     let mut decoded = fs::read(&path).unwrap();
     decoded[400] ^= 1;

@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 use vq_core::{Model, Options, packet_codes};
-use vq_tests::{Recipe, encode, recipes};
+use vq_tests::{Recipe, encode, recipes, recurrent_sizes, with_recurrent_prior};
 
 /// The codes of all packets, hop by hop, as (symbol, code).
 fn codes(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<Vec<(usize, u16)>> {
-    let mut memory = vec![0; 2 * usize::from(model.header().symbols_per_hop)];
+    let mut memory = vec![0; model.prior_memory() / 2];
     let mut hops = Vec::new();
     for packet in packets {
         let mut codes = packet_codes(model, packet, &mut memory).expect("the packet is the model's");
@@ -42,6 +42,48 @@ proptest! {
         let sent: Vec<usize> = model.numbered_symbols(quality).map(|(index, _)| index).collect();
         for hop in &whole {
             prop_assert_eq!(&hop.iter().map(|(index, _)| *index).collect::<Vec<_>>(), &sent);
+        }
+    }
+
+    #[test]
+    fn codes_of_a_recurrent_prior_do_not_depend_on_packets(
+        recipe in lively(),
+        sizes in recurrent_sizes(),
+        room in 0usize..60,
+        hops in 1u32..20,
+        quality in 1u8..=9,
+    ) {
+        let exported = Recipe { stages: None, ..recipe.clone() }.export();
+        let tables = exported.integer.model().unwrap();
+        let recurrent = with_recurrent_prior(tables, sizes, recipe.seed);
+        let model = recurrent.model().unwrap();
+        let signal = recipe.signal(500);
+        let options = Options::new().quality(quality);
+        // The prior changes what codes cost, and nothing else.
+        let whole = codes(tables, &encode(tables, options.packet_bytes(1 << 16), &signal));
+        prop_assert_eq!(&codes(model, &encode(model, options.packet_bytes(1 << 16), &signal)), &whole);
+        let least = model.least_packet_bytes(quality);
+        let packets = encode(model, options.packet_bytes(least + room).packet_hops(hops), &signal);
+        prop_assert_eq!(&codes(model, &packets), &whole);
+        prop_assert!(packets.iter().all(|packet| packet.len() <= least + room));
+    }
+
+    #[test]
+    fn costs_are_what_is_sent(recipe in lively(), sizes in recurrent_sizes(), quality in 1u8..=9) {
+        let exported = Recipe { stages: None, ..recipe.clone() }.export();
+        let recurrent = with_recurrent_prior(exported.integer.model().unwrap(), sizes, recipe.seed);
+        let model = recurrent.model().unwrap();
+        let mut memory = vec![0; model.prior_memory() / 2];
+        for packet in encode(model, Options::new().packet_bytes(400).quality(quality), &recipe.signal(300)) {
+            let mut codes = packet_codes(model, &packet, &mut memory).unwrap();
+            let (mut cost, mut symbols) = (0.0, 0.0);
+            while let Some(hop) = codes.next_hop() {
+                symbols += hop.count() as f64;
+                cost += f64::from(codes.hop_cost()) / 256.0;
+            }
+            // A code ends within a byte of its cost, less what costs are rounded by.
+            let sent = (packet.len() as f64 - 7.0) * 8.0;
+            prop_assert!((sent - cost).abs() <= 16.0 + symbols / 64.0, "{sent} bits sent, {cost} counted");
         }
     }
 

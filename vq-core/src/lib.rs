@@ -54,7 +54,7 @@ mod residual;
 
 pub use codec::{
     Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, FeedError, FrameQueue, Frames, Options, Piece,
-    Progress, SelfTestError, Status, decoded_crc, packet_codes, self_test_decoder, self_test_encoder,
+    Progress, SelfTestError, Status, Surprisal, decoded_crc, packet_codes, self_test_decoder, self_test_encoder,
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};
 pub use model::{Model, ModelError};

@@ -44,6 +44,8 @@ pub struct OutputPlan {
 /// Both nets, layer by layer.
 #[derive(Debug, Clone, Copy)]
 pub struct NetworkPlan<'a> {
+    /// Only linear paths: a transform of `latents` frames a hop over all channels. What follows `latents` counts for nothing.
+    pub lapped: bool,
     /// Latents per hop.
     pub latents: usize,
     /// Taps of the linear paths; 0 leaves them out.
@@ -67,6 +69,9 @@ impl NetworkPlan<'_> {
     /// # Errors
     /// If a size is zero, or the strides of encoder and decoder multiply to different hops.
     pub fn assemble(&self, channels: usize) -> Result<(NetSpec, NetSpec), ArchitectureError> {
+        if self.lapped {
+            return self.transform(channels);
+        }
         let hop = self.hop();
         let up = stride_product(self.decoder).saturating_mul(self.output.stride);
         if hop != up || hop == 0 {
@@ -93,6 +98,26 @@ impl NetworkPlan<'_> {
         let decoder = self.decoder(channels);
         encoder.shapes()?;
         decoder.shapes()?;
+        Ok((encoder, decoder))
+    }
+
+    /// The linear paths alone, over windows of two hops.
+    fn transform(&self, channels: usize) -> Result<(NetSpec, NetSpec), ArchitectureError> {
+        let hop = self.latents / channels.max(1);
+        if hop == 0 || hop * channels != self.latents {
+            let what = format!(
+                "a lapped transform has as many latents as its hop has samples: make network.latents a multiple of the {channels} channels"
+            );
+            return Err(ArchitectureError::Plan { what });
+        }
+        let node = |operation| {
+            vec![NodeSpec { name: LINEAR.into(), source: Source::Input, operation, activation: Activation::Linear }]
+        };
+        let (kernel, padding) = (2 * hop, centred(2 * hop, hop));
+        let forward = Operation::Convolution { kernel, stride: hop, padding, channels: self.latents };
+        let back = raise(kernel, hop, channels);
+        let encoder = NetSpec { input_channels: channels, input_rows: hop, nodes: node(forward) };
+        let decoder = NetSpec { input_channels: self.latents, input_rows: 1, nodes: node(back) };
         Ok((encoder, decoder))
     }
 
@@ -224,6 +249,18 @@ mod tests {
     use super::super::Shape;
     use super::*;
 
+    #[test]
+    fn a_lapped_plan_is_its_linear_paths() {
+        let output = OutputPlan { kernel: 1, stride: 1 };
+        let plan =
+            NetworkPlan { lapped: true, latents: 16, linear_kernel: 0, encoder: &[], decoder: &[], output: &output };
+        let (encoder, decoder) = plan.assemble(2).unwrap();
+        assert_eq!((encoder.input_rows, encoder.nodes.len(), decoder.nodes.len()), (8, 1, 1));
+        assert_eq!(encoder.output(), Ok(Shape { channels: 16, rows: 1 }));
+        assert_eq!(decoder.output(), Ok(Shape { channels: 2, rows: 8 }));
+        assert!(plan.assemble(3).unwrap_err().to_string().contains("multiple of the 3 channels"));
+    }
+
     fn layer(kernel: usize, stride: usize, channels: usize, residual: usize) -> LayerPlan {
         LayerPlan { kernel, stride, channels, residual, separable: false }
     }
@@ -262,6 +299,7 @@ mod tests {
     fn encoder_and_decoder_meet_at_the_latents() {
         let (encoder, decoder) = (vec![layer(8, 4, 16, 0), layer(5, 2, 24, 2)], vec![layer(3, 1, 24, 1)]);
         let plan = NetworkPlan {
+            lapped: false,
             latents: 6,
             linear_kernel: 16,
             encoder: &encoder,
@@ -296,7 +334,14 @@ mod tests {
     fn unequal_hops_are_refused_with_both_numbers() {
         let (encoder, decoder) = (vec![layer(8, 4, 16, 0)], vec![]);
         let output = OutputPlan { kernel: 8, stride: 8 };
-        let plan = NetworkPlan { latents: 6, linear_kernel: 0, encoder: &encoder, decoder: &decoder, output: &output };
+        let plan = NetworkPlan {
+            lapped: false,
+            latents: 6,
+            linear_kernel: 0,
+            encoder: &encoder,
+            decoder: &decoder,
+            output: &output,
+        };
         let message = plan.assemble(1).unwrap_err().to_string();
         assert!(message.contains('4') && message.contains('8'), "{message}");
     }

@@ -15,6 +15,8 @@ mod output;
 mod report;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "train")]
+mod train_prior;
 mod vectors;
 
 use std::process::ExitCode;

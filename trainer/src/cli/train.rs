@@ -9,9 +9,11 @@ use clap::Args;
 
 use super::arguments::SignalArguments;
 use super::output;
-use crate::config::Config;
+use super::train_prior::{self, Retraining};
+use crate::config::{Config, PriorKind};
+use crate::data::{RatePolicy, fit};
 use crate::run::{MetricsLog, QuantizerRecord, now_rfc3339};
-use crate::train::{Job, Outcome, Progress, Source, prepare_process};
+use crate::train::{Job, Outcome, Progress, Source, prepare_process, set_threads};
 
 /// Train a codec on recordings of one kind of signal.
 #[derive(Debug, Args)]
@@ -31,12 +33,24 @@ pub(super) struct Arguments {
     /// Where to compute: cpu, cuda, cuda:1.
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Folder of the run; a new one under runs/ if not given.
+    /// Folder of the run; a new one under runs/ if not given. With --prior-only, the model to write.
     #[arg(short, long, value_name = "RUN")]
     output: Option<PathBuf>,
     /// Goes on with an interrupted run, with its own recordings and configuration.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "output"])]
     resume: Option<PathBuf>,
+    /// Trains another prior for this model, and writes the model with it to --output.
+    #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with = "resume")]
+    prior_only: Option<PathBuf>,
+    /// Which prior to train, instead of the configuration's.
+    #[arg(long, value_name = "KIND")]
+    prior: Option<PriorKind>,
+    /// Optimizer steps of the prior, instead of the configuration's.
+    #[arg(long, value_name = "N")]
+    prior_steps: Option<usize>,
+    /// Qualities that the prior is trained for, all if not given; at the others the tables hold.
+    #[arg(long, value_name = "1,2,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=9))]
+    prior_qualities: Vec<u8>,
     /// Prints the configuration, every key explained, and trains nothing.
     #[arg(long)]
     print_config: bool,
@@ -49,6 +63,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return output::print(&config(arguments)?.to_commented_toml());
     }
     prepare_process(&arguments.device)?;
+    if let Some(model) = &arguments.prior_only {
+        return retrain(model, arguments);
+    }
     let mut job = match &arguments.resume {
         Some(folder) => Job::resume(folder, &arguments.device)?,
         None => start(arguments)?,
@@ -76,8 +93,28 @@ fn config(arguments: &Arguments) -> anyhow::Result<Config> {
     };
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
+    config.prior.kind = arguments.prior.unwrap_or(config.prior.kind);
+    config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
     config.validate()?;
     Ok(config)
+}
+
+/// Another prior for a finished model.
+fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    let config = config(arguments)?;
+    set_threads(config.training.threads);
+    let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
+    let retraining = Retraining {
+        model,
+        output: &output,
+        config: &config.prior,
+        seed: config.training.seed,
+        qualities: &arguments.prior_qualities,
+    };
+    train_prior::run(&retraining, |codec| {
+        let open = |path: &PathBuf| Ok(fit(arguments.signal.open(path)?, codec.kind(), RatePolicy::Refuse)?);
+        arguments.records.iter().map(open).collect()
+    })
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<Job> {

@@ -43,6 +43,32 @@ pub enum ConfigError {
     },
 }
 
+/// What the nets are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkKind {
+    /// Nets that learn, beside linear transforms.
+    Learned,
+    /// A fixed lapped cosine transform and its inverse: nothing in the nets is trained.
+    Lapped,
+}
+
+/// Which prior is trained at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum PriorKind {
+    /// Tables only.
+    Tables,
+    /// Linear in the hop before, and in the earlier codes of the hop.
+    Linear,
+    /// A recurrent net of 24 units.
+    Small,
+    /// A recurrent net of 56 units, with units within the hop.
+    Standard,
+    /// All of them; the one whose bits and flash cost least stays.
+    Best,
+}
+
 /// How latents become codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,6 +105,9 @@ section! {
     /// `residual` puts that many residual blocks behind a layer, and `separable = true` takes a layer and its blocks apart: a filter for
     /// each channel by itself, then a mixture of the channels, at a fraction of the cost. The strides of each net multiply to the frames per hop.
     NetworkConfig {
+        /// "learned": the layers below. "lapped": a fixed lapped cosine transform of `latents` frames a hop over all channels, whose nets
+        /// need no training; then the keys below count for nothing.
+        kind: NetworkKind = NetworkKind::Learned,
         /// Latents per hop: the length of a code vector.
         latents: usize = 8,
         /// Taps of the linear transforms beside both nets, usually twice the hop; 0 leaves them out.
@@ -140,6 +169,8 @@ section! {
     ScalarConfig {
         /// Bits of one integer, 2 to 12: |q| <= 2^(bits-1) - 1.
         bits: u32 = 4,
+        /// A fixed step at quality 9 for all latents, in network units (standard deviations of the signal); 0 learns one for each.
+        step: f64 = 0.0,
         /// The largest integer starts at this many standard deviations of its latent.
         range: f64 = 4.0,
         /// Up to this part of the steps uniform noise stands in for rounding; it must end after the warm-up.
@@ -180,6 +211,19 @@ section! {
 }
 
 section! {
+    /// What foresees the codes. Tables are made by every export; integer latents can have a recurrent prior before them, which is trained
+    /// at the end of the run (and again by `vq train --prior-only`).
+    PriorConfig {
+        /// "tables"; "linear", "small", "standard": one more, of that size; "best": the one whose bits and flash cost least.
+        kind: PriorKind = PriorKind::Best,
+        /// Optimizer steps of each.
+        steps: usize = 1500,
+        /// Adam's highest learning rate.
+        learning_rate: f64 = 4e-3,
+    }
+}
+
+section! {
     /// What is reported and saved, and when.
     RunConfig {
         /// Steps between lines of metrics.
@@ -207,6 +251,8 @@ pub struct Config {
     pub scalar: ScalarConfig,
     /// The loop.
     pub training: TrainingConfig,
+    /// What foresees the codes.
+    pub prior: PriorConfig,
     /// What is reported and saved, and when.
     pub run: RunConfig,
 }
@@ -233,6 +279,7 @@ impl Config {
             self.vector.commented("vector"),
             self.scalar.commented("scalar"),
             self.training.commented("training"),
+            self.prior.commented("prior"),
             self.run.commented("run"),
         ];
         sections.join("\n")
@@ -242,6 +289,7 @@ impl Config {
     pub fn network_plan(&self) -> NetworkPlan<'_> {
         let network = &self.network;
         NetworkPlan {
+            lapped: network.kind == NetworkKind::Lapped,
             latents: network.latents,
             linear_kernel: network.linear_kernel,
             encoder: &network.encoder,

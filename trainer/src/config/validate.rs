@@ -1,6 +1,6 @@
 //! The ranges of the configuration's values, checked before anything is built from them.
 
-use super::{Config, ConfigError, QuantizerKind};
+use super::{Config, ConfigError, NetworkKind, QuantizerKind};
 
 /// The largest sizes that a container holds and a microcontroller could run; they also keep arithmetic on them small.
 const MAX_CHANNELS: usize = 1024;
@@ -27,6 +27,9 @@ impl Config {
     fn validate_network(&self) -> Result<(), ConfigError> {
         let network = &self.network;
         within("network.latents", network.latents as f64, 1.0, 256.0)?;
+        if network.kind == NetworkKind::Lapped {
+            return Ok(());
+        }
         within("network.linear_kernel", network.linear_kernel as f64, 0.0, MAX_KERNEL as f64)?;
         if network.encoder.is_empty() {
             return Err(refused("network.encoder", "has no layer; give at least one, its strides make the hop"));
@@ -69,6 +72,7 @@ impl Config {
         within("vector.restart_until", vector.restart_until, 0.0, 1.0)?;
         within("scalar.bits", f64::from(scalar.bits), 2.0, 12.0)?;
         within("scalar.range", scalar.range, 0.1, 100.0)?;
+        within("scalar.step", scalar.step, 0.0, 100.0)?;
         within("scalar.noise_until", scalar.noise_until, 0.0, 1.0)
     }
 
@@ -86,6 +90,8 @@ impl Config {
         within("training.latent_noise", training.latent_noise, 0.0, 1e3)?;
         within("training.int8_from", training.int8_from, 0.0, 1.0)?;
         within("training.threads", training.threads as f64, 0.0, 1024.0)?;
+        within("prior.steps", self.prior.steps as f64, 1.0, 1e9)?;
+        within("prior.learning_rate", self.prior.learning_rate, 1e-9, 1.0)?;
         within("run.log_every", self.run.log_every as f64, 1.0, 1e9)?;
         within("run.validate_every", self.run.validate_every as f64, 1.0, 1e9)?;
         within("run.checkpoint_seconds", self.run.checkpoint_seconds, 0.0, 1e9)?;

@@ -7,12 +7,14 @@ use vq_core::model::metadata::{Channel, Message, Metadata};
 use vq_core::model::plan::Output;
 use vq_core::model::priors::{Context, SymbolPrior};
 use vq_core::model::records::{Kind, Layer, Net, Scaling, Symbol};
+use vq_core::model::recurrent::{InHop, RecurrentPrior};
 use vq_core::model::{Directory, Model, ModelError, QUALITIES};
 use vq_core::{Encoder, EncoderError, Options, SelfTestError, decoded_crc};
 
 use super::file::{HostMemory, ModelBytes};
 use super::layout;
 use super::priors::PriorParts;
+use super::priors::recurrent::RecurrentParts;
 
 /// A net whose layers are numbers; delays, history and places are filled in here.
 #[derive(Debug, Clone)]
@@ -178,6 +180,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         .collect();
     let symbols = tables.push(&symbols);
     let priors = write_priors(&parts.priors, &mut tables);
+    let recurrent = parts.priors.recurrent.as_ref().map(|recurrent| write_recurrent(recurrent, &mut tables));
     let quality = tables.push(&[parts.quality, parts.priors.quality].concat());
     let decoder = write_net(&parts.decoder, Output::Rows, "decoder", &mut tables)?;
     let test_frames: Vec<u8> = parts.test_frames.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -198,6 +201,8 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         test_samples_crc: test.samples_crc,
         priors,
         prior_sets: parts.priors.sets.len() as u16,
+        recurrent: recurrent.map_or(0, |(offset, _)| offset),
+        recurrent_length: recurrent.map_or(0, |_| RecurrentPrior::BYTES as u32),
     };
     tables.0[..Directory::BYTES].copy_from_slice(&directory.to_bytes());
     let (message, tables_offset) = write_message(&parts.metadata, &tables.0)?;
@@ -213,6 +218,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         hop: parts.encoder.rows,
         channels: parts.encoder.channels,
         symbols_per_hop: parts.symbols.len() as u16,
+        recurrent_units: recurrent.map_or(0, |(_, record)| record.memory_units()),
     };
     let mut file = [header.to_bytes().as_slice(), &message].concat();
     let identity = hash(&file[32..tables_offset + test_packet as usize]);
@@ -275,6 +281,31 @@ fn write_priors(parts: &PriorParts, tables: &mut Tables) -> u32 {
     };
     let records: Vec<u8> = parts.sets.iter().flatten().flat_map(|prior| place(prior).to_bytes()).collect();
     tables.push(&records)
+}
+
+/// Writes the recurrent prior; gives where its record lies, and the record.
+fn write_recurrent(parts: &RecurrentParts, tables: &mut Tables) -> (u32, RecurrentPrior) {
+    let in_hop: Vec<u8> = parts
+        .in_hop
+        .iter()
+        .flat_map(|(units, outputs, mean_shift)| {
+            let units = if units.is_empty() { 0 } else { tables.push(units) };
+            InHop { units, outputs: tables.push(outputs), mean_shift: *mean_shift }.to_bytes()
+        })
+        .collect();
+    let numbers = |values: &[i16]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let record = RecurrentPrior {
+        input: tables.push(&parts.input),
+        state: tables.push(&parts.state),
+        readout: tables.push(&parts.readout),
+        skip: if parts.skip.is_empty() { 0 } else { tables.push(&parts.skip) },
+        in_hop: tables.push(&in_hop),
+        start: tables.push(&numbers(&parts.start)),
+        conditions: tables.push(&numbers(&parts.conditions.concat())),
+        expected: tables.push(&parts.expected.map(u32::to_le_bytes).concat()),
+        ..parts.record
+    };
+    (tables.push(&record.to_bytes()), record)
 }
 
 /// Plans a net and writes its weights and records.

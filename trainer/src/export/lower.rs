@@ -198,15 +198,15 @@ const MAX_RATIO: f64 = 32_767.0 / 131_072.0;
 
 /// One output channel in integers.
 #[derive(Debug, Clone)]
-struct IntegerChannel {
-    weights: Vec<i8>,
-    bias: i32,
+pub(super) struct IntegerChannel {
+    pub(super) weights: Vec<i8>,
+    pub(super) bias: i32,
     /// The value of one step of the accumulator.
-    step: f64,
+    pub(super) step: f64,
 }
 
 /// Rounds a channel's weights to int8 at the finest scale whose accumulator provably fits; `None` if there is none.
-fn quantize_channel(filter: &[f32], bias: f32, from: Scale, bounds: Bounds) -> Option<IntegerChannel> {
+pub(super) fn quantize_channel(filter: &[f32], bias: f32, from: Scale, bounds: Bounds) -> Option<IntegerChannel> {
     let peak = filter.iter().fold(0.0f32, |peak, weight| peak.max(weight.abs()));
     // A channel of zero weights is its bias alone: any scale will do that keeps it well inside the accumulator.
     let alone = (f64::from(bias.abs()) / (from * f64::from(1 << 20))).max(f64::MIN_POSITIVE.sqrt());
@@ -240,7 +240,7 @@ fn requantization(ratio: f64, most: i32) -> (u32, u32) {
 }
 
 /// Blocks of four channels: biases, groups of four taps, requantizations; see `vq_core::model::plan::weight_bytes`.
-fn weight_stream(channels: &[IntegerChannel], taps: usize, scale: Scale) -> Vec<u8> {
+pub(super) fn weight_stream(channels: &[IntegerChannel], taps: usize, scale: Scale) -> Vec<u8> {
     let idle = IntegerChannel { weights: vec![0; taps], bias: 0, step: 0.0 };
     let mut stream = Vec::new();
     for block in channels.chunks(4) {

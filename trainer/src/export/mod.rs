@@ -4,6 +4,7 @@
 //! first with uniform codes, then with the [`priors`] of what that model encodes.
 
 pub mod container;
+pub mod disassemble;
 pub mod file;
 pub mod from_run;
 pub mod layout;

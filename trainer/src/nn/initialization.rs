@@ -84,6 +84,7 @@ mod tests {
     fn with_all_frequencies_the_linear_paths_alone_rebuild_the_signal() {
         let layers = vec![LayerPlan { kernel: 8, stride: 8, channels: 4, residual: 0, separable: false }];
         let plan = NetworkPlan {
+            lapped: false,
             latents: 16,
             linear_kernel: 18,
             encoder: &layers,

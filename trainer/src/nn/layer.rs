@@ -43,7 +43,9 @@ impl Layer {
         let inputs = net.shape_of(node.source, shapes).channels;
         let mut weights = |sizes: [usize; 3], channels: usize| {
             let Start { weight, bias } = start(net, node, &sizes.map(|size| size as i64), channels as i64, random);
-            let add = |name, values: Tensor| variables.add(name, values.to_device(variables.device()), true);
+            // A net that is nothing but its linear path is a fixed transform.
+            let learns = net.nodes.len() > 1;
+            let add = |name, values: Tensor| variables.add(name, values.to_device(variables.device()), learns);
             Weights { weight: add("weight", weight), bias: add("bias", bias) }
         };
         let geometry = |sizes: [usize; 3]| sizes.map(|size| size as i64);

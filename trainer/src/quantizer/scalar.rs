@@ -24,6 +24,8 @@ pub enum Rounding {
 pub struct ScalarQuantizer {
     /// Latent units per integer, `[latents]`.
     step: Tensor,
+    /// The step of all latents, where it is not learned.
+    fixed_step: Option<f64>,
     /// Moving average of how often each integer occurs, `[latents, integers]`.
     count: Tensor,
     largest: i64,
@@ -38,7 +40,8 @@ impl ScalarQuantizer {
         let largest = (1i64 << (config.scalar.bits - 1)) - 1;
         let float = (Kind::Float, variables.device());
         Self {
-            step: variables.add("step", Tensor::ones([latents], float), true),
+            step: variables.add("step", Tensor::ones([latents], float), config.scalar.step == 0.0),
+            fixed_step: (config.scalar.step > 0.0).then_some(config.scalar.step),
             count: variables.add("count", Tensor::zeros([latents, 2 * largest + 1], float), false),
             largest,
             range: config.scalar.range,
@@ -48,6 +51,10 @@ impl ScalarQuantizer {
 
     /// Sets each step so that the largest integer stands for `range` standard deviations of `latents`, `[vectors, latents]`.
     pub(super) fn start(&mut self, latents: &Tensor) {
+        if let Some(step) = self.fixed_step {
+            let _ = self.step.fill_(step);
+            return;
+        }
         let deviation = latents.square().mean_dim([0i64].as_slice(), false, Kind::Float).sqrt();
         self.step.copy_(&(deviation * (self.range / self.largest as f64)).clamp_min(LEAST_STEP));
     }

@@ -102,7 +102,7 @@ fn usage(codec: &HostCodec<'_>, packets: &[Vec<u8>]) -> Vec<StageUsage> {
         SymbolKind::Integer => usize::from(symbol.first),
     };
     let mut counts: Vec<Vec<u64>> = Vec::new();
-    let mut memory = vec![0; 2 * usize::from(codec.model().header().symbols_per_hop)];
+    let mut memory = vec![0; codec.model().prior_memory() / 2];
     for bytes in packets {
         let Ok(mut codes) = packet_codes(codec.model(), bytes, &mut memory) else { continue };
         while let Some(hop) = codes.next_hop() {

@@ -59,8 +59,11 @@ impl Adam {
     }
 
     /// One update from the gradient of `loss`, shortened to `longest` if it is longer. Tensors that `loss` does not
-    /// depend on stay as they are. Gives the gradient's norm before shortening, still on the device.
+    /// depend on stay as they are; without any, nothing happens. Gives the gradient's norm before shortening, still on the device.
     pub fn minimise(&mut self, loss: &Tensor, learning_rate: f64, longest: f64) -> Tensor {
+        if self.parameters.is_empty() {
+            return loss.zeros_like();
+        }
         let values: Vec<&Tensor> = self.parameters.iter().map(|parameter| &parameter.value).collect();
         let gradients = Tensor::run_backward(&[loss], &values, false, false);
         tch::no_grad(|| {

@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod job;
 mod prepare;
+pub mod prior;
 mod progress;
 mod schedule;
 mod session;

@@ -7,8 +7,8 @@ use crate::packet::{Header, Mode, PacketError};
 use crate::prior::Prior;
 use crate::residual::{self, MAX_WIDTH};
 
-/// Reads the codes of one packet: none of an error-bounded or lossless one. `memory` must hold two codes for every symbol of the model:
-/// `2 * header().symbols_per_hop`; what a shorter one cannot hold reads as zero.
+/// Reads the codes of one packet: none of an error-bounded or lossless one. `memory` must have [`Model::prior_memory`] bytes;
+/// what a shorter one cannot hold reads as zero.
 ///
 /// # Errors
 /// A packet that is damaged or of another model.
@@ -17,7 +17,7 @@ pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16
     check_length(&model, &header, codes)?;
     let prior = Prior::new(model, header.quality, memory);
     let hops = if header.mode == Mode::BestEffort { header.hops } else { 0 };
-    Ok(Codes { model, header, prior, coder: RangeDecoder::new(codes), hops, fresh: true })
+    Ok(Codes { model, header, prior, coder: RangeDecoder::new(codes), hops, fresh: true, cost: 0 })
 }
 
 /// The codes of a packet, hop by hop. Not an [`Iterator`], because every hop borrows the same memory.
@@ -29,6 +29,7 @@ pub struct Codes<'a> {
     coder: RangeDecoder<'a>,
     hops: u32,
     fresh: bool,
+    cost: u32,
 }
 
 impl Codes<'_> {
@@ -47,10 +48,18 @@ impl Codes<'_> {
             self.prior.advance();
         }
         self.fresh = false;
+        self.cost = 0;
         for (index, symbol) in self.model.numbered_symbols(self.header.quality) {
-            self.prior.decode_symbol(index, &symbol, &mut self.coder);
+            let code = self.prior.decode_symbol(index, &symbol, &mut self.coder);
+            self.cost += self.prior.distribution(index, &symbol).cost(code);
         }
         Some(self.prior.sent())
+    }
+
+    /// What the hop that was read last cost under the prior, in 1/256 bit: against [`Model::expected_hop_cost`], how surprising it was.
+    #[must_use]
+    pub fn hop_cost(&self) -> u32 {
+        self.cost
     }
 }
 

@@ -6,6 +6,7 @@ mod encoder;
 mod frame_queue;
 mod options;
 mod self_test;
+mod surprisal;
 
 pub use codes::{Codes, packet_codes};
 pub use decoder::{Block, Blocks, Decoder, DecoderError, Piece, Status};
@@ -13,6 +14,7 @@ pub use encoder::{Encoder, EncoderError, Progress};
 pub use frame_queue::{FeedError, FrameQueue, Frames};
 pub use options::Options;
 pub use self_test::{SelfTestError, decoded_crc, self_test_decoder, self_test_encoder};
+pub use surprisal::Surprisal;
 
 /// Runs `$body` with `$kernels` as the arithmetic of `$model`, over its lines `$lines` as elements of that arithmetic.
 ///

@@ -1,6 +1,7 @@
 //! What [`Model::parse`](super::Model::parse) proves about the tables, part by part.
 
 mod priors;
+mod recurrent;
 
 use super::layout;
 use super::plan::{self, Demand, Line, Output};
@@ -45,6 +46,7 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     symbols(model, &directory)?;
     quality(model, &directory)?;
     priors::priors(model, &directory)?;
+    recurrent::recurrent(model, &directory)?;
     self_test(model, &directory)
 }
 
@@ -182,9 +184,19 @@ fn weights(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result
     }
     let sound = if layer.kind == Kind::Depthwise { is_depthwise_requantization } else { is_requantization };
     let blocks = (u32::from(layer.upsample) * plan::row_elements(layer.channels)).div_ceil(4);
+    let block_bytes = length.checked_div(blocks).unwrap_or(0) as usize;
+    requantizations(model.weights(layer), block_bytes, sound, part)
+}
+
+/// Checks the multipliers and shifts at the ends of a weight stream's blocks.
+fn requantizations(
+    stream: &[u8],
+    block_bytes: usize,
+    sound: fn(u32, u32, u32) -> bool,
+    part: Part,
+) -> Result<(), ModelError> {
     // `max` changes nothing, but shows the compiler that `chunks` cannot panic.
-    let block_bytes = length.checked_div(blocks).unwrap_or(0).max(48) as usize;
-    for block in model.weights(layer).chunks(block_bytes) {
+    for block in stream.chunks(block_bytes.max(48)) {
         let requantizations = block.get(block.len().saturating_sub(32)..).unwrap_or_default();
         for requantization in requantizations.chunks_exact(8) {
             let (packed, second) = (u32_at(requantization, 0), u32_at(requantization, 4));

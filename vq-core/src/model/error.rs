@@ -19,6 +19,8 @@ pub enum Part {
     Symbol(u16),
     /// The prior of a symbol.
     Prior(u16),
+    /// The recurrent prior.
+    Recurrent,
     /// The quality table.
     Quality,
     /// The self-test.
@@ -35,6 +37,7 @@ impl fmt::Display for Part {
             Self::DecoderLayer(layer) => write!(f, "decoder layer {layer}"),
             Self::Symbol(symbol) => write!(f, "symbol {symbol}"),
             Self::Prior(symbol) => write!(f, "the prior of symbol {symbol}"),
+            Self::Recurrent => f.write_str("the recurrent prior"),
             Self::Quality => f.write_str("the quality table"),
             Self::SelfTest => f.write_str("the self-test"),
         }

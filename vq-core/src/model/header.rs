@@ -16,7 +16,8 @@
 //! | 48 | u16 | hop: frames per step of the net |
 //! | 50 | u16 | channels of a frame |
 //! | 52 | u16 | symbols per hop |
-//! | 54 | 10 bytes | zero |
+//! | 54 | u16 | memory of the recurrent prior in units of 8 bytes; 0 without one |
+//! | 56 | 8 bytes | zero |
 
 use super::ModelError;
 use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
@@ -56,6 +57,8 @@ pub struct Header {
     pub channels: u16,
     /// Symbols of a hop at the best quality.
     pub symbols_per_hop: u16,
+    /// Memory of the recurrent prior, in units of 8 bytes; 0 without one.
+    pub recurrent_units: u16,
 }
 
 impl Header {
@@ -86,7 +89,7 @@ impl Header {
             1 => Arithmetic::Float,
             _ => return Err(ModelError::Arithmetic),
         };
-        if u8_at(file, 7) != 0 || array_at::<10>(file, 54) != [0; 10] {
+        if u8_at(file, 7) != 0 || array_at::<8>(file, 56) != [0; 8] {
             return Err(ModelError::Reserved);
         }
         Ok(Self {
@@ -100,6 +103,7 @@ impl Header {
             hop: u16_at(file, 48),
             channels: u16_at(file, 50),
             symbols_per_hop: u16_at(file, 52),
+            recurrent_units: u16_at(file, 54),
         })
     }
 
@@ -119,6 +123,7 @@ impl Header {
         put(&mut bytes, 48, self.hop.to_le_bytes());
         put(&mut bytes, 50, self.channels.to_le_bytes());
         put(&mut bytes, 52, self.symbols_per_hop.to_le_bytes());
+        put(&mut bytes, 54, self.recurrent_units.to_le_bytes());
         bytes
     }
 }
@@ -142,9 +147,14 @@ pub(crate) const fn channels(file: &[u8]) -> usize {
     u16_at(file, 50) as usize
 }
 
-/// Bytes of two hops of codes, which is what a prior remembers, rounded up to keep what follows aligned.
-pub(crate) const fn code_bytes(symbols: u16) -> usize {
-    (symbols as usize * 4).next_multiple_of(8)
+/// What a prior remembers: two hops of codes, rounded up to keep what follows aligned, and what the recurrent prior works with.
+pub(crate) const fn prior_memory_bytes(symbols: u16, recurrent_units: u16) -> usize {
+    round_up(symbols as usize * 4, 8) + recurrent_units as usize * 8
+}
+
+/// The least multiple of `unit`, a power of two, that is not below `size`.
+pub(crate) const fn round_up(size: usize, unit: usize) -> usize {
+    size.saturating_add(unit - 1) & !(unit - 1)
 }
 
 /// What the sizes of memory follow from: of a file that [`Model::parse`](super::Model::parse) took, or will refuse.
@@ -173,7 +183,7 @@ impl Sizes {
         Self {
             encoder_line_bytes: u32_at(file, 40) as usize,
             decoder_line_bytes: u32_at(file, 44) as usize,
-            prior_bytes: code_bytes(u16_at(file, 52)),
+            prior_bytes: prior_memory_bytes(u16_at(file, 52), u16_at(file, 54)),
             hop_samples: u16_at(file, 48) as usize * channels(file),
             look_ahead_hops: match rows {
                 0 => 0,

@@ -12,10 +12,11 @@ pub mod metadata;
 pub mod plan;
 pub mod priors;
 pub mod records;
+pub mod recurrent;
 
 pub use error::{ModelError, Part};
 
-use crate::bytes::{array_at, u8_at, u16_at, u32_at};
+use crate::bytes::{array_at, i16_at, u8_at, u16_at, u32_at};
 use crate::codec::Options;
 use crate::kernels::Arithmetic;
 use header::{Header, Sizes};
@@ -56,6 +57,10 @@ pub struct Directory {
     pub priors: u32,
     /// Sets of priors, 1..=9.
     pub prior_sets: u16,
+    /// The [`RecurrentPrior`](recurrent::RecurrentPrior) record.
+    pub recurrent: u32,
+    /// Its length; 0 where there is none.
+    pub recurrent_length: u32,
 }
 
 impl Directory {
@@ -78,6 +83,8 @@ impl Directory {
             test_samples_crc: u32_at(bytes, 76),
             priors: u32_at(bytes, 80),
             prior_sets: u16_at(bytes, 84),
+            recurrent: u32_at(bytes, 88),
+            recurrent_length: u32_at(bytes, 92),
         }
     }
 
@@ -99,6 +106,8 @@ impl Directory {
         crate::bytes::put(&mut bytes, 76, self.test_samples_crc.to_le_bytes());
         crate::bytes::put(&mut bytes, 80, self.priors.to_le_bytes());
         crate::bytes::put(&mut bytes, 84, self.prior_sets.to_le_bytes());
+        crate::bytes::put(&mut bytes, 88, self.recurrent.to_le_bytes());
+        crate::bytes::put(&mut bytes, 92, self.recurrent_length.to_le_bytes());
         bytes
     }
 }
@@ -280,6 +289,12 @@ impl<'a> Model<'a> {
         )
     }
 
+    /// The self-test's frames, each sample less its channel's offset, `[time, channels]`.
+    pub fn test_frames(&self) -> impl Iterator<Item = i16> + use<'a> {
+        let (frames, _, _) = self.self_test();
+        frames.chunks_exact(2).map(|pair| i16_at(pair, 0))
+    }
+
     /// The packet limit that an encoder's memory must allow for its self-test.
     #[must_use]
     pub fn self_test_packet_bytes(&self) -> usize {
@@ -349,6 +364,12 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn decoder_memory(&self) -> usize {
         self.sizes().decoder_bytes()
+    }
+
+    /// The bytes that a prior remembers things in, which [`packet_codes`](crate::packet_codes) needs: a part of the memory of encoders and decoders.
+    #[must_use]
+    pub fn prior_memory(&self) -> usize {
+        self.sizes().prior_bytes
     }
 
     /// Bytes of the state that bounded and lossless packets are predicted with; it shares the place of the nets' lines.

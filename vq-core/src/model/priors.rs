@@ -1,7 +1,7 @@
 //! The records of the prior: for every symbol, which frequencies hold and what chooses between them.
 
 use super::records::Symbol;
-use super::{Model, QUALITIES};
+use super::{Model, QUALITIES, recurrent};
 use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
 use crate::codec::Options;
 use crate::coder::range::MAX_TOTAL_BITS;
@@ -198,6 +198,9 @@ impl<'a> Model<'a> {
     /// What a hop cost on average where the prior was trained, at a quality (clamped to 1..=9), in 1/256 bit.
     #[must_use]
     pub fn expected_hop_cost(&self, quality: u8) -> u32 {
+        if let Some(recurrent) = self.recurrent_prior_at(quality) {
+            return self.recurrent_expected(&recurrent, quality);
+        }
         let symbols = self.numbered_symbols(quality);
         symbols.map(|(index, _)| u32::from(self.symbol_prior(index, quality).expected)).sum()
     }
@@ -206,8 +209,10 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn worst_hop_bytes(&self, quality: u8) -> usize {
         let (mut bits, mut symbols) = (0, 0);
-        for (index, _) in self.numbered_symbols(quality) {
-            bits += u64::from(self.symbol_prior(index, quality).worst_bits);
+        let recurrent = self.recurrent_prior_at(quality).is_some();
+        for (index, symbol) in self.numbered_symbols(quality) {
+            let table = || self.symbol_prior(index, quality).worst_bits;
+            bits += u64::from(if recurrent { recurrent::worst_bits(&symbol) } else { table() });
             symbols += 1;
         }
         code_bytes(bits, symbols) as usize

@@ -71,8 +71,12 @@ impl GruCell<'_> {
     }
 }
 
-/// A product of a matrix and a vector, as a convolution of one window.
+/// A product of a matrix and a vector, as a convolution of one window; zeros where the vector is empty.
 pub(crate) fn product<K: Kernels<Element = i16>>(taps: usize, input: &[i16], stream: &[u8], output: &mut [i16]) {
+    if taps == 0 {
+        output.fill(0);
+        return;
+    }
     let windows = Windows { count: 1, step: taps, taps, outputs: output.len() };
     K::convolution(&windows, Activation::Linear, input, stream, output);
 }

@@ -1,5 +1,7 @@
 //! What a prior says about one symbol.
 
+use super::cost::interval_cost;
+use super::logistic::{Logistic, Plain};
 use crate::bytes::u16_at;
 use crate::coder::range::{MAX_TOTAL_BITS, RangeDecoder, RangeEncoder};
 use crate::model::priors::SymbolPrior;
@@ -24,6 +26,8 @@ enum Shape<'a> {
     Even(u16),
     /// As a row of 16-bit numbers says.
     Row(&'a [u8]),
+    /// As a mean and a scale say, of steps: code `c` stands for `c - limit` of them.
+    Logistic(Logistic, i16),
 }
 
 /// How a code outside the entries is sent: as a plain number of this many bits.
@@ -58,8 +62,22 @@ impl<'a> Distribution<'a> {
         }
     }
 
+    /// Steps of an integer latent around a mean.
+    pub(crate) fn logistic(symbol: &Symbol, logistic: Logistic) -> Self {
+        Self {
+            shape: Shape::Logistic(logistic, symbol.integer_limit()),
+            entries: logistic.entries(),
+            total_bits: MAX_TOTAL_BITS,
+            first: 0,
+            escape: Some(Escape { bits: symbol.bits, most: symbol.codes().saturating_sub(1) }),
+        }
+    }
+
     /// Sends a code.
     pub(crate) fn encode(&self, coder: &mut RangeEncoder, output: &mut [u8], code: u16) {
+        if let Shape::Logistic(logistic, limit) = &self.shape {
+            return logistic.encode(coder, output, i32::from(code) - i32::from(*limit), self.plain(*limit));
+        }
         let last = self.entries.saturating_sub(1);
         let entry = code.wrapping_sub(self.first).min(last);
         let start = self.start(entry);
@@ -70,8 +88,24 @@ impl<'a> Distribution<'a> {
         }
     }
 
+    /// What a code costs, in 1/256 bit.
+    pub(crate) fn cost(&self, code: u16) -> u32 {
+        if let Shape::Logistic(logistic, limit) = &self.shape {
+            return logistic.cost(i32::from(code) - i32::from(*limit), self.plain(*limit));
+        }
+        let last = self.entries.saturating_sub(1);
+        let entry = code.wrapping_sub(self.first).min(last);
+        let end = if entry == last { 1 << self.total_bits } else { self.start(entry + 1) };
+        let escape = self.escape.filter(|_| entry == last).map_or(0, |escape| u32::from(escape.bits) << 8);
+        interval_cost(end.wrapping_sub(self.start(entry)), self.total_bits) + escape
+    }
+
     /// Receives a code: whatever the bytes, one that the symbol has.
     pub(crate) fn decode(&self, coder: &mut RangeDecoder<'_>) -> u16 {
+        if let Shape::Logistic(logistic, limit) = &self.shape {
+            let code = logistic.decode(coder, self.plain(*limit)).saturating_add(i32::from(*limit));
+            return code.clamp(0, self.escape.map_or(0, |escape| i32::from(escape.most))) as u16;
+        }
         let entry = coder.decode(self.total_bits, self.entries, |entry| self.start(entry));
         match self.escape {
             Some(escape) if entry == self.entries.saturating_sub(1) => {
@@ -81,8 +115,14 @@ impl<'a> Distribution<'a> {
         }
     }
 
+    /// How a code far from the mean is sent.
+    fn plain(&self, limit: i16) -> Plain {
+        Plain { least: -i32::from(limit), bits: self.escape.map_or(0, |escape| escape.bits) }
+    }
+
     fn start(&self, entry: u16) -> u32 {
         match self.shape {
+            Shape::Logistic(logistic, _) => logistic.start(entry),
             Shape::Even(step) => u32::from(entry).wrapping_mul(u32::from(step)),
             Shape::Row(row) => u32::from(u16_at(row, usize::from(entry) * 2)),
         }

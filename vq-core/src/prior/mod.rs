@@ -2,15 +2,16 @@
 //!
 //! A prior has two parts. The *past* part, [`Prior::advance`], runs once per hop over what was sent before. The *in-hop*
 //! part, [`Prior::distribution`], runs per symbol, is cheap, and looks no further back than the past part has prepared. At the start
-//! of a packet a prior knows nothing, so that every packet decodes alone.
+//! of a packet a prior knows nothing but what it was trained to expect there, so that every packet decodes alone.
 //!
-//! Here the parts are those of tables: the past is the codes of the hop before, and a symbol's row is chosen by the classes of up to two
-//! codes, of that hop or of this one.
+//! There are two kinds. Of *tables*, the past is the codes of the hop before, and a symbol's row is chosen by the classes of up to two
+//! codes, of that hop or of this one. The *recurrent* prior, for integer latents, is a small net.
 
 pub mod cell;
 mod cost;
 mod distribution;
 pub mod logistic;
+mod recurrent;
 pub mod sigmoid;
 
 pub(crate) use distribution::Distribution;
@@ -19,8 +20,9 @@ use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::model::Model;
 use crate::model::priors::{Context, Hop};
 use crate::model::records::Symbol;
+use recurrent::Recurrent;
 
-/// The prior of a model at one quality, over memory for two hops of codes.
+/// The prior of a model at one quality, over memory of [`Model::prior_memory`] bytes.
 #[derive(Debug)]
 pub(crate) struct Prior<'a> {
     model: Model<'a>,
@@ -30,19 +32,37 @@ pub(crate) struct Prior<'a> {
     /// Codes of the hop before it in the packet, if there is one.
     past: &'a mut [u16],
     has_past: bool,
+    /// The recurrent prior, if the model has one.
+    recurrent: Option<Recurrent<'a>>,
+    /// Whether it is the one that holds.
+    is_recurrent: bool,
 }
 
 impl<'a> Prior<'a> {
-    /// A prior at the start of a packet. `memory` holds two codes for every symbol of the model.
+    /// A prior at the start of a packet.
     pub(crate) fn new(model: Model<'a>, quality: u8, memory: &'a mut [u16]) -> Self {
-        let (codes, past) = memory.split_at_mut(memory.len() / 2);
-        Self { model, quality, codes, past, has_past: false }
+        let symbols = usize::from(model.header().symbols_per_hop).min(memory.len() / 2);
+        let (codes, rest) = memory.split_at_mut(symbols);
+        let (past, rest) = rest.split_at_mut(symbols);
+        // An odd number of symbols leaves two codes unused, for the sake of alignment.
+        let rest = rest.get_mut(symbols % 2 * 2..).unwrap_or_default();
+        let recurrent = model.recurrent_prior().map(|record| {
+            let elements = bytemuck::try_cast_slice_mut(rest).unwrap_or_default();
+            Recurrent::new(model, record, elements)
+        });
+        let mut this = Self { model, quality, codes, past, has_past: false, recurrent, is_recurrent: false };
+        this.start_packet(quality);
+        this
     }
 
     /// Forgets everything.
     pub(crate) fn start_packet(&mut self, quality: u8) {
         self.quality = quality;
         self.has_past = false;
+        self.is_recurrent = self.model.recurrent_prior_at(quality).is_some();
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+            recurrent.start_packet(quality);
+        }
     }
 
     /// The quality of the packet.
@@ -65,10 +85,18 @@ impl<'a> Prior<'a> {
     pub(crate) fn advance(&mut self) {
         self.past.iter_mut().zip(self.codes.iter()).for_each(|(past, code)| *past = *code);
         self.has_past = true;
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+            recurrent.advance(self.codes);
+        }
     }
 
     /// The in-hop part: what symbol number `index` may be, once the symbols before it are known.
-    pub(crate) fn distribution(&self, index: usize, symbol: &Symbol) -> Distribution<'a> {
+    ///
+    /// Symbols are asked for in order. After another choice of a code, the symbols behind it are asked for again, from the next one on.
+    pub(crate) fn distribution(&mut self, index: usize, symbol: &Symbol) -> Distribution<'a> {
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+            return Distribution::logistic(symbol, recurrent.distribution(index, symbol, self.codes));
+        }
         let prior = self.model.symbol_prior(index, self.quality);
         if prior.rows == 0 {
             return Distribution::uniform(symbol, &prior);
@@ -93,7 +121,7 @@ impl<'a> Prior<'a> {
     }
 
     /// Sends the code of symbol number `index`.
-    pub(crate) fn encode_symbol(&self, index: usize, symbol: &Symbol, coder: &mut RangeEncoder, output: &mut [u8]) {
+    pub(crate) fn encode_symbol(&mut self, index: usize, symbol: &Symbol, coder: &mut RangeEncoder, output: &mut [u8]) {
         let code = self.codes.get(index).copied().unwrap_or(0);
         self.distribution(index, symbol).encode(coder, output, code);
     }

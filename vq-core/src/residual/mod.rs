@@ -14,6 +14,7 @@ mod raw;
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::model::Model;
+use crate::model::header::round_up;
 use adaptive::{Channel, Start};
 use lattice::Lattice;
 use mixture::{Component, Mixture};
@@ -41,7 +42,7 @@ pub(crate) struct Place {
 
 /// Bytes of the state of so many channels, a multiple of 8.
 pub(crate) const fn memory_bytes(channels: usize) -> usize {
-    (channels * adaptive::WORDS * 4).next_multiple_of(8)
+    round_up(channels * adaptive::WORDS * 4, 8)
 }
 
 /// The most bytes of a hop of so many points, raw, of at most `width` bits.

@@ -71,7 +71,7 @@ impl HopCodes {
     }
 
     fn append(&mut self, model: Model<'_>, packet: &[u8]) -> Result<(), PriorError> {
-        let mut memory = vec![0; 2 * self.symbols];
+        let mut memory = vec![0; model.prior_memory() / 2];
         let mut codes = packet_codes(model, packet, &mut memory)?;
         while let Some(hop) = codes.next_hop() {
             let start = self.codes.len();
@@ -87,6 +87,12 @@ impl HopCodes {
     #[must_use]
     pub fn hops(&self) -> usize {
         self.codes.len() / self.symbols
+    }
+
+    /// All codes, `[hops, symbols]`.
+    #[must_use]
+    pub fn codes(&self) -> &[u16] {
+        &self.codes
     }
 
     /// The codes of a symbol.

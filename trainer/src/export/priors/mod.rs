@@ -9,6 +9,7 @@ mod cluster;
 mod codes;
 mod frequencies;
 mod histogram;
+pub mod recurrent;
 
 use vq_core::model::priors::{Context, Hop, SymbolPrior};
 use vq_core::model::records::{Symbol, SymbolKind};
@@ -16,6 +17,7 @@ use vq_core::model::{Model, QUALITIES};
 
 use choose::Choice;
 use frequencies::Row;
+use recurrent::RecurrentParts;
 
 pub use codes::{HopCodes, PriorError};
 
@@ -31,6 +33,8 @@ pub struct PriorParts {
     pub tables: Vec<Vec<u8>>,
     /// The set that holds at each quality.
     pub quality: [u8; QUALITIES],
+    /// The recurrent prior, which goes before the tables where it holds.
+    pub recurrent: Option<RecurrentParts>,
 }
 
 impl PriorParts {
@@ -38,7 +42,7 @@ impl PriorParts {
     #[must_use]
     pub fn uniform(symbols: &[Symbol]) -> Self {
         let sets = vec![symbols.iter().map(SymbolPrior::uniform).collect()];
-        Self { sets, tables: Vec::new(), quality: [0; QUALITIES] }
+        Self { sets, tables: Vec::new(), quality: [0; QUALITIES], recurrent: None }
     }
 
     /// A prior for what `model` makes of `samples` `[time, channels]`.
@@ -51,7 +55,7 @@ impl PriorParts {
         let best = QUALITIES as u8;
         let symbols: Vec<Symbol> = model.symbols(best).collect();
         let scalar = symbols.iter().any(|symbol| symbol.kind == SymbolKind::Integer);
-        let mut parts = Self { sets: Vec::new(), tables: Vec::new(), quality: [0; QUALITIES] };
+        let mut parts = Self { sets: Vec::new(), tables: Vec::new(), quality: [0; QUALITIES], recurrent: None };
         for quality in if scalar { 1..=best } else { best..=best } {
             let codes = HopCodes::collect(model, samples, quality)?;
             let set = parts.sets.len() as u8;

@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use super::{Block, Decoder, Status};
 use crate::codebook::Codebook;
+use crate::codec::Surprisal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeDecoder;
 use crate::kernels::Kernels;
@@ -30,6 +31,7 @@ pub struct Blocks<'d, 'a> {
     pub(super) decoder: &'d mut Decoder<'a>,
     pub(super) codebook: Codebook<'a>,
     pub(super) codes: RangeDecoder<'d>,
+    pub(super) surprisal: Surprisal,
     /// Hops of zeros to feed for the samples that wait for the look-ahead, and the position of the next of them.
     pub(super) flush: usize,
     pub(super) flushed_hop: u64,
@@ -92,6 +94,12 @@ enum Step {
 }
 
 impl Blocks<'_, '_> {
+    /// How surprising the packet is.
+    #[must_use]
+    pub fn surprisal(&self) -> Surprisal {
+        self.surprisal
+    }
+
     /// The next run of frames; `None` when there are no more.
     #[allow(clippy::should_implement_trait)] // a lending iterator: its items borrow from it
     pub fn next(&mut self) -> Option<Block<'_>> {

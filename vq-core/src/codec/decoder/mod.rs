@@ -10,6 +10,7 @@ pub use error::DecoderError;
 use blocks::{Break, Work};
 use order::{Order, Place};
 
+use super::Surprisal;
 use super::codes::check_length;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
@@ -144,6 +145,7 @@ impl<'a> Decoder<'a> {
             hop: first_hop,
             codebook: Codebook::new(self.model, header.quality),
             codes: RangeDecoder::new(codes),
+            surprisal: Surprisal::new(&self.model, &header, codes.len()),
             last: false,
             bound: header.mode.bound(),
             fresh: true,
@@ -164,6 +166,7 @@ impl<'a> Decoder<'a> {
             hop: 0,
             codebook: Codebook::new(self.model, 1),
             codes: RangeDecoder::new(&[]),
+            surprisal: Surprisal::default(),
             last: true,
             bound: None,
             fresh: true,

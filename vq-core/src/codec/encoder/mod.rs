@@ -11,7 +11,7 @@ mod work;
 
 pub use error::EncoderError;
 
-use super::{Frames, Options};
+use super::{Frames, Options, Surprisal};
 use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
 use crate::model::Model;
@@ -71,6 +71,8 @@ pub struct Encoder<'a> {
     work: Work,
     /// Frames in the hop under construction.
     filled: usize,
+    /// How surprising the newest packet was.
+    surprisal: Surprisal,
     /// Samples beyond what the net's input can hold.
     saturated: u64,
     /// Frames that were fed and are not in the stream.
@@ -142,6 +144,7 @@ impl<'a> Encoder<'a> {
             beyond: false,
             work: Work::Gather,
             filled: 0,
+            surprisal: Surprisal::default(),
             saturated: 0,
             lost: 0,
             unsent: 0,
@@ -162,6 +165,12 @@ impl<'a> Encoder<'a> {
     #[must_use]
     pub fn model(&self) -> &Model<'a> {
         &self.model
+    }
+
+    /// How surprising the packet was that was given last.
+    #[must_use]
+    pub fn surprisal(&self) -> Surprisal {
+        self.surprisal
     }
 
     /// How many samples so far were clipped: by the range of the nets' input, or in bounded and lossless packets by that of

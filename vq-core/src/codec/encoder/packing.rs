@@ -2,6 +2,7 @@
 
 use super::Encoder;
 use super::work::{Step, Work};
+use crate::codec::Surprisal;
 use crate::coder::range::RangeEncoder;
 use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES, Mode};
 
@@ -61,6 +62,7 @@ impl Encoder<'_> {
         };
         let start = header.write(self.packet);
         let codes = self.coder.finish(self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default());
+        self.surprisal = Surprisal::new(&self.model, &header, codes);
         let checksum = Checksum::new(&self.model.identity());
         self.work = Work::Seal(Seal { start, end: MAX_HEADER_BYTES + codes, checked: start, checksum });
     }

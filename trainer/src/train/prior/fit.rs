@@ -1,0 +1,239 @@
+//! Which recurrent prior a model gets: each that is asked for is trained, lowered and measured on frames that were held out; the one whose
+//! bits and flash cost least stays, if it costs less than the tables.
+
+use tch::{Kind, Tensor};
+use vq_core::model::QUALITIES;
+use vq_core::{Encoder, Model, Options, packet_codes};
+
+use super::{PriorSession, PriorSettings, is_suitable};
+use crate::config::PriorKind;
+use crate::export::container::{ContainerError, ModelParts, assemble};
+use crate::export::file::HostMemory;
+use crate::export::priors::PriorError;
+use crate::export::priors::recurrent::{RecurrentParts, RecurrentSizes};
+
+/// Bits that a KiB of flash must save at least, as a share.
+const FLASH_PRICE_PER_KIB: f64 = 0.002;
+/// Most frames that candidates are measured on.
+const MEASURED_FRAMES: usize = 60_000;
+/// Steps between two reports.
+const REPORT_EVERY: usize = 50;
+
+/// Why a prior could not be fitted.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// Only integer latents have a recurrent prior.
+    #[error(
+        "this model's codes are not integer latents of one width: only those have a recurrent prior, its tables stay as they are"
+    )]
+    Unsuitable,
+    /// The codes cannot be had.
+    #[error(transparent)]
+    Codes(#[from] PriorError),
+    /// The model with the prior is not sound.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// An accumulator could overflow.
+    #[error("the trained prior cannot be brought into integers: train with a lower prior.learning_rate")]
+    Overflow,
+}
+
+/// What a candidate costs on held-out frames, in packets of 244 bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Which one; `None` for the tables.
+    pub kind: Option<PriorKind>,
+    /// Code bits of all qualities that were trained for.
+    pub bits: f64,
+    /// By how much the integers need more bits than the floats, as a share.
+    pub integer_loss: f64,
+    /// Bytes of flash.
+    pub flash: usize,
+    /// Multiply-accumulates per frame.
+    pub macs_per_frame: f64,
+}
+
+impl Candidate {
+    /// Bits, with what the flash is worth.
+    #[must_use]
+    pub fn price(&self) -> f64 {
+        self.bits * (1.0 + FLASH_PRICE_PER_KIB * self.flash as f64 / 1024.0)
+    }
+}
+
+/// What a training of priors found.
+#[derive(Debug)]
+pub struct Fitted {
+    /// The prior to use; `None` where the tables are the best.
+    pub recurrent: Option<RecurrentParts>,
+    /// Everything that was measured, the tables first.
+    pub candidates: Vec<Candidate>,
+}
+
+impl PriorKind {
+    /// The recurrent priors that are tried, with their sizes.
+    #[must_use]
+    pub fn candidates(self) -> Vec<(Self, RecurrentSizes)> {
+        let one = |hidden, units| (self, RecurrentSizes { hidden, units, skip: true, reach: 16 });
+        match self {
+            Self::Tables => Vec::new(),
+            Self::Linear => vec![one(0, 0)],
+            Self::Small => vec![one(24, 0)],
+            Self::Standard => vec![one(56, 4)],
+            Self::Best => [Self::Linear, Self::Small, Self::Standard].into_iter().flat_map(Self::candidates).collect(),
+        }
+    }
+}
+
+/// Trains and measures priors for the model of `parts`, whose own recurrent prior is left out. `watch` sees the kind, steps and bits of a hop.
+///
+/// # Errors
+/// A model that cannot have one, or cannot encode the samples.
+pub fn fit(
+    parts: &ModelParts,
+    training: &[i32],
+    held_out: &[i32],
+    kind: PriorKind,
+    settings: &PriorSettings,
+    mut watch: impl FnMut(PriorKind, usize, f64),
+) -> Result<Fitted, FitError> {
+    let mut parts = parts.clone();
+    parts.priors.recurrent = None;
+    let base = assemble(&parts)?;
+    let model = base.model().map_err(ContainerError::from)?;
+    if !is_suitable(model) {
+        return Err(FitError::Unsuitable);
+    }
+    let held_out = &held_out[..held_out.len().min(MEASURED_FRAMES * model.channels())];
+    let mut spent = Spent::default();
+    for quality in &settings.qualities {
+        spent.add(&Spent::measure(model, held_out, *quality, None)?);
+    }
+    let tables = Candidate { kind: None, bits: spent.sent, integer_loss: 0.0, flash: 0, macs_per_frame: 0.0 };
+    let mut fitted = Fitted { recurrent: None, candidates: vec![tables] };
+    let mut least = if kind == PriorKind::Best { fitted.candidates[0].price() } else { f64::INFINITY };
+    for (kind, sizes) in kind.candidates() {
+        let mut session = PriorSession::new(model, training, PriorSettings { sizes, ..settings.clone() })?;
+        let mut recent = 0.0;
+        while session.step() < settings.steps {
+            recent += session.advance();
+            if session.step().is_multiple_of(REPORT_EVERY) {
+                watch(kind, session.step(), recent / REPORT_EVERY as f64);
+                recent = 0.0;
+            }
+        }
+        let mut recurrent = session.trained().lower().ok_or(FitError::Overflow)?;
+        let with = ModelParts { priors: parts.priors.clone(), ..parts.clone() };
+        let with = with_recurrent(with, &recurrent);
+        let bytes = assemble(&with)?;
+        let model = bytes.model().map_err(ContainerError::from)?;
+        let mut spent = Spent::default();
+        for quality in &settings.qualities {
+            let at_quality = Spent::measure(model, held_out, *quality, Some(&session))?;
+            recurrent.expected[usize::from(*quality) - 1] =
+                (at_quality.ideal / at_quality.hops.max(1.0) * 256.0) as u32;
+            spent.add(&at_quality);
+        }
+        let candidate = Candidate {
+            kind: Some(kind),
+            bits: spent.sent,
+            integer_loss: spent.ideal / spent.float - 1.0,
+            flash: recurrent.bytes(),
+            macs_per_frame: recurrent.record.multiply_accumulates() as f64 / model.hop() as f64,
+        };
+        if candidate.price() < least {
+            least = candidate.price();
+            fitted.recurrent = Some(recurrent);
+        }
+        fitted.candidates.push(candidate);
+    }
+    Ok(fitted)
+}
+
+/// The parts with a recurrent prior.
+fn with_recurrent(mut parts: ModelParts, recurrent: &RecurrentParts) -> ModelParts {
+    parts.priors.recurrent = Some(recurrent.clone());
+    parts
+}
+
+/// Bits of a stretch of signal at one quality.
+#[derive(Debug, Default)]
+struct Spent {
+    /// As they are sent, in whole bytes of packets.
+    sent: f64,
+    /// Under the integer prior.
+    ideal: f64,
+    /// Under the float prior, on the same codes in the same packets.
+    float: f64,
+    hops: f64,
+}
+
+impl Spent {
+    fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.ideal += other.ideal;
+        self.float += other.float;
+        self.hops += other.hops;
+    }
+
+    fn measure(
+        model: Model<'_>,
+        samples: &[i32],
+        quality: u8,
+        float: Option<&PriorSession>,
+    ) -> Result<Self, PriorError> {
+        let least = model.least_packet_bytes(quality);
+        let options = Options::new().quality(quality);
+        let options = options.packet_bytes(options.max_packet_bytes().max(least));
+        let mut memory = HostMemory::new(model.encoder_memory(options));
+        let mut encoder = Encoder::new(model, memory.bytes(), options)?;
+        let mut this = Self::default();
+        for frame in samples.chunks_exact(model.channels()) {
+            if let Some(packet) = encoder.push(frame)? {
+                this.packet(model, packet, quality, float)?;
+            }
+        }
+        while let Some(packet) = encoder.finish() {
+            this.packet(model, packet, quality, float)?;
+        }
+        Ok(this)
+    }
+
+    fn packet(
+        &mut self,
+        model: Model<'_>,
+        packet: &[u8],
+        quality: u8,
+        float: Option<&PriorSession>,
+    ) -> Result<(), PriorError> {
+        let mut memory = vec![0; model.prior_memory() / 2];
+        let mut codes = packet_codes(model, packet, &mut memory)?;
+        let hops = codes.header().hops;
+        let mut steps: Vec<i16> = Vec::new();
+        loop {
+            let Some(hop) = codes.next_hop() else { break };
+            steps.extend(hop.map(|(_, symbol, code)| (code as i16).wrapping_sub(symbol.integer_limit())));
+            self.ideal += f64::from(codes.hop_cost()) / 256.0;
+        }
+        self.sent += packet.len() as f64 * 8.0;
+        self.hops += f64::from(hops);
+        if let Some(session) = float {
+            self.float += session.bits_of(&steps, hops as usize, quality);
+        }
+        Ok(())
+    }
+}
+
+impl PriorSession {
+    /// Bits of a packet's codes, in steps, `[hops, symbols]`, under the floats with weights as they are after rounding to int8.
+    fn bits_of(&self, steps: &[i16], hops: usize, quality: u8) -> f64 {
+        let codes = Tensor::from_slice(steps).view([1, hops as i64, self.net.symbols as i64]).to_kind(Kind::Float);
+        tch::no_grad(|| self.net.bits(&codes, quality, false).sum(Kind::Double).double_value(&[]))
+    }
+}
+
+/// The qualities that a list names, all of them where it is empty.
+#[must_use]
+pub fn qualities(named: &[u8]) -> Vec<u8> {
+    if named.is_empty() { (1..=QUALITIES as u8).collect() } else { named.to_vec() }
+}

@@ -1,0 +1,191 @@
+//! Training of the recurrent prior, on the codes that an integer model makes.
+//!
+//! The codes stand; what is trained is how well they are foreseen, in windows that begin as packets do: with the state that is stored,
+//! and nothing known of what was before.
+
+mod fit;
+mod net;
+
+use rand::RngExt;
+use tch::{Device, Kind, Tensor};
+use vq_core::Model;
+use vq_core::model::QUALITIES;
+use vq_core::model::records::SymbolKind;
+
+use super::adam::Adam;
+use crate::export::priors::recurrent::{RecurrentSizes, TrainedRecurrent};
+use crate::export::priors::{HopCodes, PriorError};
+use crate::random::for_step;
+use net::Net;
+
+pub use fit::{Candidate, FitError, Fitted, fit, qualities};
+
+/// Hops of a step, over all windows.
+const HOPS: usize = 6144;
+/// The shortest and the longest window.
+const WINDOW: (usize, usize) = (32, 384);
+/// Bytes of a packet's codes, which say how long its windows are.
+const PACKET_CODE_BYTES: f64 = 236.0;
+/// The part of the steps over which the learning rate rises.
+const WARMUP: f64 = 0.05;
+/// Where the learning rate ends, as a part of the highest.
+const LAST_RATE: f64 = 0.02;
+/// From this part of the steps on weights are rounded to int8, as on the device.
+const INT8_FROM: f64 = 0.6;
+/// Steps between two looks at how many hops a packet holds.
+const RESIZE_EVERY: usize = 100;
+/// Windows that means are looked at on, for their range.
+const LOOKS: usize = 16;
+
+/// What a training of the recurrent prior can be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PriorSettings {
+    /// Sizes of the net.
+    pub sizes: RecurrentSizes,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Adam's highest learning rate.
+    pub learning_rate: f64,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The qualities to train for.
+    pub qualities: Vec<u8>,
+}
+
+/// Codes of the training frames at one quality.
+#[derive(Debug)]
+struct QualityCodes {
+    quality: u8,
+    /// `[hops, symbols]`, in steps.
+    codes: Tensor,
+    /// Hops of a packet, as far as is known.
+    window: usize,
+    /// Bits of a hop, a moving average.
+    bits: f64,
+}
+
+/// A recurrent prior in training.
+#[derive(Debug)]
+pub struct PriorSession {
+    settings: PriorSettings,
+    net: Net,
+    adam: Adam,
+    codes: Vec<QualityCodes>,
+    step: usize,
+}
+
+/// Whether a model's codes are of the kind that a recurrent prior foresees: integer latents, all of one width and all sent at every quality.
+#[must_use]
+pub fn is_suitable(model: Model<'_>) -> bool {
+    let best = QUALITIES as u8;
+    let bits = model.symbol(0).map(|symbol| symbol.bits);
+    let fits = |quality: u8| {
+        let mut count = 0;
+        let all = model.symbols(quality).all(|symbol| {
+            count += 1;
+            symbol.kind == SymbolKind::Integer && Some(symbol.bits) == bits
+        });
+        all.then_some(count)
+    };
+    fits(1).is_some() && fits(1) == fits(best)
+}
+
+impl PriorSession {
+    /// A training before its first step, on what `model` makes of `samples` `[time, channels]`.
+    ///
+    /// # Errors
+    /// That the model cannot encode the samples.
+    pub fn new(model: Model<'_>, samples: &[i32], settings: PriorSettings) -> Result<Self, PriorError> {
+        let symbols = usize::from(model.header().symbols_per_hop);
+        let limit = model.symbol(0).map_or(0, |symbol| symbol.integer_limit());
+        let mut codes = Vec::new();
+        for &quality in &settings.qualities {
+            let hops = HopCodes::collect(model, samples, quality)?;
+            let steps: Vec<i16> = hops.codes().iter().map(|code| (*code as i16).wrapping_sub(limit)).collect();
+            let tensor = Tensor::from_slice(&steps).view([hops.hops() as i64, symbols as i64]);
+            codes.push(QualityCodes { quality, codes: tensor, window: WINDOW.0, bits: 0.0 });
+        }
+        let mut random = for_step(settings.seed, usize::MAX);
+        let first = codes.last().map(|last| last.codes.shallow_clone());
+        let net = Net::new(settings.sizes, symbols, first.as_ref(), Device::Cpu, &mut random);
+        let adam = Adam::new(&net.variables, 0.9, 0.99);
+        Ok(Self { settings, net, adam, codes, step: 0 })
+    }
+
+    /// Steps done.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// One step; gives the bits of a hop in its windows.
+    pub fn advance(&mut self) -> f64 {
+        let mut random = for_step(self.settings.seed, self.step);
+        let choice = random.random_range(0..self.codes.len());
+        let (window, quality) = (self.codes[choice].window, self.codes[choice].quality);
+        let codes = self.codes[choice].draw((HOPS / window).max(1), window, &mut random);
+        let int8 = self.step as f64 >= INT8_FROM * self.settings.steps as f64;
+        let bits = self.net.bits(&codes, quality, int8).mean(Kind::Float);
+        let _ = self.adam.minimise(&bits, self.learning_rate(), 1.0);
+        let bits = bits.double_value(&[]) * self.net.symbols as f64;
+        self.codes[choice].observe(bits);
+        self.step += 1;
+        if self.step.is_multiple_of(RESIZE_EVERY) {
+            self.codes.iter_mut().for_each(QualityCodes::resize);
+        }
+        bits
+    }
+
+    fn learning_rate(&self) -> f64 {
+        let (step, steps) = (self.step as f64, self.settings.steps as f64);
+        let warmup = WARMUP * steps;
+        if step < warmup {
+            return self.settings.learning_rate * (step + 1.0) / (warmup + 1.0);
+        }
+        let progress = (step - warmup) / (steps - warmup).max(1.0);
+        self.settings.learning_rate
+            * (LAST_RATE + (1.0 - LAST_RATE) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()))
+    }
+
+    /// The prior as it is now.
+    #[must_use]
+    pub fn trained(&self) -> TrainedRecurrent {
+        let mut random = for_step(self.settings.seed, self.step);
+        let largest = self.codes.iter().flat_map(|codes| {
+            let drawn = codes.draw(LOOKS, codes.window, &mut random);
+            let (mean, _) = tch::no_grad(|| self.net.forward(&drawn, codes.quality, true));
+            let largest = mean.abs().amax([0, 1], false);
+            Vec::<f32>::try_from(largest).unwrap_or_default().into_iter().enumerate().collect::<Vec<_>>()
+        });
+        let mut largest_means = vec![0.0f32; self.net.symbols];
+        largest.for_each(|(symbol, mean)| largest_means[symbol] = largest_means[symbol].max(mean));
+        let mut trained = self.net.trained(largest_means);
+        for codes in &self.codes {
+            trained.qualities |= 1 << (codes.quality - 1);
+            trained.expected[usize::from(codes.quality) - 1] = codes.bits;
+        }
+        trained
+    }
+}
+
+impl QualityCodes {
+    /// Windows of hops, `[windows, hops, symbols]`.
+    fn draw(&self, windows: usize, hops: usize, random: &mut rand::rngs::ChaCha8Rng) -> Tensor {
+        let most = (self.codes.size()[0] as usize).saturating_sub(hops).max(1);
+        let window = |_| {
+            self.codes.narrow(0, random.random_range(0..most) as i64, hops.min(self.codes.size()[0] as usize) as i64)
+        };
+        Tensor::stack(&(0..windows).map(window).collect::<Vec<_>>(), 0).to_kind(Kind::Float)
+    }
+
+    fn observe(&mut self, bits: f64) {
+        self.bits = if self.bits == 0.0 { bits } else { self.bits * 0.9 + bits * 0.1 };
+    }
+
+    /// Lets windows be as long as packets are.
+    fn resize(&mut self) {
+        if self.bits > 0.0 {
+            self.window = ((PACKET_CODE_BYTES * 8.0 / self.bits) as usize).clamp(WINDOW.0, WINDOW.1);
+        }
+    }
+}

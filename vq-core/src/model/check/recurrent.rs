@@ -1,0 +1,92 @@
+//! What is proven about the recurrent prior: its streams lie in the tables, and its memory is what the header states.
+
+use super::{inside, is_requantization, requantizations};
+use crate::model::plan::block_stream_bytes;
+use crate::model::records::SymbolKind;
+use crate::model::recurrent::{CONDITIONS, InHop, MAX_HIDDEN, MAX_SYMBOLS, RecurrentPrior};
+use crate::model::{Directory, Model, ModelError, Part, QUALITIES};
+use crate::prior::cell::GruCell;
+
+/// Checks the record, if there is one, and all that it names.
+pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+    let part = Part::Recurrent;
+    let stated = model.header.recurrent_units;
+    if directory.recurrent_length == 0 {
+        return if stated == 0 && directory.recurrent == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
+    }
+    if directory.recurrent_length as usize != RecurrentPrior::BYTES {
+        return Err(ModelError::Shape(part));
+    }
+    if !inside(model, directory.recurrent, RecurrentPrior::BYTES) {
+        return Err(ModelError::Bounds(part));
+    }
+    let recurrent = model.recurrent_prior().ok_or(ModelError::Range(part))?;
+    shape(model, directory, &recurrent)?;
+    if recurrent.memory_units() != stated {
+        return Err(ModelError::Plan(part));
+    }
+    let hidden = usize::from(recurrent.hidden);
+    let streams = GruCell::stream_bytes(recurrent.input_taps() as u32, u32::from(recurrent.hidden));
+    let [input, state] = streams.ok_or(ModelError::Shape(part))?;
+    stream(model, recurrent.input, recurrent.input_taps(), Some(input), part)?;
+    stream(model, recurrent.state, hidden, Some(state), part)?;
+    let readout = block_stream_bytes(recurrent.readout_taps() as u32, recurrent.readout_outputs() as u32);
+    stream(model, recurrent.readout, recurrent.readout_taps(), readout, part)?;
+    let symbols = usize::from(recurrent.symbols);
+    if recurrent.skip > 0 {
+        let length = block_stream_bytes(symbols as u32, recurrent.all_outputs() as u32);
+        stream(model, recurrent.skip, symbols, length, part)?;
+    }
+    let tables = [
+        (recurrent.in_hop, symbols * InHop::BYTES),
+        (recurrent.start, hidden * 2),
+        (recurrent.conditions, QUALITIES * CONDITIONS * 2),
+        (recurrent.expected, QUALITIES * 4),
+    ];
+    if tables.iter().any(|(offset, length)| !inside(model, *offset, *length)) {
+        return Err(ModelError::Bounds(part));
+    }
+    (0..symbols).try_for_each(|symbol| in_hop(model, &recurrent, symbol))
+}
+
+fn shape(model: &Model<'_>, directory: &Directory, recurrent: &RecurrentPrior) -> Result<(), ModelError> {
+    // All are sent at every quality, and all have the same number of codes.
+    let bits = model.symbol(0).map_or(0, |symbol| symbol.bits);
+    let integers = model.symbols(1).filter(|symbol| symbol.kind == SymbolKind::Integer && symbol.bits == bits);
+    let all_integers = integers.count() == usize::from(directory.symbol_count);
+    let sound = recurrent.hidden.is_multiple_of(4)
+        && recurrent.hidden <= MAX_HIDDEN
+        && (recurrent.hidden > 0 || recurrent.skip > 0)
+        && recurrent.symbols == directory.symbol_count
+        && recurrent.symbols <= MAX_SYMBOLS
+        && recurrent.reach > 0
+        && matches!(recurrent.units, 0 | 4)
+        && recurrent.qualities >> QUALITIES == 0
+        && recurrent.qualities != 0
+        && all_integers;
+    if sound { Ok(()) } else { Err(ModelError::Shape(Part::Recurrent)) }
+}
+
+fn in_hop(model: &Model<'_>, recurrent: &RecurrentPrior, symbol: usize) -> Result<(), ModelError> {
+    let part = Part::Prior(symbol as u16);
+    let record = model.bytes(recurrent.in_hop, (symbol + 1) * InHop::BYTES).get(symbol * InHop::BYTES..);
+    let record = record.and_then(InHop::from_bytes).ok_or(ModelError::Range(part))?;
+    if record.mean_shift > 8 {
+        return Err(ModelError::Range(part));
+    }
+    if recurrent.units > 0 {
+        let taps = recurrent.unit_taps(symbol);
+        let length = block_stream_bytes(taps as u32, u32::from(recurrent.units));
+        stream(model, record.units, taps, length, part)?;
+    }
+    let taps = recurrent.output_taps(symbol);
+    stream(model, record.outputs, taps, block_stream_bytes(taps as u32, 2), part)
+}
+
+fn stream(model: &Model<'_>, offset: u32, taps: usize, length: Option<u32>, part: Part) -> Result<(), ModelError> {
+    let length = length.ok_or(ModelError::Shape(part))? as usize;
+    if !inside(model, offset, length) {
+        return Err(ModelError::Bounds(part));
+    }
+    requantizations(model.bytes(offset, length), 48 + taps.div_ceil(4) * 16, is_requantization, part)
+}

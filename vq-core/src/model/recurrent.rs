@@ -1,0 +1,269 @@
+//! The record of the recurrent prior: a small recurrent net over the hops before, and a part within the hop.
+
+use super::records::Symbol;
+use super::{Model, QUALITIES};
+use crate::bytes::{array_at, i16_at, put, u8_at, u16_at, u32_at};
+use crate::model::header::round_up;
+use crate::prior::cell::GruCell;
+
+/// Elements that tell the net which quality the packet has.
+pub const CONDITIONS: usize = 4;
+/// Most units of the recurrent cell.
+pub const MAX_HIDDEN: u16 = 256;
+/// Most symbols of a hop that a recurrent prior can have.
+pub const MAX_SYMBOLS: u16 = 512;
+
+/// The recurrent prior of a model whose symbols are all integer latents. 48 bytes.
+///
+/// Elements in memory, in this order: the hop's codes, companded, [`codes_width`](Self::codes_width); the quality's conditions,
+/// [`CONDITIONS`]; the state, `hidden`. A hop's step of the cell reads codes and conditions, the readout reads conditions and state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecurrentPrior {
+    /// Units of the cell, a multiple of 4; 0 for a prior that is linear in the hop before.
+    pub hidden: u16,
+    /// Symbols of a hop.
+    pub symbols: u16,
+    /// Units of each symbol within the hop: 4, or 0 where outputs are linear in the hop's earlier codes.
+    pub units: u16,
+    /// Bit `quality − 1` for each quality at which this prior holds; at the others the tables do.
+    pub qualities: u16,
+    /// Weight stream of the cell's input, offset in the tables.
+    pub input: u32,
+    /// Weight stream of the cell's state.
+    pub state: u32,
+    /// Weight stream of the readout.
+    pub readout: u32,
+    /// [`InHop`] records, one for each symbol.
+    pub in_hop: u32,
+    /// The state at the start of a packet, i16 `[hidden]`.
+    pub start: u32,
+    /// Conditions, i16 `[9, CONDITIONS]`.
+    pub conditions: u32,
+    /// What a hop cost on average where the prior was trained, u32 `[9]`, in 1/256 bit.
+    pub expected: u32,
+    /// Weight stream from the hop's codes straight to the outputs of the next one; 0 if there is none.
+    pub skip: u32,
+    /// How many symbols back a symbol looks within its hop, at least 1.
+    pub reach: u16,
+}
+
+/// A symbol's part within the hop. 16 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InHop {
+    /// Weight stream from the earlier codes of the hop to the symbol's units; 0 if it has none.
+    pub units: u32,
+    /// Weight stream to mean and scale: from the units up to the symbol's own, or from the earlier codes.
+    pub outputs: u32,
+    /// The mean is the output times 2 to this, in 1/256 code; at most 8.
+    pub mean_shift: u8,
+}
+
+impl InHop {
+    /// Length of the record.
+    pub const BYTES: usize = 16;
+
+    /// The record's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        put(&mut bytes, 0, self.units.to_le_bytes());
+        put(&mut bytes, 4, self.outputs.to_le_bytes());
+        put(&mut bytes, 8, [self.mean_shift]);
+        bytes
+    }
+
+    /// Reads a record; `None` where reserved bytes are not zero.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < Self::BYTES || array_at::<7>(bytes, 9) != [0; 7] {
+            return None;
+        }
+        Some(Self { units: u32_at(bytes, 0), outputs: u32_at(bytes, 4), mean_shift: u8_at(bytes, 8) })
+    }
+}
+
+impl RecurrentPrior {
+    /// Length of the record.
+    pub const BYTES: usize = 48;
+
+    /// Reads a record; `None` where reserved bytes are not zero.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < Self::BYTES || u16_at(bytes, 42) != 0 || u32_at(bytes, 44) != 0 {
+            return None;
+        }
+        Some(Self {
+            hidden: u16_at(bytes, 0),
+            symbols: u16_at(bytes, 2),
+            units: u16_at(bytes, 4),
+            qualities: u16_at(bytes, 6),
+            input: u32_at(bytes, 8),
+            state: u32_at(bytes, 12),
+            readout: u32_at(bytes, 16),
+            in_hop: u32_at(bytes, 20),
+            start: u32_at(bytes, 24),
+            conditions: u32_at(bytes, 28),
+            expected: u32_at(bytes, 32),
+            skip: u32_at(bytes, 36),
+            reach: u16_at(bytes, 40),
+        })
+    }
+
+    /// The record's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        for (place, value) in [self.hidden, self.symbols, self.units, self.qualities].into_iter().enumerate() {
+            put(&mut bytes, place * 2, value.to_le_bytes());
+        }
+        let offsets =
+            [self.input, self.state, self.readout, self.in_hop, self.start, self.conditions, self.expected, self.skip];
+        for (place, offset) in offsets.into_iter().enumerate() {
+            put(&mut bytes, 8 + place * 4, offset.to_le_bytes());
+        }
+        put(&mut bytes, 40, self.reach.to_le_bytes());
+        bytes
+    }
+
+    /// Elements that the hop's codes take: one for each symbol, filled up to a multiple of 4.
+    #[must_use]
+    pub fn codes_width(&self) -> usize {
+        round_up(usize::from(self.symbols), 4)
+    }
+
+    /// Elements that the cell reads besides its state.
+    #[must_use]
+    pub fn input_taps(&self) -> usize {
+        self.codes_width() + CONDITIONS
+    }
+
+    /// Elements that the readout reads.
+    #[must_use]
+    pub fn readout_taps(&self) -> usize {
+        CONDITIONS + usize::from(self.hidden)
+    }
+
+    /// Units of all symbols.
+    #[must_use]
+    pub fn all_units(&self) -> usize {
+        usize::from(self.symbols) * usize::from(self.units)
+    }
+
+    /// Means and scales of all symbols.
+    #[must_use]
+    pub fn all_outputs(&self) -> usize {
+        2 * usize::from(self.symbols)
+    }
+
+    /// Outputs of the readout: the units of all symbols, then mean and scale of each.
+    #[must_use]
+    pub fn readout_outputs(&self) -> usize {
+        self.all_units() + self.all_outputs()
+    }
+
+    /// Elements that a symbol's units read: the codes just before it.
+    #[must_use]
+    pub fn unit_taps(&self, symbol: usize) -> usize {
+        symbol.min(usize::from(self.reach))
+    }
+
+    /// Elements that a symbol's outputs read: the units up to its own, or the codes just before it.
+    #[must_use]
+    pub fn output_taps(&self, symbol: usize) -> usize {
+        match usize::from(self.units) {
+            0 => self.unit_taps(symbol),
+            units => (symbol + 1).min(usize::from(self.reach)) * units,
+        }
+    }
+
+    /// Elements of memory: what the net reads, then what the cell computes with, which the units, the readout's outputs and the
+    /// skipping ones take the place of. Rounded up to a multiple of 4.
+    #[must_use]
+    pub fn memory_elements(&self) -> usize {
+        let scratch = GruCell::scratch_elements(usize::from(self.hidden));
+        let within = self.all_units() + self.readout_outputs() + self.all_outputs();
+        round_up(self.input_taps() + usize::from(self.hidden) + scratch.max(within), 4)
+    }
+
+    /// The same in units of 8 bytes, as the header states it.
+    #[must_use]
+    pub fn memory_units(&self) -> u16 {
+        (self.memory_elements() / 4).min(usize::from(u16::MAX)) as u16
+    }
+
+    /// Multiply-accumulates per hop, those with filled-up taps and outputs not counted.
+    #[must_use]
+    pub fn multiply_accumulates(&self) -> usize {
+        let hidden = usize::from(self.hidden);
+        let symbols = 0..usize::from(self.symbols);
+        let in_hop = |symbol| self.unit_taps(symbol) * usize::from(self.units) + 2 * self.output_taps(symbol);
+        3 * hidden * (self.input_taps() + hidden)
+            + self.readout_taps() * self.readout_outputs()
+            + if self.skip > 0 { usize::from(self.symbols) * self.all_outputs() } else { 0 }
+            + symbols.map(in_hop).sum::<usize>()
+    }
+}
+
+impl<'a> Model<'a> {
+    /// The recurrent prior, if the model has one.
+    #[must_use]
+    pub fn recurrent_prior(&self) -> Option<RecurrentPrior> {
+        let directory = self.directory();
+        if directory.recurrent_length == 0 {
+            return None;
+        }
+        RecurrentPrior::from_bytes(self.bytes(directory.recurrent, RecurrentPrior::BYTES))
+    }
+
+    /// The recurrent prior, if it holds at a quality (clamped to 1..=9).
+    #[must_use]
+    pub fn recurrent_prior_at(&self, quality: u8) -> Option<RecurrentPrior> {
+        let row = quality.clamp(1, QUALITIES as u8) - 1;
+        self.recurrent_prior().filter(|recurrent| recurrent.qualities >> row & 1 == 1)
+    }
+
+    /// A symbol's part within the hop.
+    #[must_use]
+    pub fn in_hop(&self, recurrent: &RecurrentPrior, symbol: usize) -> InHop {
+        let at = (recurrent.in_hop as usize).saturating_add(symbol.saturating_mul(InHop::BYTES));
+        let record = array_at::<{ InHop::BYTES }>(self.tables, at);
+        InHop::from_bytes(&record).unwrap_or(InHop { units: 0, outputs: 0, mean_shift: 0 })
+    }
+
+    /// A weight stream from `taps` elements to `outputs`.
+    pub(crate) fn weight_stream(&self, offset: u32, taps: usize, outputs: usize) -> &'a [u8] {
+        let length = super::plan::block_stream_bytes(taps as u32, outputs as u32).unwrap_or(0);
+        self.bytes(offset, length as usize)
+    }
+
+    /// The state of the recurrent prior's units at the start of a packet.
+    pub(crate) fn recurrent_start(&self, recurrent: &RecurrentPrior) -> impl Iterator<Item = i16> + use<'a> {
+        let bytes = self.bytes(recurrent.start, usize::from(recurrent.hidden) * 2);
+        bytes.chunks_exact(2).map(|pair| i16_at(pair, 0))
+    }
+
+    /// What tells the recurrent prior the quality (clamped to 1..=9).
+    pub(crate) fn recurrent_conditions(&self, recurrent: &RecurrentPrior, quality: u8) -> [i16; CONDITIONS] {
+        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
+        let bytes = self.bytes(recurrent.conditions, QUALITIES * CONDITIONS * 2);
+        core::array::from_fn(|element| i16_at(bytes, (row * CONDITIONS + element) * 2))
+    }
+
+    /// What a hop cost on average where the recurrent prior was trained, in 1/256 bit.
+    pub(super) fn recurrent_expected(&self, recurrent: &RecurrentPrior, quality: u8) -> u32 {
+        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
+        u32_at(self.bytes(recurrent.expected, QUALITIES * 4), row * 4)
+    }
+}
+
+/// The number of the widest scale that a symbol's distribution may have: with it, no code costs more bits than an escape.
+#[must_use]
+pub fn most_scale(symbol: &Symbol) -> u8 {
+    ((9 + symbol.bits.min(12)) << 3) - 1
+}
+
+/// The most bits that a code of a recurrent prior costs.
+#[must_use]
+pub fn worst_bits(symbol: &Symbol) -> u8 {
+    crate::coder::range::MAX_TOTAL_BITS + symbol.bits
+}
