@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use vq_core::model::header::seal;
 use vq_core::{Decoder, Encoder, Model, Options, self_test_decoder, self_test_encoder};
-use vq_tests::{Recipe, recipes};
+use vq_tests::{Recipe, recipes, recurrent_sizes, with_recurrent_prior};
 use vq_trainer::export::container::identity;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
 
@@ -78,6 +78,23 @@ proptest! {
 /// A model whose prior has contexts, rows and escapes.
 const WITH_CONTEXTS: &[u8] = include_bytes!("../vectors/scalar.vqm");
 
+/// Changes bytes of a sound model's prior, makes the checksum right again, and uses what is not refused.
+fn exercise_wrong_prior(file: &[u8], changes: &[(prop::sample::Index, u8)]) {
+    let sound = ModelBytes::new(file);
+    let directory = sound.model().expect("the model is sound").directory();
+    let tables = sound.model().expect("the model is sound").header().tables_offset;
+    // The priors' tables and records lie between the symbols and the quality table.
+    let (start, end) = ((tables + directory.symbols) as usize, (tables + directory.quality) as usize);
+    let mut file = file.to_vec();
+    for (at, value) in changes {
+        file[start + at.index(end - start)] = *value;
+    }
+    seal(&mut file);
+    if let Ok(model) = ModelBytes::new(&file).model() {
+        exercise(model);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -85,19 +102,21 @@ proptest! {
     fn a_wrong_prior_is_refused_or_codes_and_decodes(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
-        let sound = ModelBytes::new(WITH_CONTEXTS);
-        let directory = sound.model().expect("the vector is sound").directory();
-        let tables = sound.model().expect("the vector is sound").header().tables_offset;
-        // The prior's tables and records lie between the symbols and the quality table.
-        let (start, end) = ((tables + directory.symbols) as usize, (tables + directory.quality) as usize);
-        let mut file = WITH_CONTEXTS.to_vec();
-        for (at, value) in changes {
-            file[start + at.index(end - start)] = value;
-        }
-        seal(&mut file);
-        if let Ok(model) = ModelBytes::new(&file).model() {
-            exercise(model);
-        }
+        exercise_wrong_prior(WITH_CONTEXTS, &changes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_wrong_recurrent_prior_is_refused_or_codes_and_decodes(
+        sizes in recurrent_sizes(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let tables = Recipe::small(6).export().integer;
+        let model = with_recurrent_prior(tables.model().unwrap(), sizes, 1);
+        exercise_wrong_prior(model.bytes(), &changes);
     }
 }
 

@@ -77,8 +77,8 @@ proptest! {
         for packet in encode(model, Options::new().packet_bytes(400).quality(quality), &recipe.signal(300)) {
             let mut codes = packet_codes(model, &packet, &mut memory).unwrap();
             let (mut cost, mut symbols) = (0.0, 0.0);
-            while let Some(hop) = codes.next_hop() {
-                symbols += hop.count() as f64;
+            while let Some(sent) = codes.next_hop().map(Iterator::count) {
+                symbols += sent as f64;
                 cost += f64::from(codes.hop_cost()) / 256.0;
             }
             // A code ends within a byte of its cost, less what costs are rounded by.

@@ -3,7 +3,7 @@
 mod timeline;
 
 use vq_core::packet::{self, CHECKSUM_BYTES, MAX_HEADER_BYTES, MAX_HOPS};
-use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Mode, Model, ModelError, Options, PacketError};
+use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Mode, Model, ModelError, Options, PacketError, Surprisal};
 
 use crate::data::{Channel, Gaps, Recording, SignalKind};
 use crate::export::container::identity;
@@ -92,6 +92,8 @@ pub struct Encoded {
     pub longest_packet_hops: u32,
     /// Samples beyond what the model can represent, which were clipped.
     pub clipped_samples: u64,
+    /// How surprising each packet is.
+    pub surprisals: Vec<Surprisal>,
     /// Times that packets fell back from best effort to a bound.
     pub fallbacks: u64,
 }
@@ -182,6 +184,7 @@ impl<'a> HostCodec<'a> {
             code_bytes: 0,
             longest_packet_hops: 0,
             clipped_samples: 0,
+            surprisals: Vec::new(),
             fallbacks: 0,
         };
         stream::append_header(&mut encoded.file, &self.header(recording, options));
@@ -290,6 +293,7 @@ impl Encoded {
         self.packets += 1;
         if let Ok((header, codes)) = packet::Header::parse(packet, &model.identity()) {
             self.code_bytes += codes.len();
+            self.surprisals.push(Surprisal::new(model, &header, codes.len()));
             self.longest_packet_hops = self.longest_packet_hops.max(header.hops);
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use vq_core::Options;
+use vq_core::{Options, Surprisal};
 
 use crate::codec::{CodecError, Encoded, HostCodec};
 use crate::data::Recording;
@@ -49,6 +49,12 @@ pub struct Evaluation {
     pub delay_seconds: f64,
     /// In counts: the bound that every sample was checked against; `None` in best effort.
     pub bound_lsb: Option<u32>,
+    /// Bits of all codes in percent of those that the model expects of ordinary signal.
+    pub surprisal_percent: Option<f64>,
+    /// The same of the most surprising packet.
+    pub surprisal_max_percent: Option<f64>,
+    /// The same of every packet, in order: anomaly scores.
+    pub packet_surprisal_percent: Vec<Option<u32>>,
 }
 
 /// A recording's results with what they were computed from.
@@ -76,6 +82,7 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
     let bits_per_sample = metrics::bits_per_sample(encoded.file.len() as u64, recording.frames(), channels.len());
     let source_bits = metrics::source_bits(channels);
     let bound_lsb = options.chosen_mode().bound();
+    let packet_surprisal_percent: Vec<Option<u32>> = encoded.surprisals.iter().map(Surprisal::percent).collect();
     let row = Evaluation {
         name: recording.name.clone(),
         samples: recording.frames() as u64,
@@ -95,11 +102,21 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
         header_bytes: encoded.file.len() - encoded.code_bytes,
         delay_seconds: codec.delay_seconds(options.chosen_mode(), encoded.longest_packet_hops).iter().sum(),
         bound_lsb,
+        surprisal_percent: overall_surprisal(&encoded.surprisals),
+        surprisal_max_percent: packet_surprisal_percent.iter().flatten().max().map(|percent| f64::from(*percent)),
+        packet_surprisal_percent,
     };
     if let Some(bound) = bound_lsb.filter(|bound| distortion.max_error_lsb > u64::from(*bound)) {
         return Err(CodecError::Bound { bound, error: distortion.max_error_lsb });
     }
     Ok(Evaluated { row, encoded, decoded })
+}
+
+/// Bits of all packets in percent of those expected.
+fn overall_surprisal(packets: &[Surprisal]) -> Option<f64> {
+    let sum = |bits: fn(&Surprisal) -> u32| packets.iter().map(|packet| f64::from(bits(packet))).sum::<f64>();
+    let expected = sum(|packet| packet.expected_bits);
+    (expected > 0.0).then(|| 100.0 * sum(|packet| packet.bits) / expected)
 }
 
 /// The rows and their mean, as `vq eval --json` prints them.
@@ -118,7 +135,8 @@ impl Evaluations {
     pub fn new(records: Vec<Evaluation>) -> Self {
         let rows: Vec<Value> = records.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect();
         let same_unit = records.windows(2).all(|pair| pair[0].unit == pair[1].unit);
-        let keys = rows.first().and_then(Value::as_object).into_iter().flat_map(Map::keys).filter(|key| *key != "name");
+        let keys = rows.first().and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        let keys = keys.filter(|key| !["name", "packet_surprisal_percent"].contains(&key.as_str()));
         let mean = keys.map(|key| {
             let values: Vec<f64> = rows.iter().filter_map(|row| row[key].as_f64()).collect();
             let value = match key.as_str() {
@@ -167,6 +185,9 @@ mod tests {
             header_bytes: 60,
             delay_seconds: 0.5,
             bound_lsb: None,
+            surprisal_percent: Some(101.5),
+            surprisal_max_percent: Some(140.0),
+            packet_surprisal_percent: vec![Some(99), None],
         }
     }
 
@@ -178,7 +199,7 @@ mod tests {
             json.starts_with(&format!(r#"{{"records":[{{"name":"a",{keys}"prdn_percent":8.0,"prd_percent":null,"#)),
             "{json}"
         );
-        let rest = r#""rmse_lsb":1.5,"rmse":0.25,"unit":"mV","max_error_lsb":3,"snr_db":20.0,"quality":9,"packets":2,"header_bytes":60,"delay_seconds":0.5,"bound_lsb":null}],"mean":{"samples":100,"#;
+        let rest = r#""rmse_lsb":1.5,"rmse":0.25,"unit":"mV","max_error_lsb":3,"snr_db":20.0,"quality":9,"packets":2,"header_bytes":60,"delay_seconds":0.5,"bound_lsb":null,"surprisal_percent":101.5,"surprisal_max_percent":140.0,"packet_surprisal_percent":[99,null]}],"mean":{"samples":100,"#;
         assert!(json.contains(rest), "{json}");
     }
 

@@ -14,7 +14,8 @@ use crate::evaluate::{Evaluations, evaluate};
 ///
 /// Every figure is computed from the bytes that `vq encode` writes, headers included, and the samples that `vq decode`
 /// returns. PRDN is 100·‖error‖/‖signal − mean‖, PRD is 100·‖error‖/‖signal − zero‖; samples are counted per channel,
-/// bits per sample of a channel.
+/// bits per sample of a channel. Surprisal is the bits that a packet's codes take in percent of what the model expects of ordinary
+/// signal: an anomaly score, of every packet in --json.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The recordings.
@@ -55,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Key in the JSON, heading, decimals.
-const COLUMNS: [(&str, &str, usize); 9] = [
+const COLUMNS: [(&str, &str, usize); 11] = [
     ("samples", "samples", 0),
     ("bits_per_sample", "bits/sample", 4),
     ("compression_ratio", "CR", 2),
@@ -65,6 +66,8 @@ const COLUMNS: [(&str, &str, usize); 9] = [
     ("max_error_lsb", "max LSB", 0),
     ("snr_db", "SNR dB", 2),
     ("delay_seconds", "delay s", 3),
+    ("surprisal_percent", "surprisal %", 0),
+    ("surprisal_max_percent", "highest %", 0),
 ];
 
 fn table(evaluations: &Evaluations) -> anyhow::Result<String> {

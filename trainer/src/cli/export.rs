@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::output;
-use crate::export::export;
 use crate::export::from_run::TrainedRun;
 use crate::export::summary::ExportSummary;
 use crate::run::RunFolder;
@@ -39,8 +38,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let run = TrainedRun::load(&RunFolder::new(&arguments.run))?;
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
-    let exported = export(&run.trained, &run.training_samples(), &run.metadata(&name))
-        .with_context(|| format!("{}: cannot export the run", arguments.run.display()))?;
+    let exported = run.export(&name).with_context(|| format!("{}: cannot export the run", arguments.run.display()))?;
     let (summary, _) = ExportSummary::measure(&exported, run.held_out())?;
     let model = if arguments.float { &exported.float } else { &exported.integer };
     model.write(&arguments.output)?;

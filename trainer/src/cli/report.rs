@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use clap::Args;
 use serde::Deserialize;
 
-use crate::export::export;
 use crate::export::from_run::TrainedRun;
 use crate::report::data::{ReportData, ResultRow, RunReport};
 use crate::report::gather::gather;
@@ -81,7 +80,7 @@ fn report(folder: &Path) -> anyhow::Result<RunReport> {
     let files = RunFolder::new(folder);
     let run = TrainedRun::load(&files)?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let exported = export(&run.trained, &run.training_samples(), &run.metadata(&name))?;
+    let exported = run.export(&name)?;
     let series = Series::read(&files.metrics())?;
     let settings = std::fs::read_to_string(files.config()).with_context(|| files.config().display().to_string())?;
     Ok(gather(&name, &run, &exported, series, settings)?)

@@ -10,8 +10,9 @@ use clap::Args;
 use super::arguments::SignalArguments;
 use super::output;
 use super::train_prior::{self, Retraining};
-use crate::config::{Config, PriorKind};
+use crate::config::{Config, PriorKind, QuantizerKind};
 use crate::data::{RatePolicy, fit};
+use crate::export::from_run::TrainedRun;
 use crate::run::{MetricsLog, QuantizerRecord, now_rfc3339};
 use crate::train::{Job, Outcome, Progress, Source, prepare_process, set_threads};
 
@@ -77,7 +78,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let outcome = job.train(&mut progress, &stop);
     progress.finish();
     match outcome? {
-        Outcome::Finished => summarise(&job),
+        Outcome::Finished => {
+            foresee(&job)?;
+            summarise(&job)
+        }
         Outcome::Interrupted => {
             let (step, folder) = (job.session().step(), job.folder().root().display());
             println!("Stopped after step {step}. Go on with: vq train --resume {folder}");
@@ -99,19 +103,29 @@ fn config(arguments: &Arguments) -> anyhow::Result<Config> {
     Ok(config)
 }
 
+/// Trains the recurrent prior of a run's model, where its codes can have one, and keeps it in the run's folder.
+fn foresee(job: &Job) -> anyhow::Result<()> {
+    let config = job.session().config();
+    if config.prior.kind == PriorKind::Tables || config.quantizer.kind != QuantizerKind::Scalar {
+        return Ok(());
+    }
+    let run = TrainedRun { recurrent: None, ..TrainedRun::load(job.folder())? };
+    let exported = run.export("prior").context("cannot export the run to train its prior")?;
+    let held_out = run.held_out().iter().map(|recording| recording.samples.as_slice());
+    let held_out = train_prior::shares(held_out, run.record.signal.channels.len());
+    let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[] };
+    let bytes = train_prior::train(exported.integer.model()?, &run.training_samples(), &held_out, &retraining)?;
+    Ok(bytes.write(&job.folder().prior())?)
+}
+
 /// Another prior for a finished model.
 fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let config = config(arguments)?;
     set_threads(config.training.threads);
     let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
-    let retraining = Retraining {
-        model,
-        output: &output,
-        config: &config.prior,
-        seed: config.training.seed,
-        qualities: &arguments.prior_qualities,
-    };
-    train_prior::run(&retraining, |codec| {
+    let retraining =
+        Retraining { config: &config.prior, seed: config.training.seed, qualities: &arguments.prior_qualities };
+    train_prior::run(model, &output, &retraining, |codec| {
         let open = |path: &PathBuf| Ok(fit(arguments.signal.open(path)?, codec.kind(), RatePolicy::Refuse)?);
         arguments.records.iter().map(open).collect()
     })

@@ -1,13 +1,15 @@
-//! `vq train --prior-only`: another prior for a model that there is.
+//! The recurrent prior of a model: at the end of `vq train`, and by itself in `vq train --prior-only`.
 
 use std::path::Path;
 
 use anyhow::Context as _;
+use vq_core::Model;
 
 use super::output;
 use crate::codec::HostCodec;
 use crate::config::PriorConfig;
-use crate::export::container::{ModelParts, assemble};
+use crate::data::Recording;
+use crate::export::container::{ContainerError, assemble};
 use crate::export::disassemble::disassemble;
 use crate::export::file::ModelBytes;
 use crate::export::priors::recurrent::RecurrentSizes;
@@ -15,72 +17,74 @@ use crate::train::prior::{Fitted, PriorSettings, fit, qualities};
 
 /// The part of every recording, at its end, that priors are compared on.
 const HELD_OUT: f64 = 0.1;
+/// Most samples of all recordings together that they are compared on.
+const MOST_COMPARED: usize = 60_000;
 
-/// What [`run`] is told.
+/// What a training of priors is told.
 pub(super) struct Retraining<'a> {
-    pub(super) model: &'a Path,
-    pub(super) output: &'a Path,
     pub(super) config: &'a PriorConfig,
     pub(super) seed: u64,
+    /// The qualities to train for; all where none is named.
     pub(super) qualities: &'a [u8],
 }
 
-/// Trains a prior for a model on recordings that fit it, and writes the model with it.
+/// Trains a prior for the model in a file on recordings that fit it, and writes the model with it.
 pub(super) fn run(
+    model: &Path,
+    output: &Path,
     retraining: &Retraining<'_>,
-    mut open: impl FnMut(&HostCodec<'_>) -> anyhow::Result<Vec<crate::data::Recording>>,
+    open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Vec<Recording>>,
 ) -> anyhow::Result<()> {
-    let bytes = ModelBytes::read(retraining.model)?;
-    let name = || retraining.model.display().to_string();
+    let bytes = ModelBytes::read(model)?;
+    let name = || model.display().to_string();
     let codec = HostCodec::new(&bytes).with_context(name)?;
+    let channels = codec.kind().channels.len();
     let recordings = open(&codec)?;
-    let (mut training, mut held_out) = (Vec::new(), Vec::new());
-    for recording in &recordings {
-        let channels = recording.channels.len();
-        let split = ((1.0 - HELD_OUT) * recording.frames() as f64) as usize * channels;
-        training.extend_from_slice(&recording.samples[..split]);
-        // All recordings have their share of what is measured, however long they are.
-        let share = (recording.samples.len() - split).min(MOST_MEASURED / recordings.len() / channels * channels);
-        held_out.extend_from_slice(&recording.samples[split..split + share]);
-    }
-    let mut parts = disassemble(codec.model()).with_context(name)?;
-    let fitted = train(&parts, &training, &held_out, retraining).with_context(name)?;
-    output::print(&table(&fitted))?;
-    parts.priors.recurrent = fitted.recurrent;
-    assemble(&parts)?.write(retraining.output)?;
-    println!("Wrote {}.", retraining.output.display());
+    let split = |recording: &Recording| ((1.0 - HELD_OUT) * recording.frames() as f64) as usize * channels;
+    let training: Vec<i32> = recordings.iter().flat_map(|r| r.samples[..split(r)].iter().copied()).collect();
+    let held_out = shares(recordings.iter().map(|recording| &recording.samples[split(recording)..]), channels);
+    let retrained = train(codec.model(), &training, &held_out, retraining).with_context(name)?;
+    retrained.write(output)?;
+    println!("Wrote {}.", output.display());
     Ok(())
 }
 
-/// Most frames of all recordings that priors are compared on.
-const MOST_MEASURED: usize = 60_000;
+/// The first samples of every stretch, as many of each and all together not too many.
+pub(super) fn shares<'a>(stretches: impl ExactSizeIterator<Item = &'a [i32]>, channels: usize) -> Vec<i32> {
+    let share = MOST_COMPARED / stretches.len().max(1) / channels * channels;
+    stretches.flat_map(|stretch| stretch[..stretch.len().min(share)].iter().copied()).collect()
+}
 
-fn train(
-    parts: &ModelParts,
+/// The model with the best of the priors that are asked for. Prints what was measured.
+pub(super) fn train(
+    model: Model<'_>,
     training: &[i32],
     held_out: &[i32],
     retraining: &Retraining<'_>,
-) -> anyhow::Result<Fitted> {
+) -> anyhow::Result<ModelBytes> {
     let settings = PriorSettings {
-        sizes: RecurrentSizes { hidden: 0, units: 0, skip: true, reach: 16 },
+        sizes: RecurrentSizes { hidden: 0, units: 0, skip: true, reach: 1 },
         steps: retraining.config.steps,
         learning_rate: retraining.config.learning_rate,
         seed: retraining.seed,
         qualities: qualities(retraining.qualities),
     };
+    let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
     let report =
-        |kind, step, bits: f64| eprintln!("prior {kind:?}: step {step}/{}  {bits:.2} bits a hop", settings.steps);
-    Ok(fit(parts, training, held_out, retraining.config.kind, &settings, report)?)
+        |kind, step, bits: f64| eprintln!("prior {kind:?}, step {step}/{}: {bits:.2} bits a hop", settings.steps);
+    let fitted = fit(&parts, training, held_out, retraining.config.kind, &settings, report)?;
+    output::print(&table(&fitted))?;
+    parts.priors.recurrent = fitted.recurrent;
+    Ok(assemble(&parts)?)
 }
 
 /// What was measured, a row for each prior.
-pub(super) fn table(fitted: &Fitted) -> String {
+fn table(fitted: &Fitted) -> String {
     let heading = ["prior", "against tables", "integers lose", "flash", "MACs per frame"].map(str::to_owned).to_vec();
     let tables = fitted.candidates.first().map_or(1.0, |tables| tables.bits);
     let rows = fitted.candidates.iter().map(|candidate| {
-        let kind = candidate.kind.map_or_else(|| "tables".to_owned(), |kind| format!("{kind:?}").to_lowercase());
         vec![
-            kind,
+            candidate.kind.map_or_else(|| "tables".to_owned(), |kind| format!("{kind:?}").to_lowercase()),
             format!("{:+.2} %", 100.0 * (candidate.bits / tables - 1.0)),
             format!("{:+.2} %", 100.0 * candidate.integer_loss),
             format!("{} bytes", candidate.flash),
@@ -88,5 +92,7 @@ pub(super) fn table(fitted: &Fitted) -> String {
         ]
     });
     let rows: Vec<Vec<String>> = [heading].into_iter().chain(rows).collect();
-    output::table(&rows)
+    let [adapting, still] = fitted.adapting;
+    let learned = 100.0 * (adapting / still - 1.0);
+    format!("{}\nTables that also learned in every packet would need {learned:+.2} %.", output::table(&rows))
 }

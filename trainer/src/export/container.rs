@@ -92,6 +92,9 @@ pub enum ContainerError {
     /// The result is not a model.
     #[error("the exported model is not sound: {0}")]
     Model(#[from] ModelError),
+    /// A model that is to be changed does not say what it is.
+    #[error("the model's metadata cannot be read: export it with this version")]
+    Unreadable,
     /// The metadata do not serialize.
     #[error("the metadata cannot be written: {0}")]
     Metadata(#[from] postcard::Error),

@@ -1,14 +1,17 @@
 //! A finished model taken apart again, so that a part of it can be replaced.
 
 use vq_core::Model;
+use vq_core::model::plan::block_stream_bytes;
 use vq_core::model::priors::{Context, SymbolPrior};
 use vq_core::model::records::{Kind, Net, Symbol};
+use vq_core::model::recurrent::{CONDITIONS, InHop, RecurrentPrior};
 use vq_core::model::{QUALITIES, symbol_table_bytes};
 
 use super::container::{ChannelParts, MetadataParts, ModelParts, NetParts};
 use super::priors::PriorParts;
+use super::priors::recurrent::RecurrentParts;
 
-/// Everything that is in a model but its recurrent prior; `None` where the model's metadata cannot be read.
+/// Everything that is in a model; `None` where the model's metadata cannot be read.
 #[must_use]
 pub fn disassemble(model: Model<'_>) -> Option<ModelParts> {
     let directory = model.directory();
@@ -49,7 +52,7 @@ pub fn disassemble(model: Model<'_>) -> Option<ModelParts> {
 fn net(model: Model<'_>, net: &Net) -> NetParts {
     let layers = (0..usize::from(net.count)).map(|index| {
         let layer = model.layer(net, index);
-        let weights = if layer.kind == Kind::Convolution { model.weights(&layer).to_vec() } else { Vec::new() };
+        let weights = if layer.kind == Kind::Add { Vec::new() } else { model.weights(&layer).to_vec() };
         (layer, weights)
     });
     NetParts { channels: net.channels, rows: net.rows, layers: layers.collect() }
@@ -81,7 +84,51 @@ fn priors(model: Model<'_>, symbols: &[Symbol]) -> Option<PriorParts> {
         });
         sets.push(records.collect::<Option<Vec<_>>>()?);
     }
-    Some(PriorParts { sets, tables: tables.tables, quality, recurrent: None })
+    let recurrent = match model.recurrent_prior() {
+        Some(record) => Some(recurrent(model, record)?),
+        None => None,
+    };
+    Some(PriorParts { sets, tables: tables.tables, quality, recurrent })
+}
+
+fn recurrent(model: Model<'_>, record: RecurrentPrior) -> Option<RecurrentParts> {
+    let bytes = |offset: u32, length: usize| model.tables().get(offset as usize..)?.get(..length);
+    let stream = |offset: u32, taps: usize, outputs: usize| {
+        Some(bytes(offset, block_stream_bytes(taps as u32, outputs as u32)? as usize)?.to_vec())
+    };
+    let numbers = |offset: u32, count: usize| -> Option<Vec<i16>> {
+        Some(bytes(offset, count * 2)?.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect())
+    };
+    let (hidden, symbols) = (usize::from(record.hidden), usize::from(record.symbols));
+    let in_hop = (0..symbols).map(|symbol| {
+        let InHop { units, outputs, mean_shift } = model.in_hop(&record, symbol);
+        let count = usize::from(record.units);
+        let units = if count == 0 { Vec::new() } else { stream(units, record.unit_taps(symbol), count)? };
+        Some((units, stream(outputs, record.output_taps(symbol), 2)?, mean_shift))
+    });
+    let conditions = numbers(record.conditions, QUALITIES * CONDITIONS)?;
+    Some(RecurrentParts {
+        input: stream(record.input, record.input_taps(), 3 * hidden)?,
+        state: stream(record.state, hidden, 3 * hidden)?,
+        readout: stream(record.readout, record.readout_taps(), record.readout_outputs())?,
+        skip: if record.skip == 0 { Vec::new() } else { stream(record.skip, symbols, record.all_outputs())? },
+        in_hop: in_hop.collect::<Option<Vec<_>>>()?,
+        start: numbers(record.start, hidden)?,
+        conditions: std::array::from_fn(|row| std::array::from_fn(|at| conditions[row * CONDITIONS + at])),
+        expected: std::array::from_fn(|row| model.recurrent_expected(&record, row as u8 + 1)),
+        // Places are given anew.
+        record: RecurrentPrior {
+            input: 0,
+            state: 0,
+            readout: 0,
+            in_hop: 0,
+            start: 0,
+            conditions: 0,
+            expected: 0,
+            skip: 0,
+            ..record
+        },
+    })
 }
 
 /// Tables in the order of their first use; what is used twice is one table.

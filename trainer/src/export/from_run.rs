@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use super::container::{ChannelParts, MetadataParts};
+use super::disassemble::disassemble;
+use super::file::{ModelBytes, ModelFileError};
+use super::priors::recurrent::RecurrentParts;
 use super::trained::{Codebook, NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
+use super::{ExportError, Exported, export};
 use crate::architecture::NetSpec;
 use crate::data::Recording;
 use crate::run::{QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
@@ -15,6 +19,8 @@ pub struct TrainedRun {
     pub record: RunRecord,
     /// The nets and codes of the best checkpoint.
     pub trained: TrainedModel,
+    /// The recurrent prior that was trained at the run's end.
+    pub recurrent: Option<RecurrentParts>,
     /// The frames that were trained on, one recording each.
     pub training: Vec<Recording>,
     /// The frames that were held out, one recording each.
@@ -27,6 +33,9 @@ pub enum TrainedRunError {
     /// A file of the run folder, or one of its recordings.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The model with the run's prior.
+    #[error(transparent)]
+    Prior(#[from] ModelFileError),
     /// A tensor is missing from the checkpoint.
     #[error("{checkpoint} has no tensor `{tensor}`: it is not a checkpoint of this run's architecture")]
     Missing {
@@ -54,7 +63,13 @@ impl TrainedRun {
                 .map(|(offset, scale)| Normalization { offset: *offset, scale: *scale })
                 .collect(),
         };
-        let mut run = Self { record, trained, training: Vec::new(), validation: Vec::new() };
+        let recurrent = if folder.prior().exists() {
+            let model = ModelBytes::read(&folder.prior())?;
+            model.model().ok().and_then(disassemble).and_then(|parts| parts.priors.recurrent)
+        } else {
+            None
+        };
+        let mut run = Self { record, trained, recurrent, training: Vec::new(), validation: Vec::new() };
         for source in &run.record.recordings {
             let recording = source.reopen()?;
             run.training.push(recording.slice(source.train[0]..source.train[1]));
@@ -97,6 +112,18 @@ impl TrainedRun {
             "recordings": recordings.collect::<Vec<_>>(),
         })
         .to_string()
+    }
+
+    /// The model in both arithmetics, under a name, with the recurrent prior if there is one.
+    ///
+    /// # Errors
+    /// What cannot be exported.
+    pub fn export(&self, name: &str) -> Result<Exported, ExportError> {
+        let exported = export(&self.trained, &self.training_samples(), &self.metadata(name))?;
+        match &self.recurrent {
+            Some(recurrent) => exported.with_recurrent(recurrent),
+            None => Ok(exported),
+        }
     }
 
     /// What to measure distortion on: the held-out frames, or the training frames of a run that held none out.

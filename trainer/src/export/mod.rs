@@ -22,10 +22,12 @@ use vq_core::model::records::Scaling;
 
 use crate::architecture::{NetSpec, Operation, Shape};
 use container::{ContainerError, MetadataParts, ModelParts, NetParts, assemble};
+use disassemble::disassemble;
 use file::ModelBytes;
 use lower::{
     Lowering, LoweringError, channel_scale, describe, empty_layer, gain_exponent, line_of, scale_for, scaling,
 };
+use priors::recurrent::RecurrentParts;
 use priors::{PriorError, PriorParts};
 use reference::{Evaluated, Rows, forward};
 use trained::{TrainedModel, TrainedModelError, TrainedNet, TrainedQuantizer};
@@ -68,6 +70,22 @@ pub struct Exported {
     pub integer: ModelBytes,
     /// The reference that its distortion is compared with.
     pub float: ModelBytes,
+}
+
+impl Exported {
+    /// The same models with a recurrent prior before their tables.
+    ///
+    /// # Errors
+    /// A prior of other symbols than the models'.
+    pub fn with_recurrent(&self, recurrent: &RecurrentParts) -> Result<Self, ExportError> {
+        let with = |bytes: &ModelBytes| {
+            let mut parts =
+                disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
+            parts.priors.recurrent = Some(recurrent.clone());
+            assemble(&parts)
+        };
+        Ok(Self { integer: with(&self.integer)?, float: with(&self.float)? })
+    }
 }
 
 /// Exports a trained model; `samples` `[time, channels]` are representative counts: activation ranges are measured and the

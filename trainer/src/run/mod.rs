@@ -6,6 +6,7 @@
 //! RUN/metrics.jsonl                    one line per logged step: `MetricsLine`
 //! RUN/checkpoints/latest.safetensors   weights, codebooks, optimizer and counters: what `--resume` continues from
 //! RUN/checkpoints/best.safetensors     weights and codebooks at the lowest validation error so far
+//! RUN/prior.vqm                        the model with the recurrent prior that was trained for it at the run's end, if any
 //! RUN/report.html                      written by `vq report`
 //! ```
 
@@ -130,6 +131,11 @@ impl RunFolder {
     pub fn checkpoint_to_use(&self) -> PathBuf {
         let best = self.best_checkpoint();
         if best.exists() { best } else { self.latest_checkpoint() }
+    }
+
+    /// The run's model with the recurrent prior that was trained for it.
+    pub fn prior(&self) -> PathBuf {
+        self.root.join("prior.vqm")
     }
 
     /// The page that `vq report` writes.

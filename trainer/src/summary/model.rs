@@ -69,6 +69,8 @@ pub struct MultiplyAccumulates {
     pub encoder: f64,
     /// Of the decoder net.
     pub decoder: f64,
+    /// Of the recurrent prior, on either side; 0 where tables foresee the codes.
+    pub prior: f64,
 }
 
 /// The four parts of the delay, in seconds.
@@ -158,6 +160,9 @@ impl ModelSummary {
             multiply_accumulates_per_sample: MultiplyAccumulates {
                 encoder: per_sample(&directory.encoder),
                 decoder: per_sample(&directory.decoder),
+                prior: model
+                    .recurrent_prior()
+                    .map_or(0.0, |prior| prior.multiply_accumulates() as f64 / samples_per_hop),
             },
             delay_seconds: DelaySummary { encoder_look_ahead, hop, packet_fill, decoder_look_ahead, total },
             self_test: self_test(model),
@@ -182,13 +187,16 @@ impl ModelSummary {
                 format!("{quality}: {code_bits_per_sample:.4} bits per sample, {packets}"),
             ));
         }
-        let MultiplyAccumulates { encoder, decoder } = self.multiply_accumulates_per_sample;
+        let MultiplyAccumulates { encoder, decoder, prior } = self.multiply_accumulates_per_sample;
         let DelaySummary { encoder_look_ahead, hop, packet_fill, decoder_look_ahead, total } = self.delay_seconds;
         lines.extend([
             ("flash", format!("{} bytes", self.flash_bytes)),
             ("encoder memory", format!("{} bytes", self.encoder_memory_bytes)),
             ("decoder memory", format!("{} bytes", self.decoder_memory_bytes)),
-            ("multiply-accumulates", format!("{encoder:.1} per sample to encode, {decoder:.1} to decode")),
+            (
+                "multiply-accumulates",
+                format!("{encoder:.1} per sample to encode, {decoder:.1} to decode, {prior:.1} to foresee codes on either side"),
+            ),
             (
                 "delay",
                 format!(

@@ -7,8 +7,8 @@ use crate::packet::{Header, Mode, PacketError};
 use crate::prior::Prior;
 use crate::residual::{self, MAX_WIDTH};
 
-/// Reads the codes of one packet: none of an error-bounded or lossless one. `memory` must have [`Model::prior_memory`] bytes;
-/// what a shorter one cannot hold reads as zero.
+/// Reads the codes of one packet: none of an error-bounded or lossless one. `memory` must have [`Model::prior_memory`] bytes; what a
+/// shorter one cannot hold reads as zero.
 ///
 /// # Errors
 /// A packet that is damaged or of another model.
@@ -50,8 +50,10 @@ impl Codes<'_> {
         self.fresh = false;
         self.cost = 0;
         for (index, symbol) in self.model.numbered_symbols(self.header.quality) {
-            let code = self.prior.decode_symbol(index, &symbol, &mut self.coder);
-            self.cost += self.prior.distribution(index, &symbol).cost(code);
+            let distribution = self.prior.distribution(index, &symbol);
+            let code = distribution.decode(&mut self.coder);
+            self.cost += distribution.cost(code);
+            self.prior.set_code(index, code);
         }
         Some(self.prior.sent())
     }

@@ -1,7 +1,7 @@
 //! What is fixed when memory is sized.
 
 use crate::model::QUALITIES;
-use crate::model::header::{Sizes, round_up};
+use crate::model::header::Sizes;
 use crate::packet::{CHECKSUM_BYTES, Header, IndexForm, MAX_BOUND, MAX_HEADER_BYTES, MAX_HOPS, Mode};
 use crate::residual::{MAX_WIDTH, worst_hop_bytes};
 
@@ -214,7 +214,7 @@ impl Options {
 
     /// Bytes of the samples that an encoder keeps, a multiple of 8.
     pub(crate) const fn kept_bytes(&self, sizes: &Sizes) -> usize {
-        round_up(self.kept_hops(sizes.look_ahead_hops).saturating_mul(sizes.hop_samples).saturating_mul(4), 8)
+        self.kept_hops(sizes.look_ahead_hops).saturating_mul(sizes.hop_samples * 4).next_multiple_of(8)
     }
 }
 

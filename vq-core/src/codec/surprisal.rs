@@ -14,15 +14,13 @@ pub struct Surprisal {
 }
 
 impl Surprisal {
-    /// That of a packet with `code_bytes` bytes of codes.
+    /// That of a packet with `code_bytes` bytes of codes. In bounded and lossless packets nothing is expected.
     #[must_use]
     pub fn new(model: &Model<'_>, header: &Header, code_bytes: usize) -> Self {
-        let hop = match header.mode {
-            Mode::BestEffort => model.expected_hop_cost(header.quality),
-            // The predictor adapts to what comes: nothing is expected of it.
+        let expected = match header.mode {
+            Mode::BestEffort => u64::from(model.expected_hop_cost(header.quality)) * u64::from(header.hops),
             Mode::Bounded(_) | Mode::Lossless => 0,
         };
-        let expected = u64::from(hop) * u64::from(header.hops);
         let capped = |bits: u64| bits.min(u64::from(u32::MAX)) as u32;
         Self { bits: capped(code_bytes as u64 * 8), expected_bits: capped(expected >> 8) }
     }

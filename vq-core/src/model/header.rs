@@ -153,13 +153,8 @@ pub(crate) const fn channels(file: &[u8]) -> usize {
 }
 
 /// What a prior remembers: two hops of codes, rounded up to keep what follows aligned, and what the recurrent prior works with.
-pub(crate) const fn prior_memory_bytes(symbols: u16, recurrent_units: u16) -> usize {
-    round_up(symbols as usize * 4, 8) + recurrent_units as usize * 8
-}
-
-/// The least multiple of `unit`, a power of two, that is not below `size`.
-pub(crate) const fn round_up(size: usize, unit: usize) -> usize {
-    size.saturating_add(unit - 1) & !(unit - 1)
+const fn prior_bytes(symbols: u16, recurrent_units: u16) -> usize {
+    (symbols as usize * 4).next_multiple_of(8) + recurrent_units as usize * 8
 }
 
 /// What the sizes of memory follow from: of a file that [`Model::parse`](super::Model::parse) took, or will refuse.
@@ -188,7 +183,7 @@ impl Sizes {
         Self {
             encoder_line_bytes: u32_at(file, 40) as usize,
             decoder_line_bytes: u32_at(file, 44) as usize,
-            prior_bytes: prior_memory_bytes(u16_at(file, 52), u16_at(file, 54)),
+            prior_bytes: prior_bytes(u16_at(file, 52), u16_at(file, 54)),
             hop_samples: u16_at(file, 48) as usize * channels(file),
             look_ahead_hops: match rows {
                 0 => 0,

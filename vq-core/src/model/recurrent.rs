@@ -3,7 +3,6 @@
 use super::records::Symbol;
 use super::{Model, QUALITIES};
 use crate::bytes::{array_at, i16_at, put, u8_at, u16_at, u32_at};
-use crate::model::header::round_up;
 use crate::prior::cell::GruCell;
 
 /// Elements that tell the net which quality the packet has.
@@ -128,7 +127,7 @@ impl RecurrentPrior {
     /// Elements that the hop's codes take: one for each symbol, filled up to a multiple of 4.
     #[must_use]
     pub fn codes_width(&self) -> usize {
-        round_up(usize::from(self.symbols), 4)
+        usize::from(self.symbols).next_multiple_of(4)
     }
 
     /// Elements that the cell reads besides its state.
@@ -182,7 +181,7 @@ impl RecurrentPrior {
     pub fn memory_elements(&self) -> usize {
         let scratch = GruCell::scratch_elements(usize::from(self.hidden));
         let within = self.all_units() + self.readout_outputs() + self.all_outputs();
-        round_up(self.input_taps() + usize::from(self.hidden) + scratch.max(within), 4)
+        (self.input_taps() + usize::from(self.hidden) + scratch.max(within)).next_multiple_of(4)
     }
 
     /// The same in units of 8 bytes, as the header states it.
@@ -249,8 +248,9 @@ impl<'a> Model<'a> {
         core::array::from_fn(|element| i16_at(bytes, (row * CONDITIONS + element) * 2))
     }
 
-    /// What a hop cost on average where the recurrent prior was trained, in 1/256 bit.
-    pub(super) fn recurrent_expected(&self, recurrent: &RecurrentPrior, quality: u8) -> u32 {
+    /// What a hop cost on average where the recurrent prior was trained, at a quality (clamped to 1..=9), in 1/256 bit.
+    #[must_use]
+    pub fn recurrent_expected(&self, recurrent: &RecurrentPrior, quality: u8) -> u32 {
         let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
         u32_at(self.bytes(recurrent.expected, QUALITIES * 4), row * 4)
     }

@@ -129,9 +129,14 @@ impl<'a> Prior<'a> {
     /// Receives the code of symbol number `index`, when those before it are known.
     pub(crate) fn decode_symbol(&mut self, index: usize, symbol: &Symbol, coder: &mut RangeDecoder<'_>) -> u16 {
         let code = self.distribution(index, symbol).decode(coder);
+        self.set_code(index, code);
+        code
+    }
+
+    /// Takes the code of symbol number `index` for known.
+    pub(crate) fn set_code(&mut self, index: usize, code: u16) {
         if let Some(place) = self.codes.get_mut(index) {
             *place = code;
         }
-        code
     }
 }

@@ -15,7 +15,6 @@ pub(crate) mod recurrent;
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::model::Model;
-use crate::model::header::round_up;
 use adaptive::{Channel, Start};
 use lattice::Lattice;
 use mixture::{Component, Mixture};
@@ -46,7 +45,7 @@ pub(crate) struct Place {
 
 /// Bytes of the adaptive rung's state of so many channels, a multiple of 8.
 pub(crate) const fn memory_bytes(channels: usize) -> usize {
-    round_up(channels * adaptive::WORDS * 4, 8)
+    (channels * adaptive::WORDS * 4).next_multiple_of(8)
 }
 
 /// The most bytes of a hop of so many points, raw, of at most `width` bits.

@@ -4,6 +4,7 @@
 //! are worth looking at, by code length on hops that were not counted, less what the tables take of flash;
 //! `cluster` makes classes and rows; `frequencies` makes the integers.
 
+pub mod adapting;
 mod choose;
 mod cluster;
 mod codes;

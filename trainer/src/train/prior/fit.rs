@@ -10,6 +10,7 @@ use crate::config::PriorKind;
 use crate::export::container::{ContainerError, ModelParts, assemble};
 use crate::export::file::HostMemory;
 use crate::export::priors::PriorError;
+use crate::export::priors::adapting::{AdaptingTables, RATES};
 use crate::export::priors::recurrent::{RecurrentParts, RecurrentSizes};
 
 /// Bits that a KiB of flash must save at least, as a share.
@@ -68,6 +69,8 @@ pub struct Fitted {
     pub recurrent: Option<RecurrentParts>,
     /// Everything that was measured, the tables first.
     pub candidates: Vec<Candidate>,
+    /// Ideal bits of the tables' rows if they also learned on the fly, less their headers and rounding; and of the tables as they are.
+    pub adapting: [f64; 2],
 }
 
 impl PriorKind {
@@ -106,11 +109,14 @@ pub fn fit(
     }
     let held_out = &held_out[..held_out.len().min(MEASURED_FRAMES * model.channels())];
     let mut spent = Spent::default();
+    let mut adapting = [0.0; RATES.len()];
     for quality in &settings.qualities {
-        spent.add(&Spent::measure(model, held_out, *quality, None)?);
+        let mut learners = RATES.map(|rate| AdaptingTables::new(model, *quality, rate));
+        spent.add(&Spent::measure(model, held_out, *quality, Watched::Tables(&mut learners, &mut adapting))?);
     }
+    let least_adapting = adapting.iter().copied().fold(f64::INFINITY, f64::min);
     let tables = Candidate { kind: None, bits: spent.sent, integer_loss: 0.0, flash: 0, macs_per_frame: 0.0 };
-    let mut fitted = Fitted { recurrent: None, candidates: vec![tables] };
+    let mut fitted = Fitted { recurrent: None, candidates: vec![tables], adapting: [least_adapting, spent.ideal] };
     let mut least = if kind == PriorKind::Best { fitted.candidates[0].price() } else { f64::INFINITY };
     for (kind, sizes) in kind.candidates() {
         let mut session = PriorSession::new(model, training, PriorSettings { sizes, ..settings.clone() })?;
@@ -129,7 +135,7 @@ pub fn fit(
         let model = bytes.model().map_err(ContainerError::from)?;
         let mut spent = Spent::default();
         for quality in &settings.qualities {
-            let at_quality = Spent::measure(model, held_out, *quality, Some(&session))?;
+            let at_quality = Spent::measure(model, held_out, *quality, Watched::Recurrent(&session))?;
             recurrent.expected[usize::from(*quality) - 1] =
                 (at_quality.ideal / at_quality.hops.max(1.0) * 256.0) as u32;
             spent.add(&at_quality);
@@ -156,6 +162,14 @@ fn with_recurrent(mut parts: ModelParts, recurrent: &RecurrentParts) -> ModelPar
     parts
 }
 
+/// What else codes are priced by, while they are measured.
+enum Watched<'w, 'm> {
+    /// Tables that learn, each at another rate, and their bits.
+    Tables(&'w mut [AdaptingTables<'m>], &'w mut [f64]),
+    /// A recurrent prior in floats.
+    Recurrent(&'w PriorSession),
+}
+
 /// Bits of a stretch of signal at one quality.
 #[derive(Debug, Default)]
 struct Spent {
@@ -180,7 +194,7 @@ impl Spent {
         model: Model<'_>,
         samples: &[i32],
         quality: u8,
-        float: Option<&PriorSession>,
+        mut watched: Watched<'_, '_>,
     ) -> Result<Self, PriorError> {
         let least = model.least_packet_bytes(quality);
         let options = Options::new().quality(quality);
@@ -190,11 +204,11 @@ impl Spent {
         let mut this = Self::default();
         for frame in samples.chunks_exact(model.channels()) {
             if let Some(packet) = encoder.push(frame)? {
-                this.packet(model, packet, quality, float)?;
+                this.packet(model, packet, quality, &mut watched)?;
             }
         }
         while let Some(packet) = encoder.finish() {
-            this.packet(model, packet, quality, float)?;
+            this.packet(model, packet, quality, &mut watched)?;
         }
         Ok(this)
     }
@@ -204,21 +218,31 @@ impl Spent {
         model: Model<'_>,
         packet: &[u8],
         quality: u8,
-        float: Option<&PriorSession>,
+        watched: &mut Watched<'_, '_>,
     ) -> Result<(), PriorError> {
         let mut memory = vec![0; model.prior_memory() / 2];
         let mut codes = packet_codes(model, packet, &mut memory)?;
         let hops = codes.header().hops;
-        let mut steps: Vec<i16> = Vec::new();
-        loop {
-            let Some(hop) = codes.next_hop() else { break };
-            steps.extend(hop.map(|(_, symbol, code)| (code as i16).wrapping_sub(symbol.integer_limit())));
+        let limit = model.symbol(0).map_or(0, |symbol| symbol.integer_limit());
+        let mut sent: Vec<u16> = Vec::new();
+        while let Some(hop) = codes.next_hop().map(|hop| hop.map(|(_, _, code)| code).collect::<Vec<u16>>()) {
+            sent.extend(hop);
             self.ideal += f64::from(codes.hop_cost()) / 256.0;
         }
         self.sent += packet.len() as f64 * 8.0;
         self.hops += f64::from(hops);
-        if let Some(session) = float {
-            self.float += session.bits_of(&steps, hops as usize, quality);
+        match watched {
+            Watched::Recurrent(session) => {
+                let steps: Vec<i16> = sent.iter().map(|code| (*code as i16).wrapping_sub(limit)).collect();
+                self.float += session.bits_of(&steps, hops as usize, quality);
+            }
+            Watched::Tables(learners, bits) => {
+                let symbols = usize::from(model.header().symbols_per_hop);
+                for (learner, bits) in learners.iter_mut().zip(bits.iter_mut()) {
+                    learner.start_packet();
+                    *bits += sent.chunks_exact(symbols).map(|hop| learner.hop(hop)).sum::<f64>();
+                }
+            }
         }
         Ok(())
     }
