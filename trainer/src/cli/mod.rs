@@ -16,6 +16,8 @@ mod report;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
+mod train_predictor;
+#[cfg(feature = "train")]
 mod train_prior;
 mod vectors;
 

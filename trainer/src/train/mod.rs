@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod job;
 mod prepare;
+pub mod predictor;
 pub mod prior;
 mod progress;
 mod schedule;

@@ -11,7 +11,7 @@ mod adaptive;
 mod lattice;
 mod mixture;
 mod raw;
-pub(crate) mod recurrent;
+mod recurrent;
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::model::Model;

@@ -40,11 +40,14 @@ struct State<'m> {
     hidden: &'m mut [i16],
 }
 
-/// Memory of so many channels in units of 8 bytes; `None` if there is no such number.
-pub(crate) fn memory_units(record: &ResidualPredictor, channels: usize) -> Option<u16> {
-    let hidden = usize::from(record.hidden);
-    let elements = INPUTS + OUTPUTS + GruCell::scratch_elements(hidden) + channels * hidden;
-    u16::try_from((channels * WORDS * 4 + elements * 2).div_ceil(8)).ok()
+impl ResidualPredictor {
+    /// Memory for so many channels in units of 8 bytes; `None` if it is more than a model can state.
+    #[must_use]
+    pub fn memory_units(&self, channels: usize) -> Option<u16> {
+        let hidden = usize::from(self.hidden);
+        let elements = INPUTS + OUTPUTS + GruCell::scratch_elements(hidden) + channels * hidden;
+        u16::try_from((channels * WORDS * 4 + elements * 2).div_ceil(8)).ok()
+    }
 }
 
 impl<'a> Recurrent<'a> {

@@ -6,7 +6,6 @@ use crate::model::plan::block_stream_bytes;
 use crate::model::predictor::ResidualPredictor;
 use crate::model::{Directory, Model, ModelError, Part};
 use crate::prior::cell::GruCell;
-use crate::residual::recurrent;
 
 /// Checks the record, if there is one, and all that it names.
 pub(super) fn predictor(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
@@ -22,7 +21,7 @@ pub(super) fn predictor(model: &Model<'_>, directory: &Directory) -> Result<(), 
         return Err(ModelError::Bounds(part));
     }
     let record = model.residual_predictor().ok_or(ModelError::Range(part))?;
-    if recurrent::memory_units(&record, model.channels()) != Some(stated) {
+    if record.memory_units(model.channels()) != Some(stated) {
         return Err(ModelError::Plan(part));
     }
     let (inputs, hidden) = (record.inputs(), usize::from(record.hidden));
