@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bench;
+mod bench_bounds;
 mod data;
 mod decode;
 mod encode;

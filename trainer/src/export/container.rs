@@ -5,17 +5,17 @@ use vq_core::kernels::Arithmetic;
 use vq_core::model::header::{HEADER_BYTES, Header, seal};
 use vq_core::model::metadata::{Channel, Message, Metadata};
 use vq_core::model::plan::Output;
+use vq_core::model::predictor::ResidualPredictor;
 use vq_core::model::priors::{Context, SymbolPrior};
 use vq_core::model::records::{Kind, Layer, Net, Scaling, Symbol};
-use vq_core::model::predictor::ResidualPredictor;
 use vq_core::model::recurrent::{InHop, RecurrentPrior};
 use vq_core::model::{Directory, Model, ModelError, QUALITIES};
 use vq_core::{Encoder, EncoderError, Options, SelfTestError, decoded_crc};
 
 use super::file::{HostMemory, ModelBytes};
 use super::layout;
-use super::priors::PriorParts;
 use super::predictor::PredictorParts;
+use super::priors::PriorParts;
 use super::priors::recurrent::RecurrentParts;
 
 /// A net whose layers are numbers; delays, history and places are filled in here.

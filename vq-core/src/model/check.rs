@@ -1,7 +1,7 @@
 //! What [`Model::parse`](super::Model::parse) proves about the tables, part by part.
 
-mod priors;
 mod predictor;
+mod priors;
 mod recurrent;
 
 use super::layout;

@@ -85,7 +85,10 @@ impl ResidualPredictor {
     #[must_use]
     pub fn multiply_accumulates(&self) -> usize {
         let hidden = usize::from(self.hidden);
-        3 * hidden * (hidden + self.inputs()) + hidden * self.outputs() + usize::from(self.taps) + usize::from(self.cross)
+        3 * hidden * (hidden + self.inputs())
+            + hidden * self.outputs()
+            + usize::from(self.taps)
+            + usize::from(self.cross)
     }
 }
 

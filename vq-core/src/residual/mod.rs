@@ -18,8 +18,8 @@ use crate::model::Model;
 use adaptive::{Channel, Start};
 use lattice::Lattice;
 use mixture::{Component, Mixture};
-use recurrent::Recurrent;
 pub(crate) use raw::{MAX_WIDTH, RawHops, decode_point, encode_point, width};
+use recurrent::Recurrent;
 
 /// Number of the scale of a packet's first points, where nothing was trained: 128 counts.
 const UNTRAINED_LEVEL_SCALE: u8 = 96;

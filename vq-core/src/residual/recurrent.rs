@@ -119,10 +119,8 @@ impl<'a> Recurrent<'a> {
         let centre = if weight >= 1 << 14 { first } else { second };
         let reach = i64::from(i32::MAX);
         let rounded = ((centre + 128) >> 8).clamp(-reach, reach);
-        let component = |mean: i64, scale: u8| Component {
-            mean: (mean - (rounded << 8)).clamp(-reach, reach) as i32,
-            scale,
-        };
+        let component =
+            |mean: i64, scale: u8| Component { mean: (mean - (rounded << 8)).clamp(-reach, reach) as i32, scale };
         let mixture = Mixture::new([component(first, scales[0]), component(second, scales[1])], weight);
         (last.wrapping_add(rounded as i32), mixture)
     }

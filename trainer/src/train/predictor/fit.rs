@@ -75,7 +75,9 @@ impl PredictorKind {
             Self::Adaptive => Vec::new(),
             Self::Small => vec![(self, PredictorSizes { hidden: 8, taps: 6, cross })],
             Self::Standard => vec![(self, PredictorSizes { hidden: 32, taps: 6, cross })],
-            Self::Best => [Self::Small, Self::Standard].into_iter().flat_map(|kind| kind.candidates(channels)).collect(),
+            Self::Best => {
+                [Self::Small, Self::Standard].into_iter().flat_map(|kind| kind.candidates(channels)).collect()
+            }
         }
     }
 }

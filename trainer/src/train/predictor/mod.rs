@@ -152,9 +152,8 @@ fn places(recording: &Recording, frames: usize) -> usize {
 /// The number of the scale that samples spread over: a logistic's is its mean magnitude over 2·ln 2.
 fn level_scale(recordings: &[Recording], offsets: &[i32]) -> u8 {
     let samples = recordings.iter().flat_map(|recording| recording.samples.iter().zip(offsets.iter().cycle()));
-    let (count, sum) = samples.fold((0u64, 0u128), |(count, sum), (x, offset)| {
-        (count + 1, sum + u128::from(x.abs_diff(*offset)))
-    });
+    let (count, sum) =
+        samples.fold((0u64, 0u128), |(count, sum), (x, offset)| (count + 1, sum + u128::from(x.abs_diff(*offset))));
     let scale = sum as f64 / count.max(1) as f64 / (2.0 * std::f64::consts::LN_2);
     (40.0 + 8.0 * scale.max(1.0).log2()).round().clamp(0.0, 191.0) as u8
 }

@@ -41,7 +41,14 @@ pub(in crate::train) struct Linear {
 }
 
 impl Linear {
-    pub(in crate::train) fn new(store: &VarStore, name: &str, sizes: [i64; 2], bound: f64, biased: bool, random: &mut ChaCha8Rng) -> Self {
+    pub(in crate::train) fn new(
+        store: &VarStore,
+        name: &str,
+        sizes: [i64; 2],
+        bound: f64,
+        biased: bool,
+        random: &mut ChaCha8Rng,
+    ) -> Self {
         let mut add = |part: &str, sizes: &[i64]| {
             store.root().sub(name).add(part, (uniform(sizes, random) * 2.0 - 1.0) * bound, true)
         };
