@@ -1,5 +1,7 @@
 //! Models and signals that the tests across crates share.
 
+pub mod hostile;
+
 use proptest::prelude::*;
 use vq_core::model::recurrent::CONDITIONS;
 use vq_core::{Decoder, Encoder, Model, Options, Status};

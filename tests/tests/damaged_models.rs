@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use vq_core::model::header::seal;
-use vq_core::{Decoder, Encoder, Model, Options, self_test_decoder, self_test_encoder};
+use vq_core::{Model, Options, self_test_decoder, self_test_encoder};
+use vq_tests::hostile::{SCALAR_MODEL, exercise};
 use vq_tests::{Recipe, recipes, recurrent_sizes, with_recurrent_prior};
 use vq_trainer::export::container::identity;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
@@ -32,28 +33,6 @@ fn an_unaligned_model_is_refused() {
     assert_eq!(Model::parse(unaligned).err(), Some(vq_core::ModelError::Misaligned));
 }
 
-/// Whatever the model, encoding and decoding must end without a panic.
-fn exercise(model: Model<'_>) {
-    let options = Options::new();
-    if model.encoder_memory(options) + model.decoder_memory() > 1 << 24 {
-        return;
-    }
-    let mut memory = HostMemory::new(model.encoder_memory(options));
-    let mut decoder_memory = HostMemory::new(model.decoder_memory());
-    let frame = [i32::MAX, i32::MIN, 17].into_iter().cycle().take(model.channels()).collect::<Vec<_>>();
-    let Ok(mut encoder) = Encoder::new(model, memory.bytes(), options) else { return };
-    let mut decoder = Decoder::new(model, decoder_memory.bytes()).expect("the memory is as large as the model says");
-    for _ in 0..model.hop() * 3 {
-        if let Some(packet) = encoder.push(&frame).expect("the frame has the model's channels") {
-            drop(decoder.packet(packet).expect("an own packet is accepted"));
-        }
-    }
-    while let Some(packet) = encoder.finish() {
-        drop(decoder.packet(packet).expect("an own packet is accepted"));
-    }
-    drop(decoder.finish());
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -74,9 +53,6 @@ proptest! {
         }
     }
 }
-
-/// A model whose prior has contexts, rows and escapes.
-const WITH_CONTEXTS: &[u8] = include_bytes!("../vectors/scalar.vqm");
 
 /// Changes bytes of a sound model's prior, makes the checksum right again, and uses what is not refused.
 fn exercise_wrong_prior(file: &[u8], changes: &[(prop::sample::Index, u8)]) {
@@ -102,7 +78,7 @@ proptest! {
     fn a_wrong_prior_is_refused_or_codes_and_decodes(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
-        exercise_wrong_prior(WITH_CONTEXTS, &changes);
+        exercise_wrong_prior(SCALAR_MODEL, &changes);
     }
 }
 

@@ -36,11 +36,14 @@ fn vectors(recipe: &Recipe, prior: Option<RecurrentSizes>) -> TempDir {
     folder
 }
 
-fn check(folder: &Path) -> Output {
+fn check(program: &str, folder: &Path) -> Output {
     let _guard = IMAGE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(root).args(["xtask", "firmware", "--model"]).arg(folder.join("model.vqm"));
+    command
+        .current_dir(root)
+        .args(["xtask", "firmware", "--program", program, "--model"])
+        .arg(folder.join("model.vqm"));
     command.arg("--check").arg(folder).output().unwrap()
 }
 
@@ -50,7 +53,7 @@ fn assert_same(recipe: &Recipe) {
 
 fn assert_same_with(recipe: &Recipe, prior: Option<RecurrentSizes>) {
     let folder = vectors(recipe, prior);
-    let output = check(folder.path());
+    let output = check("codec", folder.path());
     assert!(output.status.success(), "{recipe:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -100,7 +103,19 @@ fn a_difference_is_found_and_named() {
     let mut decoded = fs::read(&path).unwrap();
     decoded[400] ^= 1;
     fs::write(&path, decoded).unwrap();
-    let output = check(folder.path());
+    let output = check("codec", folder.path());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && said.contains("sample 100 is "), "{said}");
+}
+
+#[test]
+fn sending_and_receiving_at_once_are_the_same_and_feeding_is_short() {
+    let folder = vectors(&mono(), None);
+    let output = check("duplex", folder.path());
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    let before_feed = printed.split(" instructions to feed a frame").next().unwrap_or_default();
+    let feed: f64 = before_feed.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap();
+    // In an interrupt: tens of instructions, those of the measurement included.
+    assert!(feed < 80.0, "{printed}");
 }

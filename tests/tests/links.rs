@@ -111,7 +111,7 @@ fn check(model: vq_core::Model<'_>, whole: &[i32], arrived: &[Vec<u8>]) -> usize
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_bad_link_costs_what_it_touches(recipe in recipes(), mishaps in mishaps(), short: bool, hops in 1u32..12) {

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use vq_core::{Decoder, Options, PacketError, Status};
+use vq_tests::hostile::with_checksum;
 use vq_tests::{OwnedBlock, decode, encode, recipes, samples};
 use vq_trainer::export::file::HostMemory;
 
@@ -106,13 +107,6 @@ proptest! {
     }
 }
 
-/// CRC-16 IBM-3740, bit by bit.
-fn crc_16(bytes: impl IntoIterator<Item = u8>) -> u16 {
-    bytes.into_iter().fold(0xffff, |crc: u16, byte| {
-        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -127,8 +121,7 @@ proptest! {
         let model = exported.integer.model().unwrap();
         let mut packet = vec![quality, 0, 0, 0, hops];
         packet.extend(&codes);
-        let crc = crc_16(model.identity().into_iter().chain(packet.iter().copied()));
-        packet.extend(crc.to_le_bytes());
+        let packet = with_checksum(model, &packet);
         let mut memory = HostMemory::new(model.decoder_memory());
         let mut decoder = Decoder::new(model, memory.bytes()).unwrap();
         let too_long = codes.len() > usize::from(hops) * model.worst_hop_bytes(quality) || codes.last() == Some(&0);

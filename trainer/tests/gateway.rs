@@ -314,9 +314,19 @@ fn inspect_says_what_a_model_costs() {
     let bits = model["qualities"].as_array().unwrap().last().unwrap()["expected_bits_per_hop"].as_f64().unwrap();
     let hops = (f64::from(244 - 7) * 8.0 / bits).floor();
     assert!(bits < 40.0 && (parts[2] - (hops - 1.0) * 4.0 / 360.0).abs() < 1e-9, "{parts:?}");
-    for (file, expected) in
-        [("model.vqm", "self-test             passed"), ("ECG", "MLII: 11 bits, 200 counts per mV, zero at 1024")]
-    {
+    for net in model["memory"].as_array().unwrap() {
+        let ends = net["lines"].as_array().unwrap().iter().map(|line| {
+            let buffer = &line["buffer"];
+            assert!(!buffer["steps"].as_array().unwrap().is_empty());
+            buffer["start"].as_u64().unwrap() + buffer["bytes"].as_u64().unwrap()
+        });
+        assert!(ends.max() <= net["bytes"].as_u64() && net["bytes"].as_u64() <= net["unshared_bytes"].as_u64());
+    }
+    for (file, expected) in [
+        ("model.vqm", "self-test             passed"),
+        ("model.vqm", "encoder memory: "),
+        ("ECG", "MLII: 11 bits, 200 counts per mV, zero at 1024"),
+    ] {
         let shown = bench.succeeds(&format!("inspect {file}"));
         assert!(shown.contains(expected), "{shown}");
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask`: what the project does to itself. It builds on a machine that has nothing but Rust.
 
+mod bench;
 mod boards;
 mod demo;
 mod firmware;
@@ -8,6 +9,7 @@ mod project;
 mod setup;
 mod stages;
 mod test;
+mod toolchains;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,10 @@ enum Task {
     Firmware(firmware::Arguments),
     /// Build the examples for real boards and show their sizes
     Boards(boards::Arguments),
+    /// Run the definition of all results under Miri, which finds undefined behaviour; needs a nightly compiler, and fetches it
+    Miri,
+    /// Count what the codec costs on the emulated cores
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -63,5 +69,7 @@ fn run(task: &Task, project: &Project) -> Result<bool> {
         Task::Test(arguments) => test::task(project, arguments),
         Task::Firmware(arguments) => firmware::task(project, arguments).map(|()| true),
         Task::Boards(arguments) => boards::task(project, arguments).map(|()| true),
+        Task::Miri => process::run(&mut toolchains::miri(project, true)?).map(|()| true),
+        Task::Bench(arguments) => bench::task(project, arguments).map(|()| true),
     }
 }

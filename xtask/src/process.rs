@@ -3,12 +3,12 @@
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, io};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::project::Project;
 
@@ -67,6 +67,29 @@ pub(crate) fn output_within(command: &mut Command, limit: Duration) -> Result<(S
         Some(status) => Ok((printed, status.success())),
         None => bail!("`{}` was stopped after {} s; it printed:\n{printed}", describe(command), limit.as_secs()),
     }
+}
+
+/// Runs a command, stops it after `limit`, and returns what it printed, what `read` made of its standard error while it ran,
+/// and whether it succeeded.
+pub(crate) fn read_errors_within<R: Send + 'static>(
+    command: &mut Command,
+    limit: Duration,
+    read: impl FnOnce(ChildStderr) -> R + Send + 'static,
+) -> Result<(String, R, bool)> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", describe(command)))?;
+    let printed = collect(child.stdout.take());
+    let errors = child.stderr.take().context("the command has no standard error")?;
+    let errors = thread::spawn(move || read(errors));
+    let status = wait_within(&mut child, limit)?;
+    let printed = printed.join().unwrap_or_default();
+    let Some(status) = status else { bail!("`{}` was stopped after {} s", describe(command), limit.as_secs()) };
+    let errors = errors.join().map_err(|_| anyhow!("reading the errors of `{}` failed", describe(command)))?;
+    Ok((printed, errors, status.success()))
 }
 
 /// The program's path, if it is found where the shell would find it.

@@ -26,7 +26,9 @@ mod core_specific;
 mod core_specific;
 mod end;
 pub mod file;
+pub mod meter;
 pub mod stack;
+pub mod trace;
 
 pub use core_specific::entry;
 pub use end::exit;

@@ -12,12 +12,12 @@ use crate::codec::HostCodec;
 use crate::data::files;
 use crate::export::file::ModelBytes;
 use crate::stream;
-use crate::summary::{Line, ModelSummary, RecordingSummary, StreamSummary};
+use crate::summary::{Line, ModelSummary, NetMemory, RecordingSummary, StreamSummary};
 
 /// Say what a model, a stream or a recording is.
 ///
-/// For a model: rate, channels, bits per sample, flash, memory, multiply-accumulates, the four parts of the delay, and
-/// whether its self-test passes here. For a stream: its packets and what is damaged; with --model also what is lost and
+/// For a model: rate, channels, bits per sample, flash, memory, multiply-accumulates, the four parts of the delay,
+/// whether its self-test passes here, and a drawing of the memory plan: what lies where in the line buffers, and when. For a stream: its packets and what is damaged; with --model also what is lost and
 /// degraded. For a recording: length, rate, channels and ranges.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -44,6 +44,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let codec = HostCodec::new(&bytes).with_context(context)?;
             let summary = ModelSummary::new(&codec, arguments.coding.options(&codec, &codec.kind().channels, 0)?);
             show(arguments.json, &summary, &summary.lines())?;
+            if !arguments.json {
+                output::print(&summary.memory.iter().map(NetMemory::drawing).collect::<String>())?;
+            }
             anyhow::ensure!(
                 summary.self_test == ModelSummary::PASSED,
                 "{}: the model's self-test failed; export it again",

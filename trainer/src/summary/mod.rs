@@ -1,5 +1,6 @@
 //! What a file is, for people and as JSON: models, streams, recordings.
 
+mod memory;
 mod model;
 mod recording;
 mod stream;
@@ -8,6 +9,7 @@ use serde::Serialize;
 
 use crate::data::Channel;
 
+pub use memory::{LineMemory, NetMemory, Place};
 pub use model::{DelaySummary, ModelSummary, MultiplyAccumulates, QualitySummary};
 pub use recording::{RecordingSummary, SignalRange};
 pub use stream::{DamageSummary, DecodedSummary, SegmentSummary, StreamSummary};

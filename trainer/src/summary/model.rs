@@ -7,7 +7,7 @@ use vq_core::model::QUALITIES;
 use vq_core::packet::{CHECKSUM_BYTES, Header};
 use vq_core::{Mode, Model, Options, self_test_decoder, self_test_encoder};
 
-use super::{ChannelSummary, Line};
+use super::{ChannelSummary, Line, NetMemory};
 use crate::codec::HostCodec;
 use crate::export::file::HostMemory;
 use crate::hexadecimal::hexadecimal;
@@ -37,6 +37,8 @@ pub struct ModelSummary {
     pub encoder_memory_bytes: usize,
     /// Bytes of memory of a decoder.
     pub decoder_memory_bytes: usize,
+    /// What lies where in the line buffers of the encoder and the decoder, and when.
+    pub memory: Vec<NetMemory>,
     /// Work per sample of a channel.
     pub multiply_accumulates_per_sample: MultiplyAccumulates,
     /// What predicts bounded and lossless packets.
@@ -174,6 +176,7 @@ impl ModelSummary {
             flash_bytes: model.file().len(),
             encoder_memory_bytes: model.encoder_memory(options),
             decoder_memory_bytes: model.decoder_memory(),
+            memory: NetMemory::of(&model),
             multiply_accumulates_per_sample: MultiplyAccumulates {
                 encoder: per_sample(&directory.encoder),
                 decoder: per_sample(&directory.decoder),

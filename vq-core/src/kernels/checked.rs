@@ -271,6 +271,15 @@ fn portable_convolution(windows: &Windows, activation: Activation, input: &[i16]
     Integer::convolution(windows, activation, input, stream, output);
 }
 
+/// Out of line, so that the usual way saves no registers for it.
+#[inline(never)]
+fn many_windows(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
+    match Convolution::new(windows, activation, input, stream, output) {
+        Some(mut all) => form::convolution(&mut all),
+        None => portable_convolution(windows, activation, input, stream, output),
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn portable_depthwise(columns: &Columns, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
@@ -288,14 +297,13 @@ impl Kernels for Checked {
 
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
         // One window is what streaming mostly asks for: with its count known half of the checks fall away.
+        if windows.count != 1 {
+            return many_windows(windows, activation, input, stream, output);
+        }
         let only = Windows { count: 1, step: 0, ..*windows };
-        let done = if windows.count == 1 {
-            Convolution::new(&only, activation, input, stream, output).map(|mut one| form::convolution(&mut one))
-        } else {
-            Convolution::new(windows, activation, input, stream, output).map(|mut all| form::convolution(&mut all))
-        };
-        if done.is_none() {
-            portable_convolution(windows, activation, input, stream, output);
+        match Convolution::new(&only, activation, input, stream, output) {
+            Some(mut one) => form::convolution(&mut one),
+            None => portable_convolution(windows, activation, input, stream, output),
         }
     }
 

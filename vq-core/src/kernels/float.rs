@@ -1,4 +1,8 @@
-//! The f32 form of the kernels: the reference that integer lowering is measured against.
+//! The f32 form of the kernels: the reference that integer lowering is measured against, and a path for cores with an FPU.
+//!
+//! All that it needs beyond the four operations is rounding, where latents become codes and outputs become counts: libm's, or with the
+//! feature `micromath` that crate's, which is shorter. They differ by one where a value is halfway between two whole numbers, to
+//! the last bit of an f32, and from 2^23 on; elsewhere they are equal (a test measures it).
 
 use super::{Columns, Kernels, Windows};
 use crate::bytes::u32_at;
@@ -10,6 +14,18 @@ pub struct Float;
 
 fn f32_at(bytes: &[u8], offset: usize) -> f32 {
     f32::from_bits(u32_at(bytes, offset))
+}
+
+/// The nearest whole number: libm's, of two equally near ones the even one.
+#[cfg(not(feature = "micromath"))]
+fn round(value: f32) -> f32 {
+    libm::rintf(value)
+}
+
+/// The nearest whole number within the range of an `i32`: micromath's, of two equally near ones the one farther from zero.
+#[cfg(feature = "micromath")]
+fn round(value: f32) -> f32 {
+    micromath::F32(value).round().0
 }
 
 fn activate(activation: Activation, value: f32) -> f32 {
@@ -94,7 +110,7 @@ impl Kernels for Float {
     }
 
     fn quantize(step: &Step, limit: i16, latent: f32) -> i16 {
-        libm::rintf(latent / step_size(step)).clamp(-f32::from(limit), f32::from(limit)) as i16
+        round(latent / step_size(step)).clamp(-f32::from(limit), f32::from(limit)) as i16
     }
 
     fn dequantize(step: &Step, code: i16) -> f32 {
@@ -110,7 +126,34 @@ impl Kernels for Float {
     }
 
     fn scale_out(scaling: &Scaling, output: f32) -> i32 {
-        let counts = libm::rintf(output * f32::from_bits(scaling.gain_out as u32)) as i64;
+        let counts = round(output * f32::from_bits(scaling.gain_out as u32)) as i64;
         i64::from(scaling.offset).saturating_add(counts).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+    }
+}
+
+#[cfg(all(test, feature = "micromath"))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::round;
+
+    proptest! {
+        /// What the documentation says of micromath's error, over values of every size.
+        #[test]
+        fn micromath_is_off_by_one_and_only_halfway_or_beyond_23_bits(bits: u32) {
+            let value = f32::from_bits(bits);
+            prop_assume!(value.abs() < 2f32.powi(31));
+            let exact = libm::rintf(value);
+            let error = (round(value) - exact).abs();
+            let halfway = (value - libm::truncf(value)).abs();
+            let next_to_halfway = (halfway - 0.5).abs() <= f32::EPSILON * value.abs().max(0.5);
+            let most = if value.abs() >= 2f32.powi(23) || next_to_halfway { 1.0 } else { 0.0 };
+            prop_assert!(error <= most, "{value}: {error}");
+        }
+    }
+
+    #[test]
+    fn of_two_equally_near_numbers_the_one_farther_from_zero() {
+        assert_eq!([0.5, 2.5, -0.5, -2.5, 2.4].map(round), [1.0, 3.0, -1.0, -3.0, 2.0]);
     }
 }

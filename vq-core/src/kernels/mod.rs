@@ -123,7 +123,6 @@ pub trait Kernels {
         output: &mut [Self::Element],
     );
 
-    /// `output[i] = a[i] + b[i]`, scaled as the layer says, followed by the activation.
     /// `b[i] = a[i] + b[i]`, scaled as the layer says, followed by the activation.
     fn add(layer: &Layer, a: &[Self::Element], b: &mut [Self::Element]);
 

@@ -64,13 +64,19 @@ fn finish(accumulators: [i32; 4], requantizations: &[u8], activation: Activation
     }
 }
 
-/// Four channels of one window of a depthwise convolution: `rows` start at the first of them. A word of weights is for one row, and
+/// Block `index` of a weight stream, without the division of `chunks_exact` that could panic.
+fn block(stream: &[u8], index: usize, bytes: usize) -> &[u8] {
+    stream.get(index * bytes..).and_then(|rest| rest.get(..bytes)).unwrap_or_default()
+}
+
+/// Four channels of one window of a depthwise convolution, whose rows are `width` apart: `window` starts at the first of them. A word of weights is for one row, and
 /// has its channels in the order 0, 2, 1, 3.
-fn four_columns<'x>(rows: impl Iterator<Item = &'x [i16]>, block: &[u8], activation: Activation, outputs: &mut [i16]) {
+fn four_columns(window: &[i16], width: usize, block: &[u8], activation: Activation, outputs: &mut [i16]) {
     let mut accumulators = [0, 4, 8, 12].map(|at| i32_at(block, at));
     let (weights, requantizations) = block.split_at(block.len().saturating_sub(32));
     let weights = weights.get(16..).unwrap_or_default();
-    for (row, word) in rows.zip(weights.chunks_exact(4)) {
+    for (row, word) in weights.chunks_exact(4).enumerate() {
+        let row = window.get(row * width..).unwrap_or_default();
         let &[w0, w2, w1, w3] = word else { continue };
         for ((accumulator, x), weight) in accumulators.iter_mut().zip(row).zip([w0, w1, w2, w3]) {
             *accumulator = accumulator.wrapping_add(i32::from(weight as i8) * i32::from(*x));
@@ -122,31 +128,29 @@ impl Kernels for Integer {
 
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
         let padded = windows.taps.next_multiple_of(4);
-        // `max` changes nothing, but shows the compiler that neither `chunks_exact` can panic.
-        let block_bytes = (BLOCK_OVERHEAD + padded * 4).max(BLOCK_OVERHEAD);
+        let block_bytes = BLOCK_OVERHEAD + padded * 4;
         if windows.outputs == 0 {
             return;
         }
         for (index, row) in output.chunks_exact_mut(windows.outputs).take(windows.count).enumerate() {
             let window = input.get(index * windows.step..).and_then(|rest| rest.get(..padded)).unwrap_or_default();
-            for (outputs, block) in row.chunks_mut(4).zip(stream.chunks_exact(block_bytes)) {
-                block_of_four(window, block, activation, outputs);
+            for (place, outputs) in row.chunks_mut(4).enumerate() {
+                block_of_four(window, block(stream, place, block_bytes), activation, outputs);
             }
         }
     }
 
     fn depthwise(columns: &Columns, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
         let &Columns { count, stride, kernel, width } = columns;
-        // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
-        let block_bytes = (BLOCK_OVERHEAD + kernel * 4).max(BLOCK_OVERHEAD);
+        let block_bytes = BLOCK_OVERHEAD + kernel * 4;
         if width == 0 {
             return;
         }
         for (index, row) in output.chunks_exact_mut(width).take(count).enumerate() {
             let window = input.get(index * stride * width..).unwrap_or_default();
-            for (place, (outputs, block)) in row.chunks_mut(4).zip(stream.chunks_exact(block_bytes)).enumerate() {
-                let rows = window.get(place * 4..).unwrap_or_default().chunks(width);
-                four_columns(rows, block, activation, outputs);
+            for (place, outputs) in row.chunks_mut(4).enumerate() {
+                let window = window.get(place * 4..).unwrap_or_default();
+                four_columns(window, width, block(stream, place, block_bytes), activation, outputs);
             }
         }
     }

@@ -71,24 +71,31 @@ pub struct Directory {
 impl Directory {
     /// Length of the directory.
     pub const BYTES: usize = 128;
+    /// Where the fields lie that are looked up for every sample or symbol.
+    const SCALING: usize = 48;
+    const SYMBOLS: usize = 52;
+    const SYMBOL_COUNT: usize = 56;
+    const QUALITY: usize = 60;
+    const PRIORS: usize = 80;
+    const RECURRENT: usize = 88;
 
     fn from_bytes(bytes: &[u8]) -> Self {
         Self {
             encoder: Net::from_bytes(bytes.get(..Net::BYTES).unwrap_or_default()),
             decoder: Net::from_bytes(bytes.get(Net::BYTES..).unwrap_or_default()),
-            scaling: u32_at(bytes, 48),
-            symbols: u32_at(bytes, 52),
-            symbol_count: u16_at(bytes, 56),
+            scaling: u32_at(bytes, Self::SCALING),
+            symbols: u32_at(bytes, Self::SYMBOLS),
+            symbol_count: u16_at(bytes, Self::SYMBOL_COUNT),
             latent_channels: u16_at(bytes, 58),
-            quality: u32_at(bytes, 60),
+            quality: u32_at(bytes, Self::QUALITY),
             test_frames: u32_at(bytes, 64),
             test_frame_count: u16_at(bytes, 68),
             test_packet_length: u16_at(bytes, 70),
             test_packet: u32_at(bytes, 72),
             test_samples_crc: u32_at(bytes, 76),
-            priors: u32_at(bytes, 80),
+            priors: u32_at(bytes, Self::PRIORS),
             prior_sets: u16_at(bytes, 84),
-            recurrent: u32_at(bytes, 88),
+            recurrent: u32_at(bytes, Self::RECURRENT),
             recurrent_length: u32_at(bytes, 92),
             predictor: u32_at(bytes, 96),
             predictor_length: u32_at(bytes, 100),
@@ -209,10 +216,8 @@ impl<'a> Model<'a> {
 
     /// The same, each with its number among all of the model's symbols.
     pub fn numbered_symbols(&self, quality: u8) -> impl Iterator<Item = (usize, Symbol)> + use<'a> {
-        let directory = self.directory();
         let stages = self.stages(quality);
-        let records = slice(self.tables, directory.symbols, usize::from(directory.symbol_count) * Symbol::BYTES);
-        let symbols = records.chunks_exact(Symbol::BYTES).filter_map(Symbol::from_bytes).enumerate();
+        let symbols = self.symbol_records().chunks_exact(Symbol::BYTES).filter_map(Symbol::from_bytes).enumerate();
         symbols.filter(move |(_, symbol)| symbol.stage < stages)
     }
 
@@ -227,9 +232,18 @@ impl<'a> Model<'a> {
     /// A symbol by its number.
     #[must_use]
     pub fn symbol(&self, index: usize) -> Option<Symbol> {
-        let directory = self.directory();
-        let records = slice(self.tables, directory.symbols, usize::from(directory.symbol_count) * Symbol::BYTES);
-        records.chunks_exact(Symbol::BYTES).nth(index).and_then(Symbol::from_bytes)
+        let record = self.symbol_records().get(index.checked_mul(Symbol::BYTES)?..)?;
+        Symbol::from_bytes(record.get(..Symbol::BYTES)?)
+    }
+
+    fn symbol_records(&self) -> &'a [u8] {
+        let count = usize::from(u16_at(self.tables, Directory::SYMBOL_COUNT));
+        slice(self.tables, u32_at(self.tables, Directory::SYMBOLS), count * Symbol::BYTES)
+    }
+
+    /// A byte of the quality table.
+    fn quality_byte(&self, place: usize) -> u8 {
+        u8_at(self.tables, (u32_at(self.tables, Directory::QUALITY) as usize).saturating_add(place))
     }
 
     /// Bytes of the tables, or nothing.
@@ -240,14 +254,14 @@ impl<'a> Model<'a> {
     /// Stages that are sent at a quality (clamped to 1..=9).
     #[must_use]
     pub fn stages(&self, quality: u8) -> u8 {
-        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
-        u8_at(self.tables, (self.directory().quality as usize).saturating_add(row))
+        self.quality_byte(usize::from(quality.clamp(1, QUALITIES as u8) - 1))
     }
 
     /// The scaling of a channel's samples.
     #[must_use]
     pub fn scaling(&self, channel: usize) -> Scaling {
-        let at = (self.directory().scaling as usize).saturating_add(channel.saturating_mul(Scaling::BYTES));
+        let scaling = u32_at(self.tables, Directory::SCALING) as usize;
+        let at = scaling.saturating_add(channel.saturating_mul(Scaling::BYTES));
         Scaling::from_bytes(&array_at::<{ Scaling::BYTES }>(self.tables, at))
     }
 

@@ -1,7 +1,7 @@
 //! The records of the prior: for every symbol, which frequencies hold and what chooses between them.
 
 use super::records::Symbol;
-use super::{Model, QUALITIES, recurrent};
+use super::{Directory, Model, QUALITIES, recurrent};
 use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
 use crate::codec::Options;
 use crate::coder::range::MAX_TOTAL_BITS;
@@ -227,16 +227,16 @@ impl<'a> Model<'a> {
     /// The set of priors that holds at a quality (clamped to 1..=9).
     #[must_use]
     pub fn prior_set(&self, quality: u8) -> u8 {
-        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
-        u8_at(self.tables, (self.directory().quality as usize).saturating_add(QUALITIES + row))
+        self.quality_byte(QUALITIES + usize::from(quality.clamp(1, QUALITIES as u8) - 1))
     }
 
     /// The prior of a symbol, by its number, at a quality (clamped to 1..=9).
     #[must_use]
     pub fn symbol_prior(&self, index: usize, quality: u8) -> SymbolPrior {
-        let directory = self.directory();
-        let number = usize::from(self.prior_set(quality)) * usize::from(directory.symbol_count) + index;
-        let at = (directory.priors as usize).saturating_add(number.saturating_mul(SymbolPrior::BYTES));
+        let symbols = usize::from(u16_at(self.tables, Directory::SYMBOL_COUNT));
+        let number = usize::from(self.prior_set(quality)) * symbols + index;
+        let at =
+            (u32_at(self.tables, Directory::PRIORS) as usize).saturating_add(number.saturating_mul(SymbolPrior::BYTES));
         let record = array_at::<{ SymbolPrior::BYTES }>(self.tables, at);
         SymbolPrior::from_bytes(&record).unwrap_or(SymbolPrior::NEUTRAL)
     }

@@ -1,7 +1,7 @@
 //! The record of the recurrent prior: a small recurrent net over the hops before, and a part within the hop.
 
 use super::records::Symbol;
-use super::{Model, QUALITIES};
+use super::{Directory, Model, QUALITIES};
 use crate::bytes::{array_at, i16_at, put, u8_at, u16_at, u32_at};
 use crate::prior::cell::GruCell;
 
@@ -207,11 +207,10 @@ impl<'a> Model<'a> {
     /// The recurrent prior, if the model has one.
     #[must_use]
     pub fn recurrent_prior(&self) -> Option<RecurrentPrior> {
-        let directory = self.directory();
-        if directory.recurrent_length == 0 {
+        if u32_at(self.tables, Directory::RECURRENT + 4) == 0 {
             return None;
         }
-        RecurrentPrior::from_bytes(self.bytes(directory.recurrent, RecurrentPrior::BYTES))
+        RecurrentPrior::from_bytes(self.bytes(u32_at(self.tables, Directory::RECURRENT), RecurrentPrior::BYTES))
     }
 
     /// The recurrent prior, if it holds at a quality (clamped to 1..=9).
@@ -225,14 +224,16 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn in_hop(&self, recurrent: &RecurrentPrior, symbol: usize) -> InHop {
         let at = (recurrent.in_hop as usize).saturating_add(symbol.saturating_mul(InHop::BYTES));
-        let record = array_at::<{ InHop::BYTES }>(self.tables, at);
-        InHop::from_bytes(&record).unwrap_or(InHop { units: 0, outputs: 0, mean_shift: 0 })
+        InHop {
+            units: u32_at(self.tables, at),
+            outputs: u32_at(self.tables, at + 4),
+            mean_shift: u8_at(self.tables, at + 8),
+        }
     }
 
-    /// A weight stream from `taps` elements to `outputs`.
-    pub(crate) fn weight_stream(&self, offset: u32, taps: usize, outputs: usize) -> &'a [u8] {
-        let length = super::plan::block_stream_bytes(taps as u32, outputs as u32).unwrap_or(0);
-        self.bytes(offset, length as usize)
+    /// The tables from a weight stream on, of which a kernel takes what its sizes say: that they lie inside was checked.
+    pub(crate) fn weight_stream(&self, offset: u32) -> &'a [u8] {
+        self.tables.get(offset as usize..).unwrap_or_default()
     }
 
     /// The state of the recurrent prior's units at the start of a packet.

@@ -53,8 +53,8 @@ impl<'a> Recurrent<'a> {
         let cell = GruCell {
             inputs,
             hidden,
-            input_stream: self.model.weight_stream(record.input, inputs, 3 * hidden),
-            state_stream: self.model.weight_stream(record.state, hidden, 3 * hidden),
+            input_stream: self.model.weight_stream(record.input),
+            state_stream: self.model.weight_stream(record.state),
         };
         let (input, state) = self.input.split_at_mut(inputs.min(self.input.len()));
         cell.step::<Native>(input, state, self.scratch);
@@ -68,11 +68,11 @@ impl<'a> Recurrent<'a> {
         let (codes, input) = self.input.split_at_mut(record.codes_width().min(self.input.len()));
         let rest = self.scratch.get_mut(record.all_units()..).unwrap_or_default();
         let (readout, rest) = rest.split_at_mut(outputs.min(rest.len()));
-        product::<Native>(taps, input, self.model.weight_stream(record.readout, taps, outputs), readout);
+        product::<Native>(taps, input, self.model.weight_stream(record.readout), readout);
         if record.skip > 0 {
             let (symbols, outputs) = (usize::from(record.symbols), record.all_outputs());
             let skipping = rest.get_mut(..outputs).unwrap_or_default();
-            product::<Native>(symbols, codes, self.model.weight_stream(record.skip, symbols, outputs), skipping);
+            product::<Native>(symbols, codes, self.model.weight_stream(record.skip), skipping);
             let readout = readout.get_mut(record.all_units()..).unwrap_or_default();
             readout.iter_mut().zip(skipping).for_each(|(sum, value)| *sum = sum.saturating_add(*value));
         }
@@ -85,9 +85,11 @@ impl<'a> Recurrent<'a> {
             self.take(before, symbol, codes);
         }
         let record = self.model.in_hop(&self.record, index);
-        self.run_units(index, record.units);
+        if self.record.units > 0 {
+            self.run_units(index, record.units);
+        }
         let taps = self.record.output_taps(index);
-        let stream = self.model.weight_stream(record.outputs, taps, OUTPUTS);
+        let stream = self.model.weight_stream(record.outputs);
         let mut outputs = [0; OUTPUTS];
         let source = match usize::from(self.record.units) {
             0 => self.input.get(index - taps..),
@@ -115,7 +117,7 @@ impl<'a> Recurrent<'a> {
     fn run_units(&mut self, index: usize, stream: u32) {
         let units = usize::from(self.record.units);
         let taps = self.record.unit_taps(index);
-        let stream = self.model.weight_stream(stream, taps, units);
+        let stream = self.model.weight_stream(stream);
         let source = self.input.get(index - taps..).unwrap_or_default();
         let (values, readout) = self.scratch.split_at_mut(self.record.all_units().min(self.scratch.len()));
         let values = values.get_mut(index * units..).and_then(|rest| rest.get_mut(..units)).unwrap_or_default();

@@ -97,7 +97,7 @@ impl Mixture {
         let start = self.start(entry);
         coder.encode(output, start, self.start(entry + 1) - start, MAX_TOTAL_BITS);
         if above >= HALF {
-            let octave = magnitude.ilog2() as u8;
+            let octave = magnitude.checked_ilog2().unwrap_or(0) as u8;
             coder.encode(output, u32::from(octave), 1, OCTAVE_BITS);
             encode_word(coder, output, magnitude, octave);
         } else {

@@ -120,7 +120,7 @@ impl<'a> Predictor<'a> {
     /// The predicted point, and how far from it the point may be.
     fn predict(&self, memory: &mut [u8], place: Place) -> (i32, Mixture) {
         if place.first {
-            let octaves = self.lattice.step().ilog2() as u8;
+            let octaves = self.lattice.step().checked_ilog2().unwrap_or(0) as u8;
             let lossless = self.recurrent.as_ref().map_or(UNTRAINED_LEVEL_SCALE, Recurrent::level_scale);
             let scale = lossless.saturating_sub(octaves * 8);
             return (0, Mixture::new([Component { mean: 0, scale }; 2], 0));

@@ -99,8 +99,13 @@ mod tests {
     }
 
     fn device() -> Vec<Row> {
-        let counts =
-            Counts { frames: 21_600, encode_instructions: 1234.4, decode_instructions: 999.6, stack_bytes: 4000 };
+        let counts = Counts {
+            frames: 21_600,
+            encode_instructions: 1234.4,
+            decode_instructions: 999.6,
+            stack_bytes: 4000,
+            polls: None,
+        };
         device_rows(Sizes { flash: 60_000, ram: 8000 }, counts)
     }
 

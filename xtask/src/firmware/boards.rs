@@ -58,6 +58,9 @@ pub(crate) const CORTEX_M3: Board =
 /// One with more RAM, for programs that need it.
 pub(crate) const CORTEX_M3_LARGE: Board =
     Board { name: "mps2-an385", machine: "mps2-an385", image: "mps2-an385", ..CORTEX_M3 };
+/// A Cortex-M0's image on a board with more RAM, to count: the instructions are the same.
+pub(crate) const CORTEX_M0_LARGE: Board =
+    Board { name: "mps2-an385-m0", machine: "mps2-an385", image: "mps2-an385", ..CORTEX_M0 };
 /// A Cortex-M0.
 pub(crate) const CORTEX_M0: Board = arm("microbit", "Cortex-M0", "thumbv6m-none-eabi", "armv6m", "microbit");
 /// RISC-V without the vector and bit extensions.
@@ -91,11 +94,16 @@ impl Board {
     /// The emulator with this board and an image on it. One instruction takes one virtual nanosecond; `words` are the
     /// program's command line.
     pub(crate) fn emulate(&self, image: &Path, words: &[&str]) -> Command {
+        self.emulate_with(&["-icount", "shift=0"], image, words)
+    }
+
+    /// The same with other options than those for counting, which would cut the blocks of a trace at odd places.
+    pub(crate) fn emulate_with(&self, options: &[&str], image: &Path, words: &[&str]) -> Command {
         // The host's files and terminal are open to the image.
         let semihosting =
             words.iter().fold("enable=on,target=native".to_owned(), |so_far, word| so_far + ",arg=" + word);
         let mut command = Command::new(self.emulator.program());
-        command.args(["-M", self.machine, "-nographic", "-monitor", "none", "-serial", "null", "-icount", "shift=0"]);
+        command.args(["-M", self.machine, "-nographic", "-monitor", "none", "-serial", "null"]).args(options);
         if self.emulator == Emulator::RiscV32 {
             // Without firmware of its own: the image is all there is.
             command.args(["-bios", "none"]);

@@ -12,8 +12,10 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
-pub(crate) use boards::{BOARDS, Board, CORTEX_M4F, builds};
-pub(crate) use emulator::Counts;
+pub(crate) use boards::{
+    BOARDS, Board, CORTEX_M0_LARGE, CORTEX_M3_LARGE, CORTEX_M4F, CORTEX_M7, CORTEX_M33, CORTEX_M33_DSP, RISC_V, builds,
+};
+pub(crate) use emulator::{Counts, run as emulate};
 pub(crate) use image::Sizes;
 
 use crate::process::{cargo, run};
@@ -29,6 +31,8 @@ pub(crate) enum Program {
     Encoder,
     /// Packets to samples.
     Decoder,
+    /// Both at once, a small step of each in turn: says how long a step is at most.
+    Duplex,
 }
 
 impl Program {
@@ -37,6 +41,7 @@ impl Program {
             Self::Codec => "codec",
             Self::Encoder => "encoder",
             Self::Decoder => "decoder",
+            Self::Duplex => "duplex",
         }
     }
 }
@@ -93,8 +98,8 @@ pub(crate) fn build(
     program: Program,
     model: &Path,
 ) -> Result<PathBuf> {
-    run(release(project, toolchain, board, model)?.args(["--package", "firmware-qemu", "--bin", program.name()]))?;
-    Ok(image_path(project, toolchain, board, program.name()))
+    let program = BoardProgram { package: "firmware-qemu", name: program.name(), options: &[] };
+    build_program(project, toolchain, board, &program, Some(model))
 }
 
 fn image_path(project: &Project, toolchain: &Toolchain, board: &Board, name: &str) -> PathBuf {
@@ -111,12 +116,39 @@ pub(crate) fn link_without_panic(project: &Project, toolchain: &Toolchain, board
 
 /// Compares the kernels that a board's target gets with their definition, on random shapes and values.
 pub(crate) fn compare_kernels(project: &Project, toolchain: &Toolchain, board: &Board) -> Result<()> {
-    let mut command = board.cargo(project, toolchain, "build");
-    run(command.args(["--quiet", "--release", "--package", "firmware-kernels", "--bin", "kernels-compare"]))?;
-    let image = image_path(project, toolchain, board, "kernels-compare");
+    let program = BoardProgram { package: "firmware-kernels", name: "kernels-compare", options: &[] };
+    let image = build_program(project, toolchain, board, &program, None)?;
     let printed = emulator::run(board, &image, &project.root, &["kernels-compare", KERNEL_SEED, KERNEL_TILES])?;
     print!("{printed}");
     Ok(())
+}
+
+/// A program of the firmware's workspace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BoardProgram {
+    /// Its package.
+    pub(crate) package: &'static str,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What else cargo is told.
+    pub(crate) options: &'static [&'static str],
+}
+
+/// Builds a program for a board, and returns its image, which carries `model` if it carries one.
+pub(crate) fn build_program(
+    project: &Project,
+    toolchain: &Toolchain,
+    board: &Board,
+    program: &BoardProgram,
+    model: Option<&Path>,
+) -> Result<PathBuf> {
+    let mut command = board.cargo(project, toolchain, "build");
+    command.args(["--quiet", "--release", "--package", program.package, "--bin", program.name]).args(program.options);
+    if let Some(model) = model {
+        command.env("VQ_MODEL", absolute(model)?);
+    }
+    run(&mut command)?;
+    Ok(image_path(project, toolchain, board, program.name))
 }
 
 /// Lints the firmware's workspace, as it is built for a board.

@@ -12,7 +12,7 @@ mod wheels;
 use anyhow::{Context, Result, bail};
 
 pub(crate) use qemu::Emulator;
-pub(crate) use target::Toolchain;
+pub(crate) use target::{OLDEST_MINOR, Toolchain};
 
 use crate::firmware::Board;
 use crate::project::Project;
@@ -26,15 +26,25 @@ pub(crate) fn all(project: &Project, boards: &[Board], again: bool) -> Result<To
 
 /// What firmware for these boards needs.
 pub(crate) fn device(project: &Project, boards: &[Board], again: bool) -> Result<Toolchain> {
-    let mut triples: Vec<&str> = boards.iter().map(|board| board.triple).collect();
-    triples.sort_unstable();
-    triples.dedup();
-    let toolchain = target::ensure(project, &triples, again).context("set-up of the boards' targets")?;
-    println!("  firmware: {} by {}", triples.join(", "), toolchain.describe());
+    let toolchain = device_quietly(project, boards, again)?;
+    println!("  firmware: {} by {}", triples(boards).join(", "), toolchain.describe());
+    Ok(toolchain)
+}
+
+/// The same for a task whose output is for programs: nothing is said unless something is fetched.
+pub(crate) fn device_quietly(project: &Project, boards: &[Board], again: bool) -> Result<Toolchain> {
+    let toolchain = target::ensure(project, &triples(boards), again).context("set-up of the boards' targets")?;
     for board in boards {
         qemu::ensure(board.emulator).context("set-up of QEMU")?;
     }
     Ok(toolchain)
+}
+
+fn triples(boards: &[Board]) -> Vec<&'static str> {
+    let mut triples: Vec<&str> = boards.iter().map(|board| board.triple).collect();
+    triples.sort_unstable();
+    triples.dedup();
+    triples
 }
 
 /// Targets that rustup must have; `again` asks it even if it failed to get them before.

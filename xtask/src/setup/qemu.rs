@@ -1,9 +1,11 @@
 //! QEMU, which emulates the microcontrollers.
 
-use anyhow::{Result, bail};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
 
 use super::packages::{self, Package};
-use crate::process::find_program;
+use crate::process::{find_program, probe};
 
 /// One of QEMU's programs: it has one per family of cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,13 @@ impl Emulator {
             Self::Arm => "qemu-system-arm",
             Self::RiscV32 => "qemu-system-riscv32",
         }
+    }
+
+    /// The version of the program that is installed, such as 7.2.22.
+    pub(crate) fn version(self) -> Result<String> {
+        let printed = probe(Command::new(self.program()).arg("--version")).unwrap_or_default();
+        let version = printed.strip_prefix("QEMU emulator version ").and_then(|rest| rest.split_whitespace().next());
+        version.map(str::to_owned).with_context(|| format!("`{} --version` names no version", self.program()))
     }
 
     /// Where the program may come from, the likeliest first.

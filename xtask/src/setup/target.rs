@@ -13,7 +13,7 @@ use crate::process::{self, find_program, probe, run_within};
 use crate::project::Project;
 
 /// The oldest compiler that builds the project: the workspace's `rust-version`.
-const OLDEST_MINOR: u32 = 88;
+pub(crate) const OLDEST_MINOR: u32 = 88;
 
 /// A download of some 15 MB per target that takes longer than this is not going to end.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);

@@ -9,16 +9,18 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
+use crate::bench;
 use crate::boards;
 use crate::firmware::{self, BOARDS, CORTEX_M4F};
 use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
 use crate::stages::Stages;
+use crate::toolchains;
 use tally::Tally;
 
 /// vq-core's features, in every set that one may build for a device.
-const CORE_FEATURES: [&str; 4] = ["", "f32", "metadata", "f32,metadata"];
+const CORE_FEATURES: [&str; 5] = ["", "f32", "micromath", "metadata", "f32,metadata"];
 
 /// What follows clippy's own arguments.
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
@@ -36,7 +38,7 @@ pub(crate) struct Arguments {
 /// `cargo xtask test`: true when everything passed.
 pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<bool> {
     let with_boards = !arguments.quick && !arguments.skip_boards;
-    let mut stages = Stages::new(if arguments.quick { 4 } else { 7 + usize::from(with_boards) });
+    let mut stages = Stages::new(if arguments.quick { 4 } else { 8 + usize::from(with_boards) });
     let toolchain = stages.run("Set-up", || setup::all(project, &BOARDS, false))?;
     let mut checks = Checks { project, toolchain, tally: Tally::default() };
     stages.run("Format", || checks.format())?;
@@ -45,6 +47,7 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<bool> {
         stages.run("Tests", || checks.tests(&["--workspace"]))?;
     } else {
         stages.run("Builds and tests with fewer features", || checks.fewer_features())?;
+        stages.run("The oldest compiler, and Miri", || checks.other_compilers())?;
         stages.run("Documentation", || checks.documentation())?;
         stages.run("Firmware", || checks.firmware())?;
         if with_boards {
@@ -97,6 +100,22 @@ impl Checks<'_> {
         self.tests(&["--package", "vq-trainer", "--no-default-features"])
     }
 
+    /// Both are fetched where that is possible; elsewhere the check is skipped.
+    fn other_compilers(&mut self) -> Result<()> {
+        let name = "build with the oldest compiler";
+        match toolchains::oldest(self.project, false) {
+            Ok(mut command) => self.tally.check(name, run(&mut command)),
+            Err(reason) => self.tally.skip(name, &reason),
+        }
+        match toolchains::miri(self.project, false) {
+            Ok(mut command) => self.tally.run(&mut command),
+            Err(reason) => {
+                self.tally.skip("the definition under Miri", &reason);
+                Ok(())
+            }
+        }
+    }
+
     fn documentation(&mut self) -> Result<()> {
         let document = ["doc", "--quiet", "--workspace", "--no-deps"];
         let result = run(self.cargo().args(document).env("RUSTDOCFLAGS", "-D warnings"));
@@ -113,6 +132,11 @@ impl Checks<'_> {
             self.tally.device_check(&format!("no panic is reachable on {}", board.name), result);
             let result = firmware::compare_kernels(self.project, &self.toolchain, board);
             self.tally.device_check(&format!("the kernels of {} compute what they are defined to", board.name), result);
+        }
+        for target in bench::checked_targets() {
+            let result = bench::check(self.project, &self.toolchain, &target);
+            let name = format!("the layers on {} take no more instructions than is committed", target.board.core);
+            self.tally.device_check(&name, result);
         }
         Ok(())
     }

@@ -53,6 +53,12 @@ impl Tally {
         }
     }
 
+    /// Counts a check that cannot run here, and says why.
+    pub(crate) fn skip(&mut self, name: &str, reason: &anyhow::Error) {
+        println!("  {name}: skipped: {reason:#}");
+        self.skipped += 1;
+    }
+
     /// Whether nothing failed.
     pub(crate) fn is_clean(&self) -> bool {
         self.failed == 0

@@ -107,7 +107,7 @@ impl<'a> Sender<'a> {
 
     /// The frame that begins a stream: it names the model. To be written before all others.
     ///
-    /// Without it a receiver that was there before this board was reset would take the new packets for late ones.
+    /// So a receiver knows which model decodes what follows, and that the board has started again.
     pub fn header(&mut self) -> &[u8] {
         let name = self.encoder.model().metadata().map_or("", |metadata| metadata.name);
         self.wire.header(&self.encoder.model().identity(), name)
@@ -181,12 +181,11 @@ mod tests {
     }
 
     fn unframed(frame: &[u8]) -> Vec<u8> {
-        let (end, content) = frame.split_last().unwrap();
-        assert_eq!((*end, content.contains(&0)), (0, false));
-        let mut packet = std::vec![0; content.len()];
-        let report = cobs::decode(content, &mut packet).unwrap();
-        packet.truncate(report.frame_size());
-        packet
+        let mut buffer = [0; PACKET_BYTES];
+        let mut reader = vq_core::cobs::FrameReader::new(&mut buffer);
+        let (last, rest) = frame.split_last().unwrap();
+        assert!(rest.iter().all(|byte| reader.push(*byte).is_none()));
+        reader.push(*last).unwrap().to_vec()
     }
 
     #[test]

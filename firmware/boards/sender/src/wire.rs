@@ -1,13 +1,14 @@
 //! Frames for a serial line: those of a `.vqs` file (docs/format.md, section 5).
 
+use vq_core::cobs;
 use vq_core::packet::stream_header;
 
 use crate::PACKET_BYTES;
 
 /// The longest content of a frame: a packet, or a header with a name that is not too long.
 const CONTENT_BYTES: usize = if PACKET_BYTES > 128 { PACKET_BYTES } else { 128 };
-/// COBS adds a byte in 254, a zero byte ends a frame, and another one comes before a header.
-const FRAME_BYTES: usize = cobs::max_encoding_length(CONTENT_BYTES) + 2;
+/// One byte more than its frame: another zero comes before a header.
+const FRAME_BYTES: usize = cobs::framed_bytes(CONTENT_BYTES) + 1;
 
 /// Room for a frame.
 #[derive(Debug)]
@@ -38,11 +39,9 @@ impl Wire {
     }
 }
 
-/// Writes `content` of at most [`CONTENT_BYTES`] and the zero that ends it, and gives their length.
-fn encode(content: &[u8], frame: &mut [u8]) -> usize {
-    let length = cobs::encode(content, frame);
-    frame[length] = 0;
-    length + 1
+/// Writes `content` of at most [`CONTENT_BYTES`] as a frame, and gives its length.
+fn encode(content: &[u8], buffer: &mut [u8]) -> usize {
+    buffer.iter_mut().zip(cobs::frame(content)).map(|(place, byte)| *place = byte).count()
 }
 
 #[cfg(test)]

@@ -232,8 +232,9 @@ impl<'a> Encoder<'a> {
         Ok(packet.map(|(start, end)| self.packet.get(start..end).unwrap_or_default()))
     }
 
-    /// Does one bounded piece of work: takes a frame from the queue, runs one layer, finds or codes one symbol or predicted sample, or adds some
-    /// bytes to a checksum.
+    /// Does one bounded piece of work: takes a frame from the queue, runs one layer, finds or codes one symbol or predicted sample, or
+    /// adds some bytes to a checksum. So no poll is longer than the model's longest layer or search, whichever it is;
+    /// `cargo xtask firmware --program duplex` counts the instructions on a board.
     ///
     /// Where frames were lost because the queue was full, the stream tells: it ends with the last hop that needs none of them and
     /// goes on with the first whole hop behind them. To a decoder that is a gap, as after lost packets.

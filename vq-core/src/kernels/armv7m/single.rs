@@ -63,14 +63,14 @@ macro_rules! finish {
         concat!(
             two_channels!($saturate, "r4", "r5"),
             two_channels!($saturate, "r6", "r7"),
-            "ldrd r2,r3,[sp,#4]
+            "ldrd r2,r3,[sp,#8]
             cmp r2,r3
             bhi 7f
             strh r4,[r2],#2
             strh r5,[r2],#2
             strh r6,[r2],#2
             strh r7,[r2],#2
-            str r2,[sp,#4]
+            str r2,[sp,#8]
             bne 2b
             add sp,#20
             pop {{r4-r11,pc}}
@@ -81,8 +81,8 @@ macro_rules! finish {
 
 /// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes.
 ///
-/// The frame: 0 window, 4 output, 8 last whole block's output, 12 entry into the loop for a number of groups that is no
-/// multiple of four, 16 finish for the activation.
+/// The frame: 0 window, 4 entry into the loop for a number of groups that is no multiple of four, 8 output, 12 last whole block's
+/// output, 16 finish for the activation.
 ///
 /// # Safety
 /// The window, the stream for all outputs, word aligned, and the row must be valid to read, read and write.
@@ -114,12 +114,12 @@ pub(super) unsafe extern "C" fn convolution(
             adrlo.w r7,4f+1
             adrhs.w r7,6f+1
             9:
-            push {{r0,r2,r4,r6,r7}}
+            push {{r2,r4,r7}}
+                push {{r0,r6}}
 
         2:  // A block: one window, four channels.
             ldm lr!,{{r4-r7}}
-            ldr r0,[sp]
-            ldr pc,[sp,#12]
+            ldm sp,{{r0,pc}}
         3:
             ",
         group!(),

@@ -47,7 +47,7 @@ macro_rules! group {
 macro_rules! finish {
     ($saturate:ident) => {
         concat!(
-            "ldr r12,[sp,#24]
+            "ldr r12,[sp,#28]
             add r12,lr,r12
             add lr,lr,#32
             ldm r12!,{{r2,r3}}
@@ -62,8 +62,8 @@ macro_rules! finish {
             requantize!($saturate, "r7", "r2", "r3"),
             requantize!($saturate, "r8", "r2", "r3"),
             requantize!($saturate, "r9", "r2", "r3"),
-            "ldrd r0,r1,[sp,#12]
-            ldr r2,[sp,#20]
+            "ldrd r0,r1,[sp,#16]
+            ldr r2,[sp,#24]
             cmp r0,r2
             bhs 7f
             strh r5,[r0,r1]
@@ -72,7 +72,7 @@ macro_rules! finish {
             strh r8,[r0,r1]
             strh r9,[r0,r1,lsl #1]
             strh r7,[r0],#6
-            str r0,[sp,#12]
+            str r0,[sp,#16]
             b 2b
             "
         )
@@ -85,8 +85,8 @@ macro_rules! finish {
 /// pairs and one for their second, so that the distances inside a pass are constant. The last pair of a row with an odd
 /// number of outputs stores only its first channel.
 ///
-/// The frame: 0 fourth element of the first window, 4 step, 8 where that pointer ends, 12 output, 16 row, 20 last block's output,
-/// 24 offset of the requantizations from the end of the weights, 28 entry into the loop for an odd number of groups, 32 finish
+/// The frame: 0 fourth element of the first window, 4 step, 8 where that pointer ends, 12 entry into the loop for an odd number of
+/// groups, 16 output, 20 row, 24 last block's output, 28 offset of the requantizations from the end of the weights, 32 finish
 /// for the activation, 36 stream, 40 step over three windows, 44 count, 48 row's start.
 ///
 /// # Safety
@@ -101,7 +101,7 @@ pub(super) unsafe extern "C" fn convolution(triples: *const Tiles) {
             add r8,r0,r3
             strd r0,r4,[sp]
             str r8,[sp,#8]
-            str r5,[sp,#16]
+            str r5,[sp,#20]
             str r1,[sp,#36]
             add r4,r4,r4,lsl #1
             strd r4,r6,[sp,#40]
@@ -116,26 +116,26 @@ pub(super) unsafe extern "C" fn convolution(triples: *const Tiles) {
             adreq.w r9,5f+1
             it hi
             adrhi.w r9,6f+1
-            strd r8,r9,[sp,#28]
+            str r8,[sp,#12]
+            str r9,[sp,#32]
 
         9:  // A triple of windows: its first pass.
             ldr r2,[sp,#48]
-            ldr r5,[sp,#16]
+            ldr r5,[sp,#20]
             ldr lr,[sp,#36]
             add r5,r2,r5
             sub r5,r5,#8
             mov r6,#0
-            str r2,[sp,#12]
-            strd r5,r6,[sp,#20]
+            str r2,[sp,#16]
+            strd r5,r6,[sp,#24]
 
         2:  // A tile: three windows, two channels.
-            ldm sp,{{r0,r1,r12}}
             ldrd r4,r7,[lr],#16
             mov r5,r4
             mov r6,r4
             mov r8,r7
             mov r9,r7
-            ldr pc,[sp,#28]
+            ldm sp,{{r0,r1,r12,pc}}
         3:
             ",
         group!(),
@@ -164,15 +164,15 @@ pub(super) unsafe extern "C" fn convolution(triples: *const Tiles) {
             strh r9,[r0,r1,lsl #1]
             strh r7,[r0]
         10:
-            ldr r6,[sp,#24]
+            ldr r6,[sp,#28]
             cbnz r6,11f
             cmp r1,#4
             bls 11f
             mov r6,#8
             ldrd r2,r3,[sp,#44]
             add r3,r3,#4
-            str r3,[sp,#12]
-            str r6,[sp,#24]
+            str r3,[sp,#16]
+            str r6,[sp,#28]
             ldr lr,[sp,#36]
             add lr,lr,r6
             b 2b

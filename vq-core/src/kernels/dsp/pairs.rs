@@ -33,7 +33,7 @@ macro_rules! group {
 macro_rules! finish {
     ($saturate:ident) => {
         concat!(
-            "ldr r2,[sp,#24]
+            "ldr r2,[sp,#28]
             add r2,lr,r2
             ldm r2,{{r2,r3,r8,r9}}
             add lr,lr,#32
@@ -44,13 +44,13 @@ macro_rules! finish {
             requantize!($saturate, "r7", "r8", "r9"),
             "pkhbt r4,r4,r6,lsl #16
             pkhbt r5,r5,r7,lsl #16
-            ldrd r8,r9,[sp,#12]
-            ldr r2,[sp,#20]
+            ldrd r8,r9,[sp,#16]
+            ldr r2,[sp,#24]
             cmp r8,r2
             bhs 7f
             str r5,[r8,r9]
             str r4,[r8],#8
-            str r8,[sp,#12]
+            str r8,[sp,#16]
             b 2b
             "
         )
@@ -63,9 +63,9 @@ macro_rules! finish {
 /// pairs and one for their second, so that the distances inside a pass are constant. The last pair of a row with an odd
 /// number of outputs stores only its first channel.
 ///
-/// The frame: 0 first window, 4 second window, 8 end of the first window, 12 output, 16 row, 20 last block's output,
-/// 24 offset of the requantizations from the end of the weights, 28 entry into the loop for a number of groups that is
-/// no multiple of four, 32 finish for the activation, 36 stream, 40 step over two windows, 44 count, 48 row's start.
+/// The frame: 0 first window, 4 second window, 8 end of the first window, 12 entry into the loop for a number of groups that is
+/// no multiple of four, 16 output, 20 row, 24 last block's output, 28 offset of the requantizations from the end of the weights, 32
+/// finish for the activation, 36 stream, 40 step over two windows, 44 count, 48 row's start.
 ///
 /// # Safety
 /// The windows, the stream for all outputs and the rows must be valid to read, read and write; windows must start at whole
@@ -81,7 +81,7 @@ pub(super) unsafe extern "C" fn convolution(pairs: *const Tiles) {
             add r10,r0,r4
             add r11,r0,r3
             stm sp,{{r0,r10,r11}}
-            str r5,[sp,#16]
+            str r5,[sp,#20]
             lsl r4,r4,#1
             strd r4,r6,[sp,#40]
             str r2,[sp,#48]
@@ -96,24 +96,24 @@ pub(super) unsafe extern "C" fn convolution(pairs: *const Tiles) {
             adreq.w r9,5f+1
             it hi
             adrhi.w r9,6f+1
-            strd r8,r9,[sp,#28]
+            str r8,[sp,#12]
+            str r9,[sp,#32]
 
         9:  // A pair of windows: its first pass.
             ldr r2,[sp,#48]
-            ldr r5,[sp,#16]
+            ldr r5,[sp,#20]
             ldr lr,[sp,#36]
             add r5,r2,r5
             sub r5,r5,#8
             mov r6,#0
-            str r2,[sp,#12]
-            strd r5,r6,[sp,#20]
+            str r2,[sp,#16]
+            strd r5,r6,[sp,#24]
 
         2:  // A tile: two windows, two channels.
-            ldm sp,{{r0,r1,r11}}
             ldrd r4,r6,[lr],#16
             mov r5,r4
             mov r7,r6
-            ldr pc,[sp,#28]
+            ldm sp,{{r0,r1,r11,pc}}
         3:
             ",
         group!(),
@@ -142,15 +142,15 @@ pub(super) unsafe extern "C" fn convolution(pairs: *const Tiles) {
         8:  strh r5,[r8,r9]
             strh r4,[r8]
         10:
-            ldr r6,[sp,#24]
+            ldr r6,[sp,#28]
             cbnz r6,11f
             cmp r9,#4
             bls 11f
             mov r6,#8
             ldrd r2,r3,[sp,#44]
             add r3,r3,#4
-            str r3,[sp,#12]
-            str r6,[sp,#24]
+            str r3,[sp,#16]
+            str r6,[sp,#28]
             ldr lr,[sp,#36]
             add lr,lr,r6
             b 2b

@@ -57,8 +57,10 @@ macro_rules! one_group {
 }
 
 /// Requantizes a block and stores it; then the next block, or the end.
+///
+/// `$store` stores the two words of `r4` and `r6`.
 macro_rules! finish {
-    ($saturate:ident) => {
+    ($saturate:ident, $store:literal) => {
         concat!(
             "ldm lr!,{{r2,r3,r8,r9}}
             ",
@@ -70,12 +72,13 @@ macro_rules! finish {
             requantize!($saturate, "r6", "r2", "r3"),
             requantize!($saturate, "r7", "r8", "r9"),
             "pkhbt r6,r6,r7,lsl #16
-            ldrd r2,r3,[sp,#4]
+            ldrd r2,r3,[sp,#8]
             cmp r2,r3
             bhi 7f
-            str r4,[r2],#4
-            str r6,[r2],#4
-            str r2,[sp,#4]
+            ",
+            $store,
+            "
+            str r2,[sp,#8]
             bne 2b
             add sp,#20
             pop {{r4-r11,pc}}
@@ -84,13 +87,13 @@ macro_rules! finish {
     };
 }
 
-/// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes: `$check` comes first, and
+/// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes: `$check` comes first,
 /// `$entry` leaves in `r6` where `$enter` jumps into `$groups`.
 ///
-/// The frame: 0 window, 4 output, 8 last whole block's output, 12 entry into the loop, 16 finish for the activation.
+/// The frame: 0 window, 4 entry into the loop, 8 output, 12 last whole block's output, 16 finish for the activation.
 macro_rules! convolution {
     (
-        $(#[$doc:meta])* $visibility:vis $name:ident, $check:literal, $entry:literal, $enter:literal, $groups:ident,
+        $(#[$doc:meta])* $visibility:vis $name:ident, $check:literal, $entry:literal, $enter:literal, $groups:ident, $store:literal,
         $($anywhere:tt)*
     ) => {
         $(#[$doc])*
@@ -125,11 +128,11 @@ macro_rules! convolution {
                 adrlo.w r7,4f+1
                 adrhs.w r7,6f+1
             9:
-                push {{r0,r2,r4,r6,r7}}
+                push {{r2,r4,r7}}
+                push {{r0,r6}}
 
             2:  // A block: one window, four channels.
                 ldm lr!,{{r4-r7}}
-                ldr r0,[sp]
                 ",
                 $enter,
                 "
@@ -141,13 +144,13 @@ macro_rules! convolution {
                 ldr pc,[sp,#16]
             4:
                 ",
-                finish!(linear),
+                finish!(linear, $store),
                 "5:
                 ",
-                finish!(relu),
+                finish!(relu, $store),
                 "6:
                 ",
-                finish!(leaky_relu),
+                finish!(leaky_relu, $store),
                 "7:  // The last block has fewer than four channels.
                 add r3,r3,#8
                 strh r4,[r2],#2
@@ -167,24 +170,26 @@ macro_rules! convolution {
 }
 
 convolution! {
-    /// For a window at a whole word; leaves others to [`convolution_anywhere`]. A number of groups that is no multiple of
+    /// For a window and a row at whole words; leaves others to [`convolution_anywhere`]. A number of groups that is no multiple of
     /// eight enters the loop further on.
     pub(super) convolution,
-    "tst r0,#2\nbne.w {anywhere}\n",
+    "orr r12,r0,r2\ntst r12,#2\nbne.w {anywhere}\n",
     "rsb r3,r3,#0
     ubfx r3,r3,#3,#3
     mov r6,#72
     adr.w r8,3f+1
     mla r6,r3,r6,r8",
-    "ldr pc,[sp,#12]",
+    "ldm sp,{{r0,pc}}",
     eight_groups,
+    "strd r4,r6,[r2],#8",
     anywhere = sym convolution_anywhere
 }
 convolution! {
-    /// For a window at any element, which a layer with one input channel may have.
+    /// For a window and a row at any element, which a layer with one channel may have.
     convolution_anywhere,
     "",
     "",
-    "",
+    "ldr r0,[sp]",
     one_group,
+    "str r4,[r2],#4\nstr r6,[r2],#4",
 }

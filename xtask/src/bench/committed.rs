@@ -1,0 +1,178 @@
+//! The counts that are committed, and what has grown since.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::measure::{Code, Counted};
+use super::targets::Target;
+use super::trace::Cost;
+use crate::project::Project;
+use crate::setup::Toolchain;
+
+/// By which part a count may grow.
+const GROWTH: f64 = 0.01;
+
+/// Instructions around a naked function that another compiler may need more: the checks of a call, and the calls of a case.
+const CHECKS: f64 = 64.0;
+
+/// What the counts depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Versions {
+    rustc: String,
+    qemu: String,
+}
+
+impl Versions {
+    /// Of the tools that are used.
+    ///
+    /// # Errors
+    /// The emulator does not say.
+    pub(crate) fn of(toolchain: &Toolchain, target: &Target) -> Result<Self> {
+        let rustc = toolchain.version.split(' ').nth(1).unwrap_or("unknown").to_owned();
+        Ok(Self { rustc, qemu: target.board.emulator.version()? })
+    }
+}
+
+/// Where a target's counts are.
+fn path(project: &Project, target: &Target) -> PathBuf {
+    project.firmware().join("kernels").join("counts").join(format!("{}.txt", target.name))
+}
+
+/// Writes a target's counts.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write(
+    project: &Project,
+    target: &Target,
+    versions: &Versions,
+    cases: &[(Counted, Cost)],
+) -> Result<PathBuf> {
+    let Versions { rustc, qemu } = versions;
+    let mut text = format!("# rustc {rustc}, QEMU {qemu}, {}, {}\n", target.board.core, target.board.triple);
+    text += "# case code instructions macs instructions_per_mac words cycles_estimate\n";
+    for (case, cost) in cases {
+        let code = if case.code == Code::Naked { "naked" } else { "compiler" };
+        let per_mac = case.instructions as f64 / case.macs.max(1) as f64;
+        let cycles = target.cycles.map_or_else(|| "-".to_owned(), |_| cost.cycles.to_string());
+        let Counted { name, instructions, macs, .. } = case;
+        writeln!(text, "{name} {code} {instructions} {macs} {per_mac:.3} {} {cycles}", cost.words)?;
+    }
+    let path = path(project, target);
+    let beside = path.with_extension("tmp");
+    fs::write(&beside, text).with_context(|| format!("cannot write {}", beside.display()))?;
+    fs::rename(&beside, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// Fails if a case takes more instructions than what is committed, and says which and by how much.
+///
+/// # Errors
+/// That, or that there are no counts.
+pub(crate) fn check(project: &Project, target: &Target, versions: &Versions, cases: &[Counted]) -> Result<()> {
+    let path = path(project, target);
+    let committed = Committed::read(&path).with_context(|| format!("the counts in {}", path.display()))?;
+    let grown = committed.grown(versions, cases);
+    if grown.is_empty() {
+        return Ok(());
+    }
+    bail!("{}\n`cargo xtask bench device --save` takes them over", grown.join("\n"))
+}
+
+/// Counts as they were committed.
+#[derive(Debug)]
+struct Committed {
+    versions: Versions,
+    instructions: HashMap<String, u64>,
+}
+
+impl Committed {
+    fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)?;
+        let first = text.lines().next().unwrap_or_default();
+        let version = |name: &str| {
+            let (_, rest) = first.split_once(name)?;
+            Some(rest.split(',').next()?.trim().to_owned())
+        };
+        let versions = version("rustc ").zip(version("QEMU ")).map(|(rustc, qemu)| Versions { rustc, qemu });
+        let instructions = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let count = words.get(2).and_then(|count| count.parse().ok());
+            count.map(|count| (words[0].to_owned(), count)).with_context(|| format!("no count in `{line}`"))
+        });
+        Ok(Self {
+            versions: versions.context("the first line names no versions")?,
+            instructions: instructions.collect::<Result<_>>()?,
+        })
+    }
+
+    /// A line for every case that has grown. With other tools than the committed ones the compiler's code is not compared, and
+    /// the checks around a naked function may differ.
+    fn grown(&self, versions: &Versions, cases: &[Counted]) -> Vec<String> {
+        let same = self.versions == *versions;
+        let compared = cases.iter().filter(|case| same || case.code == Code::Naked);
+        let lines = compared.filter_map(|case| {
+            let Some(&before) = self.instructions.get(&case.name) else {
+                return Some(format!("{} has no committed count", case.name));
+            };
+            let allowance = if same { 0.0 } else { CHECKS };
+            let (before, now) = (before as f64, case.instructions as f64);
+            (now > before * (1.0 + GROWTH) + allowance).then(|| {
+                let percent = (now / before - 1.0) * 100.0;
+                format!("{} takes {percent:.1} % more instructions: {now} instead of {before}", case.name)
+            })
+        });
+        lines.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::targets::by_name;
+    use super::*;
+
+    fn case(name: &str, code: Code, instructions: u64) -> Counted {
+        Counted { name: name.into(), code, instructions, macs: 100 }
+    }
+
+    #[test]
+    fn what_grows_by_more_than_a_hundredth_is_told() {
+        let versions = |rustc: &str| Versions { rustc: rustc.into(), qemu: "7.2.22".into() };
+        let committed = Committed {
+            versions: versions("1.95.0"),
+            instructions: [("conv".to_owned(), 10_000), ("gru".to_owned(), 10_000)].into(),
+        };
+        let cases = |conv, gru| [case("conv", Code::Naked, conv), case("gru", Code::Compiler, gru)];
+        assert!(committed.grown(&versions("1.95.0"), &cases(10_100, 9_000)).is_empty());
+        let grown = committed.grown(&versions("1.95.0"), &cases(10_150, 10_102));
+        assert_eq!(grown.len(), 2);
+        assert_eq!(grown[0], "conv takes 1.5 % more instructions: 10150 instead of 10000");
+        // Another compiler: only naked functions count, and the checks around them may differ.
+        assert_eq!(committed.grown(&versions("1.96.0"), &cases(10_160, 20_000)).len(), 0);
+        assert_eq!(committed.grown(&versions("1.96.0"), &cases(10_200, 20_000)).len(), 1);
+        assert_eq!(committed.grown(&versions("1.95.0"), &[case("new", Code::Naked, 1)]).len(), 1);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = std::env::temp_dir().join(format!("microvq-counts-{}", std::process::id()));
+        let counts = folder.join("firmware/kernels/counts");
+        fs::create_dir_all(&counts).unwrap();
+        let project = Project { root: folder.clone(), exported_libtorch: None };
+        let target = by_name("m4").unwrap();
+        let versions = Versions { rustc: "1.95.0".into(), qemu: "7.2.22".into() };
+        let cost = Cost { instructions: 123, words: 40, cycles: 150 };
+        let cases = [(case("conv@1", Code::Naked, 123), cost)];
+        write(&project, &target, &versions, &cases).unwrap();
+        check(&project, &target, &versions, &[case("conv@1", Code::Naked, 124)]).unwrap();
+        let error = check(&project, &target, &versions, &[case("conv@1", Code::Naked, 130)]).unwrap_err();
+        assert!(error.to_string().contains("5.7 % more"), "{error}");
+        let read = Committed::read(&path(&project, &target)).unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(read.versions, versions);
+    }
+}
