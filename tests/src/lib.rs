@@ -11,7 +11,9 @@ use vq_trainer::export::disassemble::disassemble;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
 use vq_trainer::export::predictor::{PredictorSizes, TrainedPredictor};
 use vq_trainer::export::priors::recurrent::{Matrix, RecurrentSizes, TrainedRecurrent};
-use vq_trainer::export::trained::{Codebook, NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
+use vq_trainer::export::trained::{
+    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer,
+};
 use vq_trainer::export::{Exported, export};
 
 /// Numbers that look random and are the same on every machine.
@@ -38,6 +40,19 @@ impl Noise {
     }
 }
 
+/// Kinds of codebooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codebooks {
+    /// All latents together, stage by stage.
+    Residual,
+    /// A codebook for every latent, stage by stage.
+    Product,
+    /// One codebook of vectors of length one, chosen by their direction.
+    Directions,
+    /// The levels of a finite scalar quantizer.
+    Levels,
+}
+
 /// What a random model is made of.
 #[derive(Debug, Clone)]
 pub struct Recipe {
@@ -59,16 +74,18 @@ pub struct Recipe {
     pub unbiased: bool,
     /// Whether convolutions are taken apart into depthwise and pointwise ones.
     pub separable: bool,
-    /// Stages of residual codebooks, or integer latents.
+    /// Stages of codebooks, or integer latents.
     pub stages: Option<usize>,
+    /// What its codebooks are like, where it has stages.
+    pub codebooks: Codebooks,
 }
 
 /// Random small models of every shape that the trainer can make.
 pub fn recipes() -> impl Strategy<Value = Recipe> {
     let strides = prop::collection::vec(1usize..=4, 1..=3);
     let sizes = (1usize..=3, 1usize..=7, 1usize..=5, 1usize..=2);
-    (any::<u32>(), sizes, strides, any::<[bool; 2]>(), prop::option::of(1usize..=3)).prop_flat_map(
-        |(seed, (channels, width, latents, rows), strides, [unbiased, separable], stages)| {
+    (any::<u32>(), sizes, strides, any::<[bool; 2]>(), codebooks()).prop_flat_map(
+        |(seed, (channels, width, latents, rows), strides, [unbiased, separable], (stages, codebooks))| {
             prop::collection::vec(0usize..=5, strides.len()).prop_map(move |extra| Recipe {
                 seed: u64::from(seed),
                 channels,
@@ -80,9 +97,16 @@ pub fn recipes() -> impl Strategy<Value = Recipe> {
                 unbiased,
                 separable,
                 stages,
+                codebooks,
             })
         },
     )
+}
+
+/// Integer latents half of the time, otherwise up to three stages of any codebooks.
+fn codebooks() -> impl Strategy<Value = (Option<usize>, Codebooks)> {
+    let kinds = [Codebooks::Residual, Codebooks::Product, Codebooks::Directions, Codebooks::Levels];
+    (prop::option::of(1usize..=3), prop::sample::select(kinds.to_vec()))
 }
 
 impl Recipe {
@@ -100,6 +124,7 @@ impl Recipe {
             unbiased: false,
             separable: false,
             stages: None,
+            codebooks: Codebooks::Residual,
         }
     }
 
@@ -116,20 +141,36 @@ impl Recipe {
         let encoder = self.net(&mut noise, true);
         let decoder = self.net(&mut noise, false);
         let quantizer = match self.stages {
-            Some(stages) => TrainedQuantizer::Residual {
-                codebooks: (0..stages)
-                    .map(|stage| {
-                        let size = 5 + 6 * stage;
-                        let reach = 0.5 / (1 << stage) as f32;
-                        Codebook { vectors: noise.values(size * self.latents, reach), size }
-                    })
-                    .collect(),
-            },
+            Some(stages) => TrainedQuantizer::Vectors { codebooks: self.codebooks(stages, &mut noise) },
             None => TrainedQuantizer::Scalar { steps: vec![0.0005; self.latents], bits: 12 },
         };
         let normalization =
             (0..self.channels).map(|channel| Normalization { offset: 100 * channel as i32, scale: 2000.0 });
         TrainedModel { encoder, decoder, quantizer, normalization: normalization.collect() }
+    }
+
+    fn codebooks(&self, stages: usize, noise: &mut Noise) -> Vec<Codebook> {
+        let latents = self.latents;
+        let mut vectors = |stage: usize, channels: usize| {
+            let reach = 0.5 / (1 << stage) as f32;
+            Codebook::stage(stage, channels, noise.values((5 + 6 * stage) * channels, reach))
+        };
+        match self.codebooks {
+            Codebooks::Residual => (0..stages).map(|stage| vectors(stage, latents)).collect(),
+            Codebooks::Product => {
+                let part = |number| Codebook { first: number % latents, ..vectors(number / latents, 1) };
+                (0..stages * latents).map(part).collect()
+            }
+            Codebooks::Directions => {
+                let mut codebook = Codebook { search: Search::Direction, ..vectors(0, latents) };
+                for vector in codebook.vectors.chunks_exact_mut(latents) {
+                    let length = vector.iter().map(|e| e * e).sum::<f32>().sqrt();
+                    vector.iter_mut().for_each(|e| *e /= length);
+                }
+                vec![codebook]
+            }
+            Codebooks::Levels => (0..latents).map(|latent| Codebook::levels(latent, 3 + 2 * stages + latent)).collect(),
+        }
     }
 
     /// A chain of (transposed) convolutions with a residual block in the middle and a linear path beside it.

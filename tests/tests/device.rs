@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use tempfile::TempDir;
 use vq_core::Options;
-use vq_tests::{Recipe, decode, encode, samples, with_recurrent_prior};
+use vq_tests::{Codebooks, Recipe, decode, encode, samples, with_recurrent_prior};
 use vq_trainer::export::priors::recurrent::RecurrentSizes;
 use vq_trainer::vectors::Vectors;
 
@@ -72,7 +72,7 @@ fn integer_latents_of_three_channels_and_separable_layers_are_the_same() {
 }
 
 #[test]
-fn odd_widths_without_stride_are_the_same() {
+fn odd_widths_without_stride_and_codebooks_of_single_latents_are_the_same() {
     assert_same(&Recipe {
         seed: 13,
         channels: 2,
@@ -80,7 +80,7 @@ fn odd_widths_without_stride_are_the_same() {
         latents: 5,
         strides: vec![1, 3, 2],
         extra: vec![4, 0, 5],
-        stages: Some(1),
+        codebooks: Codebooks::Product,
         ..mono()
     });
 }
@@ -94,6 +94,11 @@ fn recurrent_priors_are_the_same() {
     ] {
         assert_same_with(&recipe, Some(sizes));
     }
+}
+
+#[test]
+fn levels_of_finite_scalars_are_the_same() {
+    assert_same(&Recipe { seed: 14, latents: 3, codebooks: Codebooks::Levels, ..mono() });
 }
 
 #[test]

@@ -18,8 +18,8 @@ window_hops = 4
 [network]
 latents = 4
 linear_kernel = 16
-encoder = [{ kernel = 4, stride = 4, channels = 6 }, { kernel = 4, stride = 2, channels = 6, residual = 1 }]
-decoder = [{ kernel = 3, stride = 1, channels = 6, residual = 1 }, { kernel = 5, stride = 2, channels = 6 }]
+encoder = [{ kernel = 4, stride = 4, channels = 6 }, { kernel = 4, stride = 2, channels = 6, residual = 1, separable = true }]
+decoder = [{ kernel = 3, stride = 1, channels = 6, residual = 1 }, { kernel = 5, stride = 2, channels = 6, separable = true }]
 output = { kernel = 4, stride = 4 }
 [vector]
 stages = [8, 4]
@@ -137,10 +137,15 @@ fn an_interrupted_and_resumed_run_ends_bit_identical_to_an_uninterrupted_one() {
     let averages = "[quantizer]\ndead_below = 0.8";
     let gradient = "[quantizer]\ndead_below = 0.8\n[vector]\ncodebook_update = \"gradient\"";
     let scalar = "[quantizer]\nkind = \"scalar\"";
+    let product = "[quantizer]\nkind = \"product\"\n[vector]\nparts = 2\npart_stages = [4, 4]\nstage_dropout = 0.5\n\
+                   gradient = \"rotation\"";
+    let levels = "[quantizer]\nkind = \"fsq\"\n[fsq]\nlevels = [3, 4, 5, 8]";
     // In the warm-up, right where codes start, among restarts, and after the switch to int8.
     assert_resumes("moving averages", averages, &[2, 6, 13, 20]);
     assert_resumes("gradient", gradient, &[3, 7, 18]);
     assert_resumes("scalar", scalar, &[6, 11, 16]);
+    assert_resumes("product", product, &[7, 14]);
+    assert_resumes("levels", levels, &[7, 14]);
 }
 
 #[test]
@@ -172,9 +177,12 @@ fn a_run_learns_and_its_folder_tells_all() {
     assert_eq!(best.tensors["quantizer.1.codebook"].shape, [4, 4]);
     assert_eq!(best.tensors["encoder.linear.weight"].shape, [4, 1, 16]);
     assert_eq!(best.tensors["decoder.linear.weight"].shape, [4, 1, 16]);
-    assert_eq!(best.tensors["decoder.layer2.weight"].shape, [6, 6, 5]);
+    // A separable layer that raises the rate: three rows of every channel, then a row of every phase.
+    assert_eq!(best.tensors["decoder.layer2_depthwise.weight"].shape, [6, 1, 3]);
+    assert_eq!(best.tensors["decoder.layer2.weight"].shape, [6, 6, 2]);
     assert!(!best.tensors.keys().any(|name| name.starts_with("optimizer")));
     let record = job.record();
+    assert_eq!(std::fs::read_dir(folder.join("tensorboard")).unwrap().count(), 1);
     assert_eq!((record.recordings[0].train, record.recordings[0].validation), ([0, 4800], [4800, 6000]));
     assert!(record.training_seconds > 0.0);
 }
@@ -230,6 +238,68 @@ fn integer_latents_learn_too() {
     assert!(steps.shape == [4] && steps.values.iter().all(|&step| step > 0.0), "{steps:?}");
 }
 
+/// Every quantizer with a name for the command line, and what its sizes are in the configuration.
+const QUANTIZERS: [(&str, &str); 6] = [
+    ("vq", "[vector]\ncodes = 32"),
+    ("vq", "[vector]\ncodes = 32\ncosine = true"),
+    ("rvq", "[vector]\nstages = [16, 8]\nstage_dropout = 0.3"),
+    ("product", "[vector]\nparts = 2\npart_stages = [16]\ngradient = \"rotation\""),
+    ("fsq", "[fsq]\nlevels = [8, 5, 5, 5]"),
+    ("scalar", ""),
+];
+
+/// Trains, exports and measures with the program, as a user would.
+#[test]
+fn every_quantizer_is_trained_exported_and_runs_in_integers() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 6000);
+    let vq = |arguments: &[&str]| {
+        let done = Command::new(env!("CARGO_BIN_EXE_vq")).args(arguments).current_dir(&temporary).output().unwrap();
+        let [text, notes] = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        assert!(done.status.success(), "{arguments:?}: {text}{notes}");
+        text
+    };
+    for (case, (kind, sizes)) in QUANTIZERS.iter().enumerate() {
+        let folder = format!("run{case}");
+        let config = temporary.path().join("small.toml");
+        let steps = "[training]\nsteps = 250\nbatch = 8\n[run]\nlog_every = 50\nvalidate_every = 125";
+        let settings = small(&format!("{sizes}\n{steps}"));
+        std::fs::write(&config, toml::to_string(&settings).unwrap()).unwrap();
+        let wave = path.to_str().unwrap();
+        vq(&["train", wave, "--rate", "100", "--config", "small.toml", "--quantizer", kind, "-o", &folder]);
+        let model = format!("{folder}.vqm");
+        vq(&["export", &folder, "-o", &model]);
+        assert!(vq(&["inspect", &model]).contains("passed"), "{kind} {sizes}");
+        let json = vq(&["eval", "--model", &model, wave, "--rate", "100", "--json"]);
+        let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let prdn = rows["mean"]["prdn_percent"].as_f64().unwrap_or_else(|| panic!("{rows}"));
+        assert!(prdn < 60.0, "{kind} {sizes}: PRDN {prdn} %");
+    }
+}
+
+#[test]
+fn a_run_whose_codebook_collapses_says_so_and_its_advice_mends_it() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 6000);
+    let shared = "[training]\nsteps = 400\nbatch = 8\nunquantized = 0.0\nlearning_rate = 0.3\n\
+                  [run]\nlog_every = 50\nvalidate_every = 400\n[quantizer]\nkind = \"vq\"\ndecay = 0.9\n";
+    let warnings_at_end = |vector: &str, name: &str| {
+        let config = small(&format!("{shared}[vector]\ncodes = 64\ncommitment = 0.0\n{vector}"));
+        let folder = temporary.path().join(name);
+        train(&mut start(&path, &config, &folder), usize::MAX);
+        let lines = MetricsLog::read(&folder.join("metrics.jsonl")).unwrap();
+        let last = lines.last().unwrap();
+        (last.warnings.join(" "), last.perplexity[0])
+    };
+    let (warning, perplexity) = warnings_at_end("codebook_update = \"gradient\"\nrestart_until = 0.0", "collapses");
+    assert!(warning.contains("collapsed codebooks") && warning.contains("of 64"), "{warning} {perplexity}");
+    assert!(warning.contains("vector.restart_until") && warning.contains("moving-average"), "{warning}");
+    // What it says that helps.
+    let mended = "codebook_update = \"moving-average\"\nrestart_until = 1.0\nrestart_every = 10";
+    let (warning, lively) = warnings_at_end(mended, "mended");
+    assert!(warning.is_empty() && lively > 2.0 * perplexity, "{warning} {lively} against {perplexity}");
+}
+
 #[test]
 fn a_run_that_diverges_stops_with_advice_and_keeps_its_last_checkpoint() {
     let temporary = tempfile::tempdir().unwrap();
@@ -244,7 +314,8 @@ fn a_run_that_diverges_stops_with_advice_and_keeps_its_last_checkpoint() {
     let _ = tch::no_grad(|| weight.fill_(f64::NAN));
     let stop = AtomicBool::new(false);
     let error = job.train(&mut StopAt { step: 24, stop: &stop }, &stop).unwrap_err().to_string();
-    assert!(error.contains("step 20") && error.contains("learning_rate"), "{error}");
+    assert!(error.contains("in step 11 the loss") && error.contains("learning_rate"), "{error}");
+    assert!(error.contains("3 windows of") && error.contains("wave from frame "), "{error}");
     assert_eq!(std::fs::read(&checkpoint).unwrap(), before);
     assert_eq!(Job::resume(&folder, "cpu").unwrap().session().step(), 10);
 }

@@ -11,6 +11,7 @@
 //! the recording count as zero in training windows; the streaming engine sees the real past.
 
 mod assemble;
+mod levels;
 mod measure;
 
 use std::collections::HashSet;
@@ -18,6 +19,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 pub use assemble::{FINAL, LINEAR, LayerPlan, NetworkPlan, OutputPlan};
+pub use levels::Levels;
 pub use measure::Reach;
 
 /// The slope of the leaky rectifier for negative inputs: a power of two, so that the device shifts.

@@ -33,6 +33,9 @@ pub(super) struct Arguments {
     /// Seed of every random choice, instead of the configuration's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// How latents become codes, instead of the configuration's; its sizes are in the configuration.
+    #[arg(long, value_name = "KIND")]
+    quantizer: Option<QuantizerKind>,
     /// Where to compute: cpu, cuda, cuda:1.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -40,7 +43,7 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "RUN")]
     output: Option<PathBuf>,
     /// Goes on with an interrupted run, with its own recordings and configuration.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "output"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "quantizer", "output"])]
     resume: Option<PathBuf>,
     /// Trains another prior for this model, and writes the model with it to --output.
     #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with = "resume")]
@@ -106,7 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn config(arguments: &Arguments) -> anyhow::Result<Config> {
     let mut config = match &arguments.config {
-        Some(path) => Config::load(path)?,
+        Some(path) => Config::read(path)?,
         None => Config::default(),
     };
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);
@@ -115,6 +118,7 @@ fn config(arguments: &Arguments) -> anyhow::Result<Config> {
     config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
     config.residual.kind = arguments.residual.unwrap_or(config.residual.kind);
     config.residual.steps = arguments.residual_steps.unwrap_or(config.residual.steps);
+    config.quantizer.kind = arguments.quantizer.unwrap_or(config.quantizer.kind);
     config.validate()?;
     Ok(config)
 }
@@ -204,9 +208,13 @@ fn describe(job: &Job) -> anyhow::Result<()> {
         job.folder().root().display()
     );
     let codes = match &record.quantizer {
-        QuantizerRecord::Vector { dimension, stages } => {
+        QuantizerRecord::Vector { dimension, stages, parts: 1, .. } => {
             format!("codebooks of {stages:?} codes of {dimension}")
         }
+        QuantizerRecord::Vector { dimension, stages, parts, .. } => {
+            format!("{parts} parts with codebooks of {stages:?} codes of {}", dimension / parts)
+        }
+        QuantizerRecord::Finite { levels } => format!("{} latents of {levels:?} levels", levels.len()),
         QuantizerRecord::Scalar { dimension, bits } => format!("{dimension} integers of {bits} bits"),
     };
     eprintln!(

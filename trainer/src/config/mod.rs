@@ -84,13 +84,37 @@ pub enum PredictorKind {
 }
 
 /// How latents become codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuantizerKind {
-    /// Codebooks of vectors, one or more residual stages.
-    Vector,
-    /// Rounded latents of a fixed bit width.
+    /// One codebook of vectors.
+    Vq,
+    /// Codebooks in residual stages: each codes what those before it left.
+    #[serde(alias = "vector")]
+    Rvq,
+    /// The latents split into equal parts with codebooks of their own.
+    Product,
+    /// Finite scalar: each latent bounded and rounded to one of a few levels; nothing can die or collapse.
+    Fsq,
+    /// Each latent rounded to an integer of a fixed bit width, with a learned step.
     Scalar,
+}
+
+impl QuantizerKind {
+    /// Whether its codes stand for vectors that are learned.
+    pub fn has_codebooks(self) -> bool {
+        matches!(self, Self::Vq | Self::Rvq | Self::Product)
+    }
+}
+
+/// How the decoder's gradient passes a codebook, which has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GradientEstimator {
+    /// Unchanged.
+    StraightThrough,
+    /// Turned and stretched as the code is against its latents.
+    Rotation,
 }
 
 /// How code vectors follow the latents.
@@ -148,8 +172,10 @@ section! {
 section! {
     /// How latents become codes.
     QuantizerConfig {
-        /// "vector": codebooks of vectors. "scalar": each latent rounded to an integer of fixed width.
-        kind: QuantizerKind = QuantizerKind::Vector,
+        /// "vq": one codebook of vectors. "rvq": codebooks in residual stages. "product": the latents in parts, each with
+        /// codebooks of its own. "fsq": each latent bounded and rounded to one of a few levels. "scalar": each latent rounded
+        /// to an integer of fixed width, with a learned step.
+        kind: QuantizerKind = QuantizerKind::Rvq,
         /// A code (or integer) chosen less often than this part of an even share counts as dead.
         dead_below: f64 = 0.02,
         /// How much of the usage counts (and of the moving averages) a step keeps, from 0 to 1.
@@ -158,10 +184,25 @@ section! {
 }
 
 section! {
-    /// Used where the quantizer's kind is "vector".
+    /// Used where the quantizer has codebooks: "vq", "rvq" and "product".
     VectorConfig {
-        /// Codes of each stage, 2 to 4096; each stage codes what the stages before it left.
+        /// "vq": codes of its codebook, 2 to 4096.
+        codes: usize = 512,
+        /// "rvq": codes of each stage, 2 to 4096; each stage codes what the stages before it left.
         stages: Vec<usize> = vec![128, 128, 128],
+        /// "product": into how many equal parts the latents are split.
+        parts: usize = 4,
+        /// "product": codes of each part; several numbers are residual stages of every part.
+        part_stages: Vec<usize> = vec![64],
+        /// Latents are compared with codes by direction alone, and codes have length one (not for "rvq", and only with moving
+        /// averages). Codebooks of a few latents (network.latents) that are compared so keep nearly all their codes in use.
+        cosine: bool = false,
+        /// "straight-through", or "rotation": the decoder's gradient is turned and stretched as the code is against the
+        /// latents, which keeps the angle between gradient and code.
+        gradient: GradientEstimator = GradientEstimator::StraightThrough,
+        /// The part of the steps that leave the last residual stages out, as many as chance says, so that the codec also serves
+        /// qualities that send fewer stages.
+        stage_dropout: f64 = 0.0,
         /// β: how strongly the encoder is drawn to the codes it was given.
         commitment: f64 = 0.05,
         /// "moving-average" (or "ema"): a code is the moving mean of its latents. "gradient": codes learn by the gradient
@@ -175,6 +216,14 @@ section! {
         restart_every: usize = 100,
         /// The part of the steps after which dead codes stay where they are, so that the others settle.
         restart_until: f64 = 0.8,
+    }
+}
+
+section! {
+    /// Used where the quantizer's kind is "fsq".
+    FsqConfig {
+        /// Levels of each latent, 3 to 256; a single number stands for all latents.
+        levels: Vec<usize> = vec![8],
     }
 }
 
@@ -259,6 +308,8 @@ section! {
         validate_every: usize = 250,
         /// Seconds between checkpoints.
         checkpoint_seconds: f64 = 30.0,
+        /// Whether the metrics are also written as TensorBoard's event files, into the run's folder `tensorboard`.
+        tensorboard: bool = true,
     }
 }
 
@@ -272,8 +323,10 @@ pub struct Config {
     pub network: NetworkConfig,
     /// How latents become codes.
     pub quantizer: QuantizerConfig,
-    /// Used where the quantizer's kind is "vector".
+    /// Used where the quantizer has codebooks: "vq", "rvq" and "product".
     pub vector: VectorConfig,
+    /// Used where the quantizer's kind is "fsq".
+    pub fsq: FsqConfig,
     /// Used where the quantizer's kind is "scalar".
     pub scalar: ScalarConfig,
     /// The loop.
@@ -292,11 +345,19 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, has an unknown key, or a value out of range.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let file = || path.to_path_buf();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
-        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })?;
+        let config = Self::read(path)?;
         config.validate()?;
         Ok(config)
+    }
+
+    /// Reads a configuration whose values are checked later, with others in place of some.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has an unknown key.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let file = || path.to_path_buf();
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })
     }
 
     /// The configuration as TOML, with every key explained.
@@ -306,6 +367,7 @@ impl Config {
             self.network.commented("network"),
             self.quantizer.commented("quantizer"),
             self.vector.commented("vector"),
+            self.fsq.commented("fsq"),
             self.scalar.commented("scalar"),
             self.training.commented("training"),
             self.prior.commented("prior"),
@@ -330,10 +392,27 @@ impl Config {
 
     /// The kind of codes and their alphabets, as a run records them.
     pub fn quantizer_record(&self) -> QuantizerRecord {
-        let dimension = self.network.latents;
+        let (dimension, vector) = (self.network.latents, &self.vector);
+        let codebooks = |parts: usize, stages: Vec<usize>| QuantizerRecord::Vector {
+            dimension,
+            stages,
+            parts,
+            cosine: self.vector.cosine,
+        };
         match self.quantizer.kind {
-            QuantizerKind::Vector => QuantizerRecord::Vector { dimension, stages: self.vector.stages.clone() },
+            QuantizerKind::Vq => codebooks(1, vec![vector.codes]),
+            QuantizerKind::Rvq => codebooks(1, vector.stages.clone()),
+            QuantizerKind::Product => codebooks(vector.parts, vector.part_stages.clone()),
+            QuantizerKind::Fsq => QuantizerRecord::Finite { levels: self.levels() },
             QuantizerKind::Scalar => QuantizerRecord::Scalar { dimension, bits: self.scalar.bits },
+        }
+    }
+
+    /// The levels of every latent of a finite scalar quantizer.
+    fn levels(&self) -> Vec<usize> {
+        match self.fsq.levels.as_slice() {
+            &[all] => vec![all; self.network.latents],
+            each => each.to_vec(),
         }
     }
 

@@ -1,10 +1,13 @@
 //! The ranges of the configuration's values, checked before anything is built from them.
 
-use super::{Config, ConfigError, NetworkKind, QuantizerKind};
+use super::{CodebookUpdate, Config, ConfigError, NetworkKind, QuantizerKind};
+use crate::run::QuantizerRecord;
 
 /// The largest sizes that a container holds and a microcontroller could run; they also keep arithmetic on them small.
 const MAX_CHANNELS: usize = 1024;
 const MAX_KERNEL: usize = 4096;
+/// The most codes of a codebook.
+const MAX_CODES: f64 = 4096.0;
 
 impl Config {
     /// Checks every value's range.
@@ -55,25 +58,72 @@ impl Config {
         within("quantizer.dead_below", self.quantizer.dead_below, 0.0, 1.0)?;
         within("quantizer.decay", self.quantizer.decay, 0.0, 0.99999)?;
         let (vector, scalar) = (&self.vector, &self.scalar);
-        within("vector.stages: their number", vector.stages.len() as f64, 1.0, 64.0)?;
-        for &codes in &vector.stages {
-            within("vector.stages", codes as f64, 2.0, 4096.0)?;
-        }
+        within("vector.codes", vector.codes as f64, 2.0, MAX_CODES)?;
+        stages("vector.stages", &vector.stages)?;
+        stages("vector.part_stages", &vector.part_stages)?;
+        within("vector.parts", vector.parts as f64, 1.0, 256.0)?;
+        within("vector.stage_dropout", vector.stage_dropout, 0.0, 1.0)?;
         within("vector.commitment", vector.commitment, 0.0, 100.0)?;
         within("vector.kmeans_rounds", vector.kmeans_rounds as f64, 0.0, 10_000.0)?;
-        let most = vector.stages.iter().copied().max().unwrap_or(1);
-        within(
-            "vector.kmeans_latents (at least the codes of the largest stage)",
-            vector.kmeans_latents as f64,
-            most as f64,
-            1e7,
-        )?;
+        within("vector.kmeans_latents", vector.kmeans_latents as f64, 1.0, 1e7)?;
         within("vector.restart_every", vector.restart_every as f64, 1.0, 1e9)?;
         within("vector.restart_until", vector.restart_until, 0.0, 1.0)?;
         within("scalar.bits", f64::from(scalar.bits), 2.0, 12.0)?;
         within("scalar.range", scalar.range, 0.1, 100.0)?;
         within("scalar.step", scalar.step, 0.0, 100.0)?;
-        within("scalar.noise_until", scalar.noise_until, 0.0, 1.0)
+        within("scalar.noise_until", scalar.noise_until, 0.0, 1.0)?;
+        self.fsq.levels.iter().try_for_each(|&levels| within("fsq.levels", levels as f64, 3.0, 256.0))?;
+        match self.quantizer.kind {
+            QuantizerKind::Vq | QuantizerKind::Rvq | QuantizerKind::Product => self.validate_codebooks(),
+            QuantizerKind::Fsq => self.validate_levels(),
+            QuantizerKind::Scalar => Ok(()),
+        }
+    }
+
+    fn validate_codebooks(&self) -> Result<(), ConfigError> {
+        let (kind, vector, latents) = (self.quantizer.kind, &self.vector, self.network.latents);
+        if let QuantizerRecord::Vector { stages, .. } = self.quantizer_record() {
+            let most = stages.into_iter().max().unwrap_or(1);
+            if vector.kmeans_latents < most {
+                return Err(ConfigError::Value {
+                    key: "vector.kmeans_latents",
+                    what: format!("{} latents cannot start a codebook of {most} codes; make it at least that", {
+                        vector.kmeans_latents
+                    }),
+                });
+            }
+        }
+        if kind == QuantizerKind::Product && !latents.is_multiple_of(vector.parts) {
+            return Err(ConfigError::Value {
+                key: "vector.parts",
+                what: format!("{latents} latents do not split into {} equal parts; change either", vector.parts),
+            });
+        }
+        let stages = kind == QuantizerKind::Rvq || (kind == QuantizerKind::Product && vector.part_stages.len() > 1);
+        if vector.cosine && stages {
+            return Err(refused(
+                "vector.cosine",
+                "compares directions, and what a stage leaves has none worth coding; use \"vq\", or \"product\" with one stage",
+            ));
+        }
+        if vector.cosine && vector.codebook_update == CodebookUpdate::Gradient {
+            return Err(refused("vector.cosine", "needs vector.codebook_update = \"moving-average\""));
+        }
+        if vector.cosine && latents / if kind == QuantizerKind::Product { vector.parts } else { 1 } < 2 {
+            return Err(refused("vector.cosine", "a single latent has no direction; use fewer parts or more latents"));
+        }
+        Ok(())
+    }
+
+    fn validate_levels(&self) -> Result<(), ConfigError> {
+        let (given, latents) = (self.fsq.levels.len(), self.network.latents);
+        if given == 1 || given == latents {
+            return Ok(());
+        }
+        Err(ConfigError::Value {
+            key: "fsq.levels",
+            what: format!("has {given} numbers for {latents} latents; give one for each, or a single one for all"),
+        })
     }
 
     fn validate_training(&self) -> Result<(), ConfigError> {
@@ -108,6 +158,13 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn stages(key: &'static str, stages: &[usize]) -> Result<(), ConfigError> {
+    if stages.is_empty() || stages.len() > 64 {
+        return Err(refused(key, "has none or more than 64 stages; give the number of codes of each"));
+    }
+    stages.iter().try_for_each(|&codes| within(key, codes as f64, 2.0, MAX_CODES))
 }
 
 fn refused(key: &'static str, what: &str) -> ConfigError {
@@ -176,5 +233,27 @@ mod tests {
         assert!(refuse("[training]\nunquantized = 1.0").contains("unquantized"));
         assert!(refuse("[network]\noutput = { kernel = 3, stride = 4 }").contains("network.output"));
         assert!(refuse("[network]\nencoder = []").contains("network.encoder"));
+        assert!(refuse("[vector]\nkmeans_latents = 100").contains("128 codes"));
+    }
+
+    #[test]
+    fn quantizers_that_do_not_fit_their_latents_are_refused_with_what_to_do() {
+        let refuse = |text: &str| toml::from_str::<Config>(text).unwrap().validate().unwrap_err().to_string();
+        let product = refuse("[quantizer]\nkind = \"product\"\n[vector]\nparts = 3");
+        assert!(product.contains("8 latents") && product.contains("3 equal parts"), "{product}");
+        let levels = refuse("[quantizer]\nkind = \"fsq\"\n[fsq]\nlevels = [8, 8]");
+        assert!(levels.contains("2 numbers for 8 latents"), "{levels}");
+        assert!(refuse("[fsq]\nlevels = [2]").contains("fsq.levels"));
+        assert!(refuse("[vector]\ncosine = true").contains("\"product\""));
+        let gradient = "[quantizer]\nkind = \"vq\"\n[vector]\ncosine = true\ncodebook_update = \"gradient\"";
+        assert!(refuse(gradient).contains("moving-average"));
+        let single = "[quantizer]\nkind = \"product\"\n[vector]\nparts = 8\ncosine = true";
+        assert!(refuse(single).contains("no direction"));
+    }
+
+    #[test]
+    fn the_old_name_of_residual_codebooks_is_read() {
+        let config = toml::from_str::<Config>("[quantizer]\nkind = \"vector\"").unwrap();
+        assert_eq!(config.quantizer.kind, QuantizerKind::Rvq);
     }
 }

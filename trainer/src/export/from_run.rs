@@ -7,7 +7,7 @@ use super::disassemble::disassemble;
 use super::file::{ModelBytes, ModelFileError};
 use super::predictor::PredictorParts;
 use super::priors::recurrent::RecurrentParts;
-use super::trained::{Codebook, NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
+use super::trained::{Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer};
 use super::{ExportError, Exported, export};
 use crate::architecture::NetSpec;
 use crate::data::Recording;
@@ -181,13 +181,25 @@ impl Checkpoint {
 
     fn quantizer(&self, record: &QuantizerRecord) -> Result<TrainedQuantizer, TrainedRunError> {
         match record {
-            QuantizerRecord::Vector { stages, .. } => {
-                let codebook = |stage: usize| {
-                    let (shape, vectors) = self.values(&format!("quantizer.{stage}.codebook"))?;
-                    Ok(Codebook { vectors, size: shape.first().copied().unwrap_or(0) })
+            QuantizerRecord::Vector { dimension, stages, parts, cosine } => {
+                let channels = dimension / parts;
+                let codebook = |number: usize| {
+                    let (shape, vectors) = self.values(&format!("quantizer.{number}.codebook"))?;
+                    Ok(Codebook {
+                        vectors,
+                        size: shape.first().copied().unwrap_or(0),
+                        stage: (number / parts) as u8,
+                        first: number % parts * channels,
+                        channels,
+                        search: if *cosine { Search::Direction } else { Search::Distance },
+                    })
                 };
-                let codebooks = (0..stages.len()).map(codebook).collect::<Result<_, TrainedRunError>>()?;
-                Ok(TrainedQuantizer::Residual { codebooks })
+                let codebooks = (0..stages.len() * parts).map(codebook).collect::<Result<_, TrainedRunError>>()?;
+                Ok(TrainedQuantizer::Vectors { codebooks })
+            }
+            QuantizerRecord::Finite { levels } => {
+                let levels = levels.iter().enumerate().map(|(channel, &count)| Codebook::levels(channel, count));
+                Ok(TrainedQuantizer::Vectors { codebooks: levels.collect() })
             }
             QuantizerRecord::Scalar { bits, .. } => {
                 let steps = self.values("quantizer.step")?.1;

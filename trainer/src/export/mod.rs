@@ -104,12 +104,11 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
     let (encoder_shapes, decoder_shapes) = trained.check()?;
     let measured = Measured::new(trained, samples, &encoder_shapes)?;
     let rows = trained.decoder.spec.input_rows;
-    let channels = trained.latent_channels();
     let test_frames = test_frames(trained, samples);
 
     let (scalings, input_scale) = channel_scaling(trained, samples, metadata);
     let latents = measured.encoder.last().map_or(0.0, |latents| latents.reach).max(measured.quantized.peak());
-    let latent_scale = symbols::latent_scale(&trained.quantizer, channels, scale_for(latents));
+    let latent_scale = symbols::latent_scale(&trained.quantizer, scale_for(latents));
     let encoder = Lowering {
         name: "encoder",
         net: &trained.encoder,
@@ -126,7 +125,7 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         input: latent_scale,
         output: input_scale,
     };
-    let quantizer = symbols::integer(&trained.quantizer, channels, rows, latent_scale);
+    let quantizer = symbols::integer(&trained.quantizer, rows, latent_scale);
     let mut integer = ModelParts {
         arithmetic: Arithmetic::Integer,
         encoder: encoder.lower()?,
@@ -142,7 +141,7 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
     };
     // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
     integer.priors = PriorParts::train(assemble(&integer)?.model().map_err(ContainerError::from)?, samples)?;
-    let quantizer = symbols::float(&trained.quantizer, channels, rows);
+    let quantizer = symbols::float(&trained.quantizer, rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
         encoder: float_net(&trained.encoder, &encoder_shapes),
@@ -205,17 +204,12 @@ impl TrainedQuantizer {
                     .map(|(z, step)| (z / step).round_ties_even().clamp(-limit, limit) * step)
                     .collect()
             }
-            Self::Residual { codebooks } => {
+            Self::Vectors { codebooks } => {
                 let mut rest = latent.to_vec();
                 for codebook in codebooks {
-                    let distance =
-                        |vector: &[f32]| -> f32 { rest.iter().zip(vector).map(|(z, e)| (z - e) * (z - e)).sum() };
-                    let best = codebook
-                        .vectors
-                        .chunks_exact(latent.len())
-                        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
-                        .map_or_else(Vec::new, <[f32]>::to_vec);
-                    rest.iter_mut().zip(best).for_each(|(z, e)| *z -= e);
+                    let part = &mut rest[codebook.first..codebook.first + codebook.channels];
+                    let vector = codebook.vectors.chunks_exact(codebook.channels).nth(codebook.index(part));
+                    part.iter_mut().zip(vector.unwrap_or_default()).for_each(|(z, e)| *z -= e);
                 }
                 latent.iter().zip(rest).map(|(z, rest)| z - rest).collect()
             }

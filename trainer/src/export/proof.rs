@@ -28,11 +28,12 @@ pub fn accumulator_fits(bias: i64, weights: &[i8], input: Bounds) -> bool {
     i32::try_from(least).is_ok() && i32::try_from(most).is_ok()
 }
 
-/// Whether the score of a vector stays inside 32 bits for every latent: `h + 32768·Σ|e| < 2^31`.
+/// Whether the score of a vector stays inside 32 bits for every latent: `offset + 32768·Σ|e| < 2^31`, the offset not
+/// negative.
 #[must_use]
-pub fn score_fits(vector: &[i16]) -> bool {
+pub fn score_fits(vector: &[i16], offset: i64) -> bool {
     let sum: i64 = vector.iter().map(|e| i64::from(*e).abs()).sum();
-    half_norm(vector) + 32_768 * sum < 1 << 31
+    offset + 32_768 * sum < 1 << 31
 }
 
 /// `floor((Σ e² + 1) / 2)`, what a nearest-vector search starts its scores with.
@@ -77,7 +78,9 @@ mod tests {
 
     #[test]
     fn a_vector_at_the_edge() {
-        assert!(score_fits(&[16_000, -16_000, 16_000]));
-        assert!(!score_fits(&[32_767, 32_767]));
+        let nearest = |vector: &[i16]| score_fits(vector, half_norm(vector));
+        assert!(nearest(&[16_000, -16_000, 16_000]));
+        assert!(!nearest(&[32_767, 32_767]));
+        assert!(score_fits(&[32_767], (1 << 30) + 32_767) && !score_fits(&[32_767], (1 << 30) + 32_768));
     }
 }

@@ -5,7 +5,7 @@ use vq_core::model::records::{Step, Symbol, SymbolKind};
 
 use super::lower::Scale;
 use super::proof::{half_norm, score_fits};
-use super::trained::{Codebook, TrainedQuantizer};
+use super::trained::{Codebook, Search, TrainedQuantizer, ladder};
 
 /// The quantizer's part of [`super::container::ModelParts`].
 #[derive(Debug, Clone)]
@@ -23,34 +23,42 @@ const STEP_RATIO: f64 = std::f64::consts::SQRT_2;
 
 /// The finest scale of the latents, not below `measured`, at which every vector's score provably fits 32 bits.
 #[must_use]
-pub fn latent_scale(quantizer: &TrainedQuantizer, channels: usize, measured: Scale) -> Scale {
-    let TrainedQuantizer::Residual { codebooks } = quantizer else { return measured };
+pub fn latent_scale(quantizer: &TrainedQuantizer, measured: Scale) -> Scale {
+    let TrainedQuantizer::Vectors { codebooks } = quantizer else { return measured };
     let mut scale = measured;
-    let fits = |scale: Scale| {
-        codebooks.iter().all(|codebook| {
-            codebook.vectors.chunks_exact(channels).all(|vector| {
-                let within = vector.iter().all(|e| (f64::from(*e) / scale).abs() <= 32_767.0);
-                within && score_fits(&round_vector(vector, scale))
-            })
-        })
-    };
-    while !fits(scale) {
+    while !codebooks.iter().all(|codebook| scores_fit(codebook, scale)) {
         scale *= 1.05;
     }
     scale
 }
 
-/// The quantizer in integers, for latents of `channels` channels and `rows` rows per hop.
+fn scores_fit(codebook: &Codebook, scale: Scale) -> bool {
+    let within = |value: f32| (f64::from(value) / scale).abs() <= 32_767.0;
+    let thresholds = match &codebook.search {
+        Search::Thresholds(thresholds) => thresholds.as_slice(),
+        Search::Distance | Search::Direction => &[],
+    };
+    if !codebook.vectors.iter().chain(thresholds).copied().all(within) {
+        return false;
+    }
+    let vectors = rounded(codebook, scale);
+    vectors.iter().zip(offsets(codebook, &vectors, scale)).all(|(vector, offset)| score_fits(vector, offset))
+}
+
+/// The quantizer in integers, for latents of `rows` rows per hop.
 #[must_use]
-pub fn integer(quantizer: &TrainedQuantizer, channels: usize, rows: usize, scale: Scale) -> QuantizerParts {
-    parts(quantizer, channels, rows, |codebook| blocked(codebook, channels, scale), |step| integer_steps(step, scale))
+pub fn integer(quantizer: &TrainedQuantizer, rows: usize, scale: Scale) -> QuantizerParts {
+    parts(quantizer, rows, |codebook| blocked(codebook, scale), |step| integer_steps(step, scale))
 }
 
 /// The quantizer in floats.
 #[must_use]
-pub fn float(quantizer: &TrainedQuantizer, channels: usize, rows: usize) -> QuantizerParts {
-    let vectors = |codebook: &Codebook| codebook.vectors.iter().flat_map(|e| e.to_le_bytes()).collect();
-    parts(quantizer, channels, rows, vectors, |step| {
+pub fn float(quantizer: &TrainedQuantizer, rows: usize) -> QuantizerParts {
+    let vectors = |codebook: &Codebook| {
+        let offsets = codebook.offsets().into_iter().map(|offset| offset as f32);
+        offsets.chain(codebook.vectors.iter().copied()).flat_map(f32::to_le_bytes).collect()
+    };
+    parts(quantizer, rows, vectors, |step| {
         let record = |size: f64| {
             let bits = (size as f32).to_bits();
             Step { divide: bits as u16, multiply: (bits >> 16) as u16, divide_shift: 0, multiply_shift: 0 }
@@ -61,34 +69,42 @@ pub fn float(quantizer: &TrainedQuantizer, channels: usize, rows: usize) -> Quan
 
 fn parts(
     quantizer: &TrainedQuantizer,
-    channels: usize,
     rows: usize,
     codebook_table: impl Fn(&Codebook) -> Vec<u8>,
     step_table: impl Fn(f32) -> Vec<u8>,
 ) -> QuantizerParts {
     let mut symbols = Vec::new();
     match quantizer {
-        TrainedQuantizer::Residual { codebooks } => {
+        TrainedQuantizer::Vectors { codebooks } => {
+            let mut tables: Vec<Vec<u8>> = Vec::new();
+            // Latents with the same levels share a table.
+            let mut place = |table: Vec<u8>| {
+                tables.iter().position(|placed| *placed == table).unwrap_or_else(|| {
+                    tables.push(table);
+                    tables.len() - 1
+                })
+            };
+            let places: Vec<usize> = codebooks.iter().map(|codebook| place(codebook_table(codebook))).collect();
             for row in 0..rows {
-                for (stage, codebook) in codebooks.iter().enumerate() {
+                for (codebook, table) in codebooks.iter().zip(&places) {
                     symbols.push(Symbol {
                         kind: SymbolKind::Index,
                         bits: codebook.bits(),
-                        stage: stage as u8,
+                        stage: codebook.stage,
                         row: row as u16,
-                        first: 0,
-                        channels: channels as u16,
+                        first: codebook.first as u16,
+                        channels: codebook.channels as u16,
                         alphabet: codebook.size as u16,
-                        table: stage as u32,
+                        table: *table as u32,
                     });
                 }
             }
-            let tables = codebooks.iter().map(codebook_table).collect();
-            QuantizerParts { symbols, tables, quality: stage_counts(codebooks.len()) }
+            let stages = codebooks.iter().map(|codebook| usize::from(codebook.stage) + 1).max().unwrap_or(1);
+            QuantizerParts { symbols, tables, quality: stage_counts(stages) }
         }
         TrainedQuantizer::Scalar { steps, bits } => {
             for row in 0..rows {
-                for channel in 0..channels {
+                for channel in 0..steps.len() {
                     symbols.push(Symbol {
                         kind: SymbolKind::Integer,
                         bits: *bits,
@@ -120,21 +136,39 @@ fn stage_counts(stages: usize) -> [u8; QUALITIES] {
     std::array::from_fn(|row| 1 + (row * (stages - 1)).div_ceil(QUALITIES - 1) as u8)
 }
 
-fn round_vector(vector: &[f32], scale: Scale) -> Vec<i16> {
-    vector.iter().map(|e| (f64::from(*e) / scale).round().clamp(-32_767.0, 32_767.0) as i16).collect()
+/// The vectors in integers.
+fn rounded(codebook: &Codebook, scale: Scale) -> Vec<Vec<i16>> {
+    let round = |e: &f32| (f64::from(*e) / scale).round().clamp(-32_767.0, 32_767.0) as i16;
+    codebook.vectors.chunks_exact(codebook.channels).map(|vector| vector.iter().map(round).collect()).collect()
 }
 
-/// Blocks of four vectors: half norms, then for every pair of channels a word of negated components of each vector.
-fn blocked(codebook: &Codebook, channels: usize, scale: Scale) -> Vec<u8> {
-    let vectors: Vec<Vec<i16>> =
-        codebook.vectors.chunks_exact(channels).map(|vector| round_vector(vector, scale)).collect();
-    let mut table = Vec::new();
-    for block in vectors.chunks(4) {
-        for lane in 0..4 {
-            let norm = block.get(lane).map_or(i64::from(i32::MAX), |vector| half_norm(vector));
-            table.extend((norm as i32).to_le_bytes());
+/// What the search starts the score of every vector with: by the vectors as they were rounded, so that thresholds and
+/// nearest vectors are exact for them.
+fn offsets(codebook: &Codebook, vectors: &[Vec<i16>], scale: Scale) -> Vec<i64> {
+    match &codebook.search {
+        Search::Distance => vectors.iter().map(|vector| half_norm(vector)).collect(),
+        Search::Direction => vec![0; vectors.len()],
+        Search::Thresholds(thresholds) => {
+            let values: Vec<f64> = vectors.iter().flatten().map(|e| f64::from(*e)).collect();
+            // Between two whole latents, so that none is on a threshold.
+            let between = |threshold: &f32| (f64::from(*threshold) / scale).floor() + 0.5;
+            let thresholds: Vec<f64> = thresholds.iter().map(between).collect();
+            ladder(&values, &thresholds).into_iter().map(|offset| offset.round() as i64).collect()
         }
-        for word in 0..channels.div_ceil(2) {
+    }
+}
+
+/// Blocks of four vectors: offsets, then for every pair of channels a word of negated components of each vector.
+fn blocked(codebook: &Codebook, scale: Scale) -> Vec<u8> {
+    let vectors = rounded(codebook, scale);
+    let offsets = offsets(codebook, &vectors, scale);
+    let mut table = Vec::new();
+    for (block, offsets) in vectors.chunks(4).zip(offsets.chunks(4)) {
+        for lane in 0..4 {
+            let offset = offsets.get(lane).copied().unwrap_or(i64::from(i32::MAX));
+            table.extend((offset as i32).to_le_bytes());
+        }
+        for word in 0..codebook.channels.div_ceil(2) {
             for lane in 0..4 {
                 for channel in [2 * word, 2 * word + 1] {
                     let component = block.get(lane).and_then(|vector| vector.get(channel)).copied().unwrap_or(0);
@@ -170,6 +204,9 @@ fn integer_steps(best: f32, scale: Scale) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use vq_core::kernels::Kernels;
+    use vq_core::kernels::portable::Integer;
+
     use super::*;
 
     #[test]
@@ -185,7 +222,53 @@ mod tests {
 
     #[test]
     fn bits_are_those_of_the_largest_index() {
-        let bits = |size| Codebook { vectors: Vec::new(), size }.bits();
+        let bits = |size| Codebook { size, ..Codebook::stage(0, 1, Vec::new()) }.bits();
         assert_eq!([2, 3, 4, 5, 255, 256, 257, 4096].map(bits), [1, 2, 2, 3, 8, 8, 9, 12]);
+    }
+
+    /// The index that the device finds, for latents in units of the scale.
+    fn on_device(codebook: &Codebook, scale: Scale, latent: &[i16]) -> usize {
+        usize::from(Integer::nearest(&blocked(codebook, scale), codebook.size, latent))
+    }
+
+    #[test]
+    fn the_device_finds_the_level_of_every_latent_at_the_bound_that_was_trained() {
+        for count in [3, 4, 5, 8, 16, 33] {
+            let codebook = Codebook::levels(0, count);
+            let quantizer = TrainedQuantizer::Vectors { codebooks: vec![codebook.clone()] };
+            let scale = latent_scale(&quantizer, 1e-4);
+            let mut seen = vec![false; count];
+            for latent in i16::MIN..=i16::MAX {
+                let index = on_device(&codebook, scale, &[latent]);
+                assert_eq!(index, codebook.index(&[(f64::from(latent) * scale) as f32]), "{count} levels, {latent}");
+                seen[index] = true;
+            }
+            assert!(seen.iter().all(|&seen| seen), "a level of {count} is out of reach");
+        }
+    }
+
+    #[test]
+    fn the_device_finds_the_direction_however_long_the_latents_are() {
+        let angles = [0.1f32, 0.9, 1.7, 2.2, 3.0, 4.4, 5.5];
+        let vectors = angles.iter().flat_map(|angle| [angle.cos(), angle.sin()]).collect();
+        let codebook = Codebook { search: Search::Direction, ..Codebook::stage(0, 2, vectors) };
+        let quantizer = TrainedQuantizer::Vectors { codebooks: vec![codebook.clone()] };
+        let scale = latent_scale(&quantizer, 1e-4);
+        for (angle, wanted) in [(0.15f32, 0), (0.8, 1), (2.0, 3), (3.6, 4), (5.0, 6), (6.2, 0)] {
+            for length in [40.0, 3000.0, 32_000.0] {
+                let latent = [angle.cos() * length, angle.sin() * length].map(|z| z as i16);
+                assert_eq!(on_device(&codebook, scale, &latent), wanted, "{angle} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_product_are_channels_of_their_own_and_equal_tables_are_stored_once() {
+        let quantizer =
+            TrainedQuantizer::Vectors { codebooks: (0..3).map(|latent| Codebook::levels(latent, 5)).collect() };
+        let parts = integer(&quantizer, 2, 1e-3);
+        let places: Vec<_> = parts.symbols.iter().map(|symbol| (symbol.row, symbol.first, symbol.channels)).collect();
+        assert_eq!(places, [(0, 0, 1), (0, 1, 1), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1)]);
+        assert_eq!((parts.tables.len(), parts.quality), (1, [1; 9]));
     }
 }

@@ -1,6 +1,6 @@
 //! What a training run hands to the exporter: nets, weights, codebooks and the signal they are for.
 
-use crate::architecture::{ArchitectureError, NetSpec, Operation, Shape};
+use crate::architecture::{ArchitectureError, Levels, NetSpec, Operation, Shape};
 
 /// Weights and bias of one node, in the layout of tch.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,9 +23,9 @@ pub struct TrainedNet {
 /// How latents become symbols.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TrainedQuantizer {
-    /// Residual vector quantization; a single stage is the plain codebook.
-    Residual {
-        /// One codebook per stage, each `[size, channels]`.
+    /// Codebooks in the order in which their indices are sent; each takes its vector out of the latents.
+    Vectors {
+        /// The codebooks.
         codebooks: Vec<Codebook>,
     },
     /// Integer latents: each latent divided by its step and rounded.
@@ -37,13 +37,120 @@ pub enum TrainedQuantizer {
     },
 }
 
-/// The vectors of one stage.
+/// The vectors of one index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Codebook {
     /// `[size, channels]`.
     pub vectors: Vec<f32>,
     /// Number of vectors.
     pub size: usize,
+    /// The index is sent at qualities with more than this many stages.
+    pub stage: u8,
+    /// First latent channel.
+    pub first: usize,
+    /// Latent channels.
+    pub channels: usize,
+    /// Which vector stands for given latents.
+    pub search: Search,
+}
+
+/// Which vector of a codebook stands for given latents. The device looks for the least `offset − Σ latent·vector`, so a choice
+/// is an offset for each vector.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Search {
+    /// The nearest one: half of its squared length.
+    Distance,
+    /// That of the direction nearest to the latents', whatever their length; the vectors have length one: no offset.
+    Direction,
+    /// Of vectors of one channel, ascending: the one after as many of these thresholds as are below the latent.
+    Thresholds(Vec<f32>),
+}
+
+impl Codebook {
+    /// A residual stage over all `channels`: the nearest vector.
+    #[must_use]
+    pub fn stage(stage: usize, channels: usize, vectors: Vec<f32>) -> Self {
+        let size = vectors.len() / channels.max(1);
+        Self { vectors, size, stage: stage as u8, first: 0, channels, search: Search::Distance }
+    }
+
+    /// The levels of a finite scalar quantizer's latent.
+    #[must_use]
+    pub fn levels(channel: usize, count: usize) -> Self {
+        let levels = Levels::new(count);
+        Self {
+            vectors: levels.values().map(|value| value as f32).collect(),
+            size: count,
+            stage: 0,
+            first: channel,
+            channels: 1,
+            search: Search::Thresholds(levels.thresholds().map(|threshold| threshold as f32).collect()),
+        }
+    }
+
+    /// The index of the vector that stands for the latents of its channels.
+    #[must_use]
+    pub fn index(&self, latent: &[f32]) -> usize {
+        if let Search::Thresholds(thresholds) = &self.search {
+            return thresholds.partition_point(|threshold| latent.first().is_some_and(|z| z > threshold));
+        }
+        let score = |vector: &[f32]| -> f32 {
+            let terms = latent.iter().zip(vector);
+            match self.search {
+                Search::Direction => -terms.map(|(z, e)| z * e).sum::<f32>(),
+                Search::Distance | Search::Thresholds(_) => terms.map(|(z, e)| (z - e) * (z - e)).sum(),
+            }
+        };
+        let scores = self.vectors.chunks_exact(self.channels).map(score).enumerate();
+        scores.min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(index, _)| index)
+    }
+
+    /// What the search starts the score of every vector with.
+    #[must_use]
+    pub fn offsets(&self) -> Vec<f64> {
+        match &self.search {
+            Search::Distance => {
+                let half = |vector: &[f32]| vector.iter().map(|e| f64::from(*e).powi(2)).sum::<f64>() / 2.0;
+                self.vectors.chunks_exact(self.channels).map(half).collect()
+            }
+            Search::Direction => vec![0.0; self.size],
+            Search::Thresholds(thresholds) => {
+                let thresholds: Vec<f64> = thresholds.iter().map(|threshold| f64::from(*threshold)).collect();
+                ladder(&self.vectors.iter().map(|e| f64::from(*e)).collect::<Vec<_>>(), &thresholds)
+            }
+        }
+    }
+
+    fn check(&self, number: usize, latents: usize) -> Result<(), TrainedModelError> {
+        let wrong = |what: String| Err(TrainedModelError::Unsupported(format!("codebook {number}: {what}")));
+        let Self { vectors, size, channels, first, .. } = self;
+        if vectors.len() != size * channels || !(2..=4096).contains(size) {
+            let found = vectors.len();
+            return wrong(format!("{found} numbers for {size} vectors of {channels} channels; sizes may be 2 to 4096"));
+        }
+        if *channels == 0 || first + channels > latents {
+            return wrong(format!("channels {first} to {} of {latents}", first + channels));
+        }
+        if let Search::Thresholds(thresholds) = &self.search
+            && (*channels != 1 || thresholds.len() + 1 != *size || !thresholds.is_sorted() || !vectors.is_sorted())
+        {
+            return wrong("thresholds need one channel and ascending values, one fewer than vectors".into());
+        }
+        let finite = vectors.iter().all(|value| value.is_finite());
+        if finite { Ok(()) } else { Err(TrainedModelError::NotFinite { place: format!("codebook {number}") }) }
+    }
+}
+
+/// Offsets that make the search of ascending `values` change from each to the next at a threshold: where the scores of
+/// neighbours are equal. The least of them is zero.
+#[must_use]
+pub fn ladder(values: &[f64], thresholds: &[f64]) -> Vec<f64> {
+    let mut offsets = vec![0.0];
+    for (pair, threshold) in values.windows(2).zip(thresholds) {
+        offsets.push(offsets[offsets.len() - 1] + threshold * (pair[1] - pair[0]));
+    }
+    let least = offsets.iter().copied().fold(f64::INFINITY, f64::min);
+    offsets.iter().map(|offset| offset - least).collect()
 }
 
 /// How counts of one channel become network units: `(count − offset) / scale`.
@@ -182,18 +289,8 @@ impl TrainedModel {
             if sound { Ok(()) } else { Err(TrainedModelError::NotFinite { place }) }
         };
         match &self.quantizer {
-            TrainedQuantizer::Residual { codebooks } => {
-                for (stage, codebook) in codebooks.iter().enumerate() {
-                    if codebook.vectors.len() != codebook.size * channels || !(2..=4096).contains(&codebook.size) {
-                        return Err(TrainedModelError::Unsupported(format!(
-                            "the codebook of stage {stage} has {} numbers for {} vectors of {channels} channels; \
-                             sizes may be 2 to 4096",
-                            codebook.vectors.len(),
-                            codebook.size
-                        )));
-                    }
-                    finite(format!("the codebook of stage {stage}"), &codebook.vectors)?;
-                }
+            TrainedQuantizer::Vectors { codebooks } => {
+                codebooks.iter().enumerate().try_for_each(|(number, codebook)| codebook.check(number, channels))?;
             }
             TrainedQuantizer::Scalar { steps, bits } => {
                 if steps.len() != channels || !(2..=12).contains(bits) || steps.iter().any(|step| *step <= 0.0) {

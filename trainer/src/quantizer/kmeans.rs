@@ -22,17 +22,22 @@ pub struct Clusters {
 ///
 /// With fewer distinct points than clusters some clusters share a centroid and stay empty.
 pub fn kmeans(points: &Tensor, clusters: usize, rounds: usize, random: &mut ChaCha8Rng) -> Clusters {
-    let mut centroids = seeds(points, clusters, random);
+    lloyd(points, seeds(points, clusters, random), rounds, random)
+}
+
+/// Rounds of Lloyd's algorithm from `centroids`, `[clusters, dimension]`, on.
+pub fn lloyd(points: &Tensor, mut centroids: Tensor, rounds: usize, random: &mut ChaCha8Rng) -> Clusters {
+    let clusters = centroids.size()[0];
     let mut assignment = nearest(points, &centroids);
     for _ in 0..rounds {
-        let sizes = counts(&assignment, clusters as i64).unsqueeze(1);
-        let means = sums(points, &assignment, clusters as i64) / sizes.clamp_min(1.0);
+        let sizes = counts(&assignment, clusters).unsqueeze(1);
+        let means = sums(points, &assignment, clusters) / sizes.clamp_min(1.0);
         // A cluster that lost all its points starts again on one of them.
-        let elsewhere = points.index_select(0, &draw(points.size()[0], clusters, random).to_device(points.device()));
-        centroids = means.where_self(&sizes.gt(0.0), &elsewhere);
+        let drawn = draw(points.size()[0], clusters as usize, random).to_device(points.device());
+        centroids = means.where_self(&sizes.gt(0.0), &points.index_select(0, &drawn));
         assignment = nearest(points, &centroids);
     }
-    let sizes = counts(&assignment, clusters as i64);
+    let sizes = counts(&assignment, clusters);
     Clusters { centroids, assignment, sizes }
 }
 

@@ -2,21 +2,23 @@
 
 use tch::{Kind, Tensor, nn};
 
-use super::usage::{blend, counts, perplexity};
+use super::usage::{blend_rows, entropy_bits};
 use super::{Health, Quantized};
 use crate::config::Config;
 
 /// The smallest step, so that none becomes zero or negative while it is learned.
 const LEAST_STEP: f64 = 1e-6;
 
-/// How integers are made while training.
+/// How codes are made while training, where that differs from the device.
 #[derive(Debug)]
 pub enum Rounding {
-    /// This noise, even over ±½ integer and of the latents' shape, instead of rounding: smooth, for the first part of
-    /// training.
-    Noise(Tensor),
-    /// To the nearest integer, with the gradient of no rounding: what the device does.
+    /// To the nearest code: what the device does.
     Nearest,
+    /// Integer latents: this noise, even over ±½ integer and of the latents' shape, instead of rounding: smooth, for the
+    /// first part of training.
+    Noise(Tensor),
+    /// Codebooks: only so many residual stages; the others are left out, as at a lower quality.
+    Stages(usize),
 }
 
 /// One step per latent, learned; the integers are `|q| <= 2^(bits−1) − 1`.
@@ -66,32 +68,21 @@ impl ScalarQuantizer {
         let rounded = scaled.detach().round();
         let offset = match rounding {
             Rounding::Noise(noise) => noise.shallow_clone(),
-            Rounding::Nearest => &rounded - scaled.detach(),
+            Rounding::Nearest | Rounding::Stages(_) => &rounded - scaled.detach(),
         };
-        let zero = Tensor::zeros([], (Kind::Float, latents.device()));
-        let codes = rounded.permute([0, 2, 1]).reshape([-1, latents.size()[1]]).to_kind(Kind::Int64);
-        Quantized {
-            latents: (scaled + offset) * step,
-            codes: vec![codes],
-            residuals: Vec::new(),
-            codebook_loss: zero.shallow_clone(),
-            commitment_loss: zero,
-        }
+        let codes = (rounded + largest).permute([0, 2, 1]).reshape([-1, latents.size()[1]]).to_kind(Kind::Int64);
+        let alphabets = vec![2 * self.largest as usize + 1; latents.size()[1] as usize];
+        Quantized::without_losses((scaled + offset) * step, codes, alphabets)
     }
 
     pub(super) fn observe(&mut self, quantized: &Quantized) {
         let _ = self.step.clamp_min_(LEAST_STEP);
-        let (latents, integers) = (self.count.size()[0], self.count.size()[1]);
-        for codes in &quantized.codes {
-            let row = Tensor::arange(latents, (Kind::Int64, codes.device())) * integers;
-            let cell = (codes + self.largest + row).flatten(0, -1);
-            blend(&mut self.count, &counts(&cell, latents * integers).view([latents, integers]), self.decay);
-        }
+        blend_rows(&mut self.count, &quantized.codes, self.decay);
     }
 
     pub(super) fn health(&self) -> Health {
-        let perplexity = Vec::try_from(perplexity(&self.count).to_kind(Kind::Double)).unwrap_or_default();
-        Health { perplexity, dead_codes: Vec::new() }
+        let latents = 0..self.count.size()[0];
+        Health::of(latents.map(|latent| (entropy_bits(&self.count.select(0, latent)), 0)))
     }
 }
 
@@ -126,8 +117,9 @@ mod tests {
         let store = nn::VarStore::new(Device::Cpu);
         let quantized = quantizer(&store).forward(&latents(), &Rounding::Nearest);
         assert_eq!(values(&quantized.latents), [0.5, -1.0, 1.5, 2.0, 4.0, -6.0]);
-        // [hops, latents]
-        assert_eq!(Vec::<i64>::try_from(quantized.codes[0].flatten(0, -1)).unwrap(), [1, 1, -2, 2, 3, -3]);
+        // [hops, latents], the lowest integer, −3, as 0.
+        assert_eq!(Vec::<i64>::try_from(quantized.codes.flatten(0, -1)).unwrap(), [4, 4, 1, 5, 6, 0]);
+        assert_eq!(quantized.alphabets, [7, 7]);
     }
 
     #[test]

@@ -1,17 +1,21 @@
-//! Vector quantization in residual stages; one stage is the plain VQ-VAE.
+//! Vector quantization in parts and residual stages; one stage of one part is the plain VQ-VAE.
 
 use rand::rngs::ChaCha8Rng;
 use tch::{Kind, Tensor, nn};
 
 use super::codebook::{Codebook, nearest};
-use super::usage::{dead, perplexity};
-use super::{Health, Quantized, Restarted};
-use crate::config::Config;
+use super::gradient::pass;
+use super::usage::{dead_of, entropy_bits};
+use super::{Health, Quantized, Restarted, Rounding};
+use crate::config::{Config, GradientEstimator};
 
-/// Codebooks that each code what the ones before left.
+/// Codebooks, stage by stage and in each stage part by part: that of stage `s` and part `p` is number `s · parts + p`.
 #[derive(Debug)]
 pub struct VectorQuantizer {
-    stages: Vec<Codebook>,
+    codebooks: Vec<Codebook>,
+    /// Equal parts of the latents, each with codebooks of its own.
+    parts: usize,
+    gradient: GradientEstimator,
     decay: f64,
     dead_below: f64,
     kmeans_rounds: usize,
@@ -20,14 +24,16 @@ pub struct VectorQuantizer {
 }
 
 impl VectorQuantizer {
-    /// Codebooks of zeros under `variables`, stage `i` as `{i}.codebook`.
-    pub(super) fn new(variables: &nn::Path, config: &Config) -> Self {
+    /// Codebooks of zeros under `variables`, number `i` as `{i}.codebook`; `stages` are the codes of each stage.
+    pub(super) fn new(variables: &nn::Path, stages: &[usize], parts: usize, config: &Config) -> Self {
         let vector = &config.vector;
-        let stage = |(index, &codes): (usize, &usize)| {
-            Codebook::new(&(variables / index), codes, config.network.latents, vector.codebook_update)
-        };
+        let dimension = config.network.latents / parts;
+        let sizes = stages.iter().flat_map(|&codes| std::iter::repeat_n(codes, parts));
+        let codebook = |(number, codes)| Codebook::new(&(variables / number), codes, dimension, vector);
         Self {
-            stages: vector.stages.iter().enumerate().map(stage).collect(),
+            codebooks: sizes.enumerate().map(codebook).collect(),
+            parts,
+            gradient: vector.gradient,
             decay: config.quantizer.decay,
             dead_below: config.quantizer.dead_below,
             kmeans_rounds: vector.kmeans_rounds,
@@ -36,46 +42,74 @@ impl VectorQuantizer {
         }
     }
 
+    /// The parts of latents `[points, latents]` as the codebooks of the first stage compare them.
+    fn split(&self, latents: &Tensor) -> Vec<Tensor> {
+        let width = latents.size()[1] / self.parts as i64;
+        let parts = self.codebooks.iter().take(self.parts).enumerate();
+        parts.map(|(part, book)| book.points(&latents.narrow(1, part as i64 * width, width))).collect()
+    }
+
     pub(super) fn start(&mut self, latents: &Tensor, batch_vectors: usize, random: &mut ChaCha8Rng) {
-        let mut left = latents.shallow_clone();
-        for stage in &mut self.stages {
-            left = stage.start(&left, batch_vectors, self.kmeans_rounds, random);
+        let mut left = self.split(latents);
+        for stage in self.codebooks.chunks_mut(self.parts) {
+            for (codebook, left) in stage.iter_mut().zip(&mut left) {
+                *left = codebook.start(left, batch_vectors, self.kmeans_rounds, random);
+            }
         }
     }
 
-    pub(super) fn forward(&self, latents: &Tensor) -> Quantized {
-        let shape = latents.size();
-        let flat = latents.permute([0, 2, 1]).reshape([-1, shape[1]]);
-        let mut residual = flat.shallow_clone();
-        let mut sum = flat.zeros_like();
+    /// Latents as the codebooks would give them back without an error.
+    pub(super) fn unquantized(&self, latents: &Tensor) -> Tensor {
+        let flat = latents.permute([0, 2, 1]).reshape([-1, latents.size()[1]]);
+        together(&self.split(&flat), &latents.size())
+    }
+
+    pub(super) fn forward(&self, latents: &Tensor, rounding: &Rounding) -> Quantized {
+        let stages = match rounding {
+            Rounding::Stages(stages) => *stages,
+            Rounding::Nearest | Rounding::Noise(_) => usize::MAX,
+        };
+        let flat = latents.permute([0, 2, 1]).reshape([-1, latents.size()[1]]);
+        let given = self.split(&flat);
+        let mut residuals: Vec<Tensor> = given.iter().map(Tensor::shallow_clone).collect();
+        let mut sums: Vec<Tensor> = given.iter().map(|part| part.detach().zeros_like()).collect();
         let zero = Tensor::zeros([], (Kind::Float, latents.device()));
         let (mut codebook_loss, mut commitment_loss) = (zero.shallow_clone(), zero);
-        let (mut codes, mut residuals) = (Vec::new(), Vec::new());
+        let (mut codes, mut points, mut alphabets) = (Vec::new(), Vec::new(), Vec::new());
         // Sums are made anew: `+=` would change tensors that gradients are yet to be computed from.
-        for stage in &self.stages {
+        for (number, codebook) in self.codebooks.iter().enumerate().take(stages.saturating_mul(self.parts)) {
+            let (residual, sum) = (&mut residuals[number % self.parts], &mut sums[number % self.parts]);
             let fixed = residual.detach();
-            let chosen = tch::no_grad(|| nearest(&fixed, &stage.vectors));
-            let vectors = stage.vectors.index_select(0, &chosen);
-            // The losses see the chosen vectors themselves. After the straight-through step below they would see only
-            // the latents, and the codebook would get no gradient.
+            let chosen = tch::no_grad(|| nearest(&fixed, &codebook.vectors));
+            let vectors = codebook.vectors.index_select(0, &chosen);
+            // The losses see the chosen vectors themselves. After the gradient's detour below they would see only the
+            // latents, and the codebook would get no gradient.
             codebook_loss = &codebook_loss + (&vectors - &fixed).square().mean(Kind::Float);
             let vectors = vectors.detach();
-            commitment_loss = &commitment_loss + (&residual - &vectors).square().mean(Kind::Float);
+            commitment_loss = &commitment_loss + (&*residual - &vectors).square().mean(Kind::Float);
             // Only the vectors are cut off: the residual stays a function of the latents, so that the commitment of the
             // later stages reaches the encoder.
-            residual = &residual - &vectors;
-            sum = &sum + vectors;
+            *residual = &*residual - &vectors;
+            *sum = &*sum + vectors;
             codes.push(chosen);
-            residuals.push(fixed);
+            points.push(fixed);
+            alphabets.push(codebook.codes() as usize);
         }
-        let through = &flat + (sum - &flat).detach();
-        let latents = through.view([shape[0], shape[2], shape[1]]).permute([0, 2, 1]);
-        Quantized { latents, codes, residuals, codebook_loss, commitment_loss }
+        let passed: Vec<Tensor> = given.iter().zip(&sums).map(|(part, sum)| pass(self.gradient, part, sum)).collect();
+        let share = 1.0 / self.parts as f64;
+        Quantized {
+            latents: together(&passed, &latents.size()),
+            codes: Tensor::stack(&codes, 1),
+            alphabets,
+            points,
+            codebook_loss: codebook_loss * share,
+            commitment_loss: commitment_loss * share,
+        }
     }
 
     pub(super) fn observe(&mut self, quantized: &Quantized) {
-        for ((stage, points), chosen) in self.stages.iter_mut().zip(&quantized.residuals).zip(&quantized.codes) {
-            stage.observe(points, chosen, self.decay);
+        for (number, (codebook, points)) in self.codebooks.iter_mut().zip(&quantized.points).enumerate() {
+            codebook.observe(points, &quantized.codes.select(1, number as i64), self.decay);
         }
     }
 
@@ -84,18 +118,19 @@ impl VectorQuantizer {
     }
 
     pub(super) fn restart_dead(&mut self, quantized: &Quantized, random: &mut ChaCha8Rng) -> Vec<Restarted> {
-        let stages = self.stages.iter_mut().zip(&quantized.residuals);
-        stages.map(|(stage, points)| stage.restart_dead(points, self.dead_below, random)).collect()
+        let codebooks = self.codebooks.iter_mut().zip(&quantized.points);
+        codebooks.map(|(codebook, points)| codebook.restart_dead(points, self.dead_below, random)).collect()
     }
 
     pub(super) fn health(&self) -> Health {
-        let numbers = self.stages.iter().map(|stage| {
-            let dead = dead(&stage.count, self.dead_below).sum(Kind::Int64).int64_value(&[]);
-            (perplexity(&stage.count).double_value(&[]), usize::try_from(dead).unwrap_or(0))
-        });
-        let (perplexity, dead_codes) = numbers.unzip();
-        Health { perplexity, dead_codes }
+        let counts = self.codebooks.iter().map(|codebook| &codebook.count);
+        Health::of(counts.map(|count| (entropy_bits(count), dead_of(count, self.dead_below))))
     }
+}
+
+/// Parts `[batch · hops, dimension]` as latents of the shape `[batch, latents, hops]`.
+fn together(parts: &[Tensor], shape: &[i64]) -> Tensor {
+    Tensor::cat(parts, 1).view([shape[0], shape[2], shape[1]]).permute([0, 2, 1])
 }
 
 #[cfg(test)]
@@ -119,10 +154,9 @@ mod tests {
     fn two_stages(store: &nn::VarStore) -> VectorQuantizer {
         let mut config = Config::default();
         config.network.latents = 1;
-        config.vector.stages = vec![2, 2];
         config.vector.codebook_update = CodebookUpdate::Gradient;
-        let mut quantizer = VectorQuantizer::new(&store.root(), &config);
-        for (stage, codes) in quantizer.stages.iter_mut().zip([[0.0f32, 10.0], [-1.0, 2.0]]) {
+        let mut quantizer = VectorQuantizer::new(&store.root(), &[2, 2], 1, &config);
+        for (stage, codes) in quantizer.codebooks.iter_mut().zip([[0.0f32, 10.0], [-1.0, 2.0]]) {
             tch::no_grad(|| stage.vectors.copy_(&Tensor::from_slice(&codes).view([2, 1])));
         }
         quantizer
@@ -136,11 +170,10 @@ mod tests {
     #[test]
     fn codes_losses_and_latents_by_hand() {
         let store = nn::VarStore::new(Device::Cpu);
-        let quantized = two_stages(&store).forward(&latents());
-        assert_eq!(Vec::<i64>::try_from(&quantized.codes[0]).unwrap(), [0, 1]);
-        assert_eq!(Vec::<i64>::try_from(&quantized.codes[1]).unwrap(), [1, 0]);
+        let quantized = two_stages(&store).forward(&latents(), &Rounding::Nearest);
+        assert_eq!(Vec::<i64>::try_from(quantized.codes.flatten(0, -1)).unwrap(), [0, 1, 1, 0]);
         assert_close(&values(&quantized.latents), &[2.0, 9.0]);
-        assert_close(&values(&quantized.residuals[1]), &[1.5, -2.0]);
+        assert_close(&values(&quantized.points[1]), &[1.5, -2.0]);
         // Stage 1: (1.5² + 2²) / 2; stage 2: (0.5² + 1²) / 2.
         let wanted = (2.25 + 4.0) / 2.0 + (0.25 + 1.0) / 2.0;
         assert_close(&values(&quantized.codebook_loss), &[wanted]);
@@ -151,7 +184,7 @@ mod tests {
     fn the_decoder_sees_codes_and_its_gradient_reaches_the_encoder_whole() {
         let store = nn::VarStore::new(Device::Cpu);
         let latents = latents();
-        let quantized = two_stages(&store).forward(&latents);
+        let quantized = two_stages(&store).forward(&latents, &Rounding::Nearest);
         (quantized.latents * Tensor::from_slice(&[3.0f32, -5.0])).sum(Kind::Float).backward();
         assert_close(&values(&latents.grad()), &[3.0, -5.0]);
         assert!(!store.variables()["0.codebook"].grad().defined(), "the decoder moved the codes");
@@ -161,7 +194,7 @@ mod tests {
     fn commitment_moves_the_encoder_alone_and_every_stage_counts() {
         let store = nn::VarStore::new(Device::Cpu);
         let latents = latents();
-        two_stages(&store).forward(&latents).commitment_loss.backward();
+        two_stages(&store).forward(&latents, &Rounding::Nearest).commitment_loss.backward();
         // d/dz of the mean over two latents: (z − e) of stage 1 plus (z − e₁ − e₂) of stage 2.
         assert_close(&values(&latents.grad()), &[1.5 - 0.5, -2.0 - 1.0]);
         for name in ["0.codebook", "1.codebook"] {
@@ -173,7 +206,7 @@ mod tests {
     fn the_codebook_loss_moves_the_chosen_codes_alone() {
         let store = nn::VarStore::new(Device::Cpu);
         let latents = latents();
-        two_stages(&store).forward(&latents).codebook_loss.backward();
+        two_stages(&store).forward(&latents, &Rounding::Nearest).codebook_loss.backward();
         assert!(!latents.grad().defined(), "the codebook loss moved the encoder");
         assert_close(&values(&store.variables()["0.codebook"].grad()), &[-1.5, 2.0]);
         assert_close(&values(&store.variables()["1.codebook"].grad()), &[1.0, 0.5]);
@@ -184,15 +217,14 @@ mod tests {
         tch::manual_seed(2);
         let mut config = Config::default();
         config.network.latents = 3;
-        config.vector.stages = vec![8];
         let store = nn::VarStore::new(Device::Cpu);
-        let quantizer = VectorQuantizer::new(&store.root(), &config);
+        let quantizer = VectorQuantizer::new(&store.root(), &[8], 1, &config);
         let mut codebook = store.variables()["0.codebook"].shallow_clone();
         let _ = tch::no_grad(|| codebook.normal_(0.0, 1.0));
         let latents = Tensor::randn([2, 3, 5], (Kind::Float, Device::Cpu));
-        let quantized = quantizer.forward(&latents);
+        let quantized = quantizer.forward(&latents, &Rounding::Nearest);
         for (window, hop) in (0..2).flat_map(|window| (0..5).map(move |hop| (window, hop))) {
-            let code = quantized.codes[0].int64_value(&[window * 5 + hop]);
+            let code = quantized.codes.int64_value(&[window * 5 + hop, 0]);
             let vector = store.variables()["0.codebook"].select(0, code);
             let got = quantized.latents.select(0, window).select(1, hop);
             assert!(got.allclose(&vector, 1e-5, 1e-6, false));
@@ -205,18 +237,17 @@ mod tests {
         tch::manual_seed(6);
         let mut config = Config::default();
         config.network.latents = 4;
-        config.vector.stages = vec![16, 16, 16];
         let store = nn::VarStore::new(Device::Cpu);
-        let mut quantizer = VectorQuantizer::new(&store.root(), &config);
+        let mut quantizer = VectorQuantizer::new(&store.root(), &[16, 16, 16], 1, &config);
         let latents = Tensor::randn([1, 4, 600], (Kind::Float, Device::Cpu));
         let flat = latents.select(0, 0).transpose(0, 1).contiguous();
         tch::no_grad(|| quantizer.start(&flat, 600, &mut ChaCha8Rng::seed_from_u64(1)));
-        let quantized = quantizer.forward(&latents);
+        let quantized = quantizer.forward(&latents, &Rounding::Nearest);
         let power = |x: &Tensor| x.square().mean(Kind::Float).double_value(&[]);
         let errors = [
-            power(&quantized.residuals[0]),
-            power(&quantized.residuals[1]),
-            power(&quantized.residuals[2]),
+            power(&quantized.points[0]),
+            power(&quantized.points[1]),
+            power(&quantized.points[2]),
             power(&(&latents - &quantized.latents)),
         ];
         for pair in errors.windows(2) {
@@ -225,5 +256,50 @@ mod tests {
         let health = quantizer.health();
         assert!(health.perplexity.iter().all(|&perplexity| perplexity > 10.0), "{health:?}");
         assert!(health.dead_codes.iter().all(|&dead| dead <= 1), "{health:?}");
+    }
+
+    #[test]
+    fn beta_weighs_what_the_encoder_feels_and_never_the_codes() {
+        let gradients = |beta: f64| {
+            let (store, latents) = (nn::VarStore::new(Device::Cpu), latents());
+            two_stages(&store).forward(&latents, &Rounding::Nearest).loss(beta).backward();
+            [latents.grad(), store.variables()["0.codebook"].grad()].map(|gradient| values(&gradient))
+        };
+        let [at_one, codes] = gradients(1.0);
+        let [at_quarter, codes_at_quarter] = gradients(0.25);
+        assert_eq!(codes, codes_at_quarter);
+        assert_close(&at_quarter, &at_one.iter().map(|gradient| gradient / 4.0).collect::<Vec<_>>());
+        assert!(at_one.iter().all(|gradient| *gradient != 0.0), "{at_one:?}");
+    }
+
+    #[test]
+    fn stages_that_are_left_out_neither_send_nor_learn() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let quantized = two_stages(&store).forward(&latents(), &Rounding::Stages(1));
+        assert_eq!((quantized.codes.size(), quantized.alphabets.len(), quantized.points.len()), (vec![2, 1], 1, 1));
+        assert_close(&values(&quantized.latents), &[0.0, 10.0]);
+        assert_close(&values(&quantized.codebook_loss), &[(2.25 + 4.0) / 2.0]);
+        quantized.loss(1.0).backward();
+        assert!(!store.variables()["1.codebook"].grad().defined());
+    }
+
+    #[test]
+    fn parts_are_coded_apart_and_their_losses_averaged() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let mut config = Config::default();
+        config.network.latents = 2;
+        let mut quantizer = VectorQuantizer::new(&store.root(), &[2, 2], 2, &config);
+        let codes = [[0.0f32, 10.0], [5.0, 6.0], [-1.0, 2.0], [0.5, -0.5]];
+        for (codebook, codes) in quantizer.codebooks.iter_mut().zip(codes) {
+            tch::no_grad(|| codebook.vectors.copy_(&Tensor::from_slice(&codes).view([2, 1])));
+        }
+        // One hop of the latents 8 and 6.4: 10 − 1 and 6 + 0.5.
+        let latents = Tensor::from_slice(&[8.0f32, 6.4]).view([1, 2, 1]);
+        let quantized = quantizer.forward(&latents, &Rounding::Nearest);
+        assert_eq!(Vec::<i64>::try_from(quantized.codes.flatten(0, -1)).unwrap(), [1, 1, 0, 0]);
+        assert_close(&values(&quantized.latents), &[9.0, 6.5]);
+        // Stage 1: (2² + 0.4²) / 2; stage 2: (1² + 0.1²) / 2.
+        assert_close(&values(&quantized.commitment_loss), &[(4.0 + 0.16) / 2.0 + (1.0 + 0.01) / 2.0]);
+        assert!(quantized.health(0.02).dead_codes.iter().all(|&dead| dead == 1));
     }
 }

@@ -58,6 +58,11 @@ pub(super) fn charts(runs: &[RunReport]) -> Vec<Chart> {
             lines: lines(&|_, thinned| stage_lines(thinned, |line| &line.perplexity)),
         },
         Chart {
+            title: "Entropy of the codes, bits",
+            ratios: false,
+            lines: lines(&|_, thinned| stage_lines(thinned, |line| &line.entropy_bits)),
+        },
+        Chart {
             title: "Dead codes",
             ratios: false,
             lines: lines(&|_, thinned| stage_lines(thinned, |line| &line.dead_codes)),
@@ -93,7 +98,7 @@ fn stage_lines(lines: &[MetricLine], get: fn(&MetricLine) -> &Vec<Option<f64>>) 
     let stages = lines.iter().map(|line| get(line).len()).max().unwrap_or(0);
     (0..stages)
         .map(|stage| Line {
-            name: format!("stage {}", stage + 1),
+            name: format!("code {}", stage + 1),
             points: lines.iter().map(|line| (line.step, get(line).get(stage).copied().flatten())).collect(),
         })
         .collect()
@@ -220,7 +225,7 @@ pub(super) fn usage_figure(stage: usize, usage: &StageUsage) -> String {
         .collect();
     let even = SIDE * (1.0 - total / codes / highest);
     format!(
-        "<figure><figcaption>Stage {stage} <small>{codes} codes, most used first</small></figcaption>\n\
+        "<figure><figcaption>Code {stage} <small>{codes} codes, most used first</small></figcaption>\n\
          <p class=\"legend\"><span>perplexity <output>{perplexity}</output></span><span>entropy <output>{entropy} bits</output></span>\
          <span>unused <output>{unused}</output></span></p>\n<div class=\"plot bars\">\
          <svg viewBox=\"0 0 {SIDE} {SIDE}\" preserveAspectRatio=\"none\" role=\"img\" \
@@ -246,6 +251,7 @@ mod tests {
             step: step as u64 + 1,
             loss,
             perplexity: vec![loss, Some(2.0)],
+            entropy_bits: vec![Some(1.0)],
             validation: Some(Validation { prdn_percent: loss, ..Validation::default() }),
             ..MetricLine::default()
         };
@@ -261,8 +267,12 @@ mod tests {
     fn only_what_has_values_is_charted() {
         assert!(charts(&[]).is_empty());
         assert!(charts(&[run("a", &[])]).is_empty());
-        assert_eq!(titles(&[run("a", &[None, Some(f64::NAN)])]), ["Perplexity of the codes"]);
-        let expected = ["Loss and its terms", "PRDN on validation, %", "Perplexity of the codes"];
+        assert_eq!(
+            titles(&[run("a", &[None, Some(f64::NAN)])]),
+            ["Perplexity of the codes", "Entropy of the codes, bits"]
+        );
+        let expected =
+            ["Loss and its terms", "PRDN on validation, %", "Perplexity of the codes", "Entropy of the codes, bits"];
         assert_eq!(titles(&[run("a", &[Some(1.0)])]), expected);
     }
 
@@ -272,7 +282,7 @@ mod tests {
         let names = |chart: &Chart| chart.lines.iter().map(|line| line.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&charts[0]), ["a, loss", "<b>, loss"]);
         assert_eq!(names(&charts[1]), ["a, PRDN", "<b>, PRDN"]);
-        assert_eq!(names(&charts[2]), ["a, stage 1", "a, stage 2", "<b>, stage 1", "<b>, stage 2"]);
+        assert_eq!(names(&charts[2]), ["a, code 1", "a, code 2", "<b>, code 1", "<b>, code 2"]);
         assert!(charts[1].figure(1).contains("&lt;b&gt;, PRDN <output>2</output>"));
     }
 

@@ -1,6 +1,7 @@
 //! A run as a report shows it: its model run over the held-out frames by `vq-core`, beside what training logged.
 
-use vq_core::model::records::{Symbol, SymbolKind};
+use std::collections::BTreeMap;
+
 use vq_core::{packet, packet_codes};
 
 use super::data::{
@@ -95,32 +96,23 @@ fn waveform(
     }
 }
 
-/// How often each code was sent, for each stage of a codebook or each integer latent.
+/// How often each code was sent, for each stage and part of the latents, whatever the row of the hop.
 fn usage(codec: &HostCodec<'_>, packets: &[Vec<u8>]) -> Vec<StageUsage> {
-    let place = |symbol: &Symbol| match symbol.kind {
-        SymbolKind::Index => usize::from(symbol.stage),
-        SymbolKind::Integer => usize::from(symbol.first),
-    };
-    let mut counts: Vec<Vec<u64>> = Vec::new();
+    let mut counts: BTreeMap<(u8, u16), Vec<u64>> = BTreeMap::new();
     let mut memory = vec![0; codec.model().prior_memory() / 2];
     for bytes in packets {
         let Ok(mut codes) = packet_codes(codec.model(), bytes, &mut memory) else { continue };
         while let Some(hop) = codes.next_hop() {
             for (_, symbol, code) in hop {
-                let place = place(&symbol);
-                if counts.len() <= place {
-                    counts.resize(place + 1, Vec::new());
-                }
-                if counts[place].is_empty() {
-                    counts[place] = vec![0; usize::from(symbol.codes())];
-                }
-                if let Some(count) = counts[place].get_mut(usize::from(code)) {
+                let none = || vec![0; usize::from(symbol.codes())];
+                let counts = counts.entry((symbol.stage, symbol.first)).or_insert_with(none);
+                if let Some(count) = counts.get_mut(usize::from(code)) {
                     *count += 1;
                 }
             }
         }
     }
-    counts.into_iter().map(StageUsage::from_counts).collect()
+    counts.into_values().map(StageUsage::from_counts).collect()
 }
 
 fn distortion(evaluated: &Evaluated) -> Vec<ResultRow> {

@@ -29,7 +29,7 @@ pub fn page(data: &ReportData) -> String {
             waveform(data),
             results(&data.runs),
             memory(&data.runs),
-            training(&charts),
+            training(&data.runs, &charts),
             usage(&data.runs),
             origin(&data.runs)
         ]
@@ -180,15 +180,26 @@ fn memory_plan(run: &RunReport, runs: &[RunReport]) -> String {
     format!("{}<div class=\"columns\">{tables}</div>\n", run_title(run, runs))
 }
 
-fn training(charts: &[Chart]) -> String {
+fn training(runs: &[RunReport], charts: &[Chart]) -> String {
     if charts.is_empty() {
         return String::new();
     }
     let figures: String = charts.iter().enumerate().map(|(index, chart)| chart.figure(index)).collect();
+    let warnings: String = runs.iter().map(|run| warnings(run, runs)).collect();
     format!(
-        "<section aria-labelledby=\"training-title\">\n<h2 id=\"training-title\">Training</h2>\n\
+        "<section aria-labelledby=\"training-title\">\n<h2 id=\"training-title\">Training</h2>\n{warnings}\
          <div class=\"charts\">\n{figures}</div>\n</section>\n"
     )
+}
+
+/// What training said at its end about codes that are not used.
+fn warnings(run: &RunReport, runs: &[RunReport]) -> String {
+    let warnings = run.series.lines.last().map_or(&[][..], |line| line.warnings.as_slice());
+    if warnings.is_empty() {
+        return String::new();
+    }
+    let lines: String = warnings.iter().map(|warning| format!("<p><b>{}</b></p>\n", escape(warning))).collect();
+    format!("{}{lines}", run_title(run, runs))
 }
 
 fn usage(runs: &[RunReport]) -> String {
@@ -295,6 +306,21 @@ mod tests {
             assert!(html.ends_with("</html>\n"));
             assert!(!html.contains("<section"), "{html}");
         }
+    }
+
+    #[test]
+    fn a_run_that_ended_with_collapsed_codes_says_so_above_its_curves() {
+        let line = |step, warnings: &[&str]| MetricLine {
+            step,
+            loss: Some(1.0),
+            warnings: warnings.iter().map(|&warning| warning.into()).collect(),
+            ..MetricLine::default()
+        };
+        let with = |lines| report(vec![RunReport { series: Series { lines }, ..run("a", 10) }]);
+        let ended = with(vec![line(1, &[]), line(2, &["collapsed: number 2", "what helps: <this>"])]);
+        assert!(ended.contains("collapsed: number 2") && ended.contains("what helps: &lt;this&gt;"), "{ended}");
+        let mended = with(vec![line(1, &["collapsed: number 2"]), line(2, &[])]);
+        assert!(!mended.contains("collapsed"), "{mended}");
     }
 
     #[test]

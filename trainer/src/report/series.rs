@@ -31,10 +31,14 @@ pub struct MetricLine {
     pub learning_rate: Option<f64>,
     /// Norm of the gradient before clipping.
     pub gradient_norm: Option<f64>,
-    /// Perplexity of the codes, `[stage]`.
+    /// Perplexity of the codes, `[symbol]`.
     pub perplexity: Vec<Option<f64>>,
-    /// Codes that were not used lately, `[stage]`.
+    /// Entropy of the codes in bits, `[symbol]`.
+    pub entropy_bits: Vec<Option<f64>>,
+    /// Codes that were not used lately, `[symbol]`.
     pub dead_codes: Vec<Option<f64>>,
+    /// What was wrong with the use of codes, and what to do.
+    pub warnings: Vec<String>,
     /// On the lines that follow a validation.
     pub validation: Option<Validation>,
 }
@@ -152,8 +156,14 @@ impl MetricLine {
         if !other.perplexity.is_empty() {
             self.perplexity = other.perplexity;
         }
+        if !other.entropy_bits.is_empty() {
+            self.entropy_bits = other.entropy_bits;
+        }
         if !other.dead_codes.is_empty() {
             self.dead_codes = other.dead_codes;
+        }
+        if !other.warnings.is_empty() {
+            self.warnings = other.warnings;
         }
         self.validation = other.validation.or(self.validation.take());
     }
@@ -176,7 +186,9 @@ impl MetricLine {
             learning_rate: field(|line| line.learning_rate),
             gradient_norm: field(|line| line.gradient_norm),
             perplexity: stages(|line| &line.perplexity),
+            entropy_bits: stages(|line| &line.entropy_bits),
             dead_codes: stages(|line| &line.dead_codes),
+            warnings: last.warnings.clone(),
             validation: None,
         })
     }

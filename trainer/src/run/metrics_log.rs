@@ -26,10 +26,16 @@ pub struct MetricsLine {
     pub commitment: f64,
     /// The step's learning rate.
     pub learning_rate: f64,
-    /// How many codes are in effective use, per stage; empty while latents are not quantized yet.
+    /// How many codes are in effective use, per symbol of a hop; empty while latents are not quantized yet.
     pub perplexity: Vec<f64>,
-    /// Codes that are hardly ever chosen, per stage; empty while latents are not quantized yet.
+    /// The entropy of their use in bits, per symbol: the perplexity's logarithm.
+    #[serde(default)]
+    pub entropy_bits: Vec<f64>,
+    /// Codes that are hardly ever chosen, per symbol.
     pub dead_codes: Vec<usize>,
+    /// What is wrong with the use of codes and what to do; empty while all is well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Norm of the gradient over all weights, before clipping.
     pub gradient_norm: f64,
     /// Present on lines where the held-out frames were measured.
@@ -127,7 +133,9 @@ mod tests {
             commitment: 0.1,
             learning_rate: 1e-3,
             perplexity: vec![3.5],
+            entropy_bits: vec![1.807],
             dead_codes: vec![2],
+            warnings: Vec::new(),
             gradient_norm: 1.0,
             validation: (step == 20).then_some(Validation {
                 prdn_percent: 8.0,

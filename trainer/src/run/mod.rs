@@ -4,18 +4,21 @@
 //! RUN/config.toml                      the configuration as used, every key explained
 //! RUN/run.json                         what was trained on, with what, how counts map to network units: `RunRecord`
 //! RUN/metrics.jsonl                    one line per logged step: `MetricsLine`
+//! RUN/tensorboard/                      the same numbers for TensorBoard: `EventFile`
 //! RUN/checkpoints/latest.safetensors   weights, codebooks, optimizer and counters: what `--resume` continues from
 //! RUN/checkpoints/best.safetensors     weights and codebooks at the lowest validation error so far
 //! RUN/prior.vqm                        the model with the recurrent prior that was trained for it at the run's end, if any
 //! RUN/report.html                      written by `vq report`
 //! ```
 
+mod event_file;
 mod metrics_log;
 mod record;
 mod tensors;
 
 use std::path::{Path, PathBuf};
 
+pub use event_file::EventFile;
 pub use metrics_log::{MetricsLine, MetricsLog, Validation};
 pub use record::{
     ChannelRecord, Normalization, QuantizerRecord, RecordingRecord, RunRecord, SignalRecord, now_rfc3339,
@@ -115,6 +118,11 @@ impl RunFolder {
     /// The [`MetricsLine`]s.
     pub fn metrics(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
+    }
+
+    /// The folder of [`EventFile`]s.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.root.join("tensorboard")
     }
 
     /// Weights, codebooks, optimizer and counters of the last save.

@@ -107,12 +107,23 @@ pub struct Normalization {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum QuantizerRecord {
-    /// One index per stage into a codebook; each stage codes what the stages before it left.
+    /// One index per codebook: stage by stage, and in each stage part by part. A stage codes what those before it left.
     Vector {
-        /// Length of a code vector: the latents per hop.
+        /// Length of a code vector times parts: the latents per hop.
         dimension: usize,
         /// Codes of each stage.
         stages: Vec<usize>,
+        /// Equal parts of the latents, with codebooks of their own in every stage.
+        #[serde(default = "one_part")]
+        parts: usize,
+        /// Whether latents are compared with codes by direction alone.
+        #[serde(default)]
+        cosine: bool,
+    },
+    /// One level per latent, bounded and rounded: see [`Levels`](crate::architecture::Levels).
+    Finite {
+        /// Levels of each latent.
+        levels: Vec<usize>,
     },
     /// One integer per latent, `|q| <= 2^(bits−1) − 1`: the latent divided by its step, rounded.
     Scalar {
@@ -123,13 +134,25 @@ pub enum QuantizerRecord {
     },
 }
 
+fn one_part() -> usize {
+    1
+}
+
 impl QuantizerRecord {
+    /// How many codes each symbol of a hop has, in the order in which they are sent.
+    pub fn alphabets(&self) -> Vec<usize> {
+        match self {
+            Self::Vector { stages, parts, .. } => {
+                stages.iter().flat_map(|&codes| std::iter::repeat_n(codes, *parts)).collect()
+            }
+            Self::Finite { levels } => levels.clone(),
+            Self::Scalar { dimension, bits } => vec![(1 << bits) - 1; *dimension],
+        }
+    }
+
     /// Bits of one hop's codes, each in whole bits, before any entropy coding.
     pub fn bits_per_hop(&self) -> u32 {
-        match self {
-            Self::Vector { stages, .. } => stages.iter().map(|&codes| codes.next_power_of_two().ilog2()).sum(),
-            Self::Scalar { dimension, bits } => *dimension as u32 * bits,
-        }
+        self.alphabets().iter().map(|codes| codes.next_power_of_two().ilog2()).sum()
     }
 }
 
@@ -193,14 +216,20 @@ mod tests {
 
     #[test]
     fn bits_are_whole_per_symbol() {
-        let vector = QuantizerRecord::Vector { dimension: 8, stages: vec![256, 200, 64, 2] };
-        assert_eq!(vector.bits_per_hop(), 8 + 8 + 6 + 1);
+        let vector =
+            |parts| QuantizerRecord::Vector { dimension: 8, stages: vec![256, 200, 64, 2], parts, cosine: false };
+        assert_eq!(vector(1).bits_per_hop(), 8 + 8 + 6 + 1);
+        assert_eq!(vector(2).bits_per_hop(), 2 * 23);
+        assert_eq!(QuantizerRecord::Finite { levels: vec![8, 5, 3] }.bits_per_hop(), 3 + 3 + 2);
         assert_eq!(QuantizerRecord::Scalar { dimension: 12, bits: 3 }.bits_per_hop(), 36);
     }
 
     #[test]
-    fn the_kind_is_a_word_in_the_json() {
-        let json = serde_json::to_string(&QuantizerRecord::Vector { dimension: 8, stages: vec![16] }).unwrap();
-        assert_eq!(json, r#"{"kind":"vector","dimension":8,"stages":[16]}"#);
+    fn the_kind_is_a_word_in_the_json_and_older_records_have_one_part() {
+        let record = QuantizerRecord::Vector { dimension: 8, stages: vec![16], parts: 1, cosine: false };
+        let json = serde_json::to_string(&record).unwrap();
+        assert!(json.starts_with(r#"{"kind":"vector","dimension":8,"stages":[16]"#), "{json}");
+        let old = r#"{"kind":"vector","dimension":8,"stages":[16]}"#;
+        assert_eq!(serde_json::from_str::<QuantizerRecord>(old).unwrap(), record);
     }
 }

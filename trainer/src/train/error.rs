@@ -46,15 +46,31 @@ pub enum TrainError {
     },
     /// A loss or gradient became infinite or NaN.
     #[error(
-        "training diverged: at step {step} the {what} is not a finite number. Lower training.learning_rate (it is \
-         {learning_rate}) or training.gradient_clip. The last checkpoint was left as it is"
+        "training diverged: in step {step} the {what} is not a finite number for the first time. The batch: {batch}. Look \
+         at these frames for spikes; if there are none, lower training.learning_rate (it is {learning_rate}) or \
+         training.gradient_clip. The last checkpoint was left as it is"
     )]
     Diverged {
-        /// Steps done.
+        /// The first step with such a number, counted from 1.
         step: usize,
         /// Which number.
         what: &'static str,
+        /// What the step was trained on.
+        batch: String,
         /// The configured learning rate.
         learning_rate: f64,
+    },
+    /// A step needs more memory than there is.
+    #[error(
+        "out of memory in step {step}, with a batch of {batch}. Lower training.batch or data.window_hops, or make the nets \
+         smaller. The last checkpoint was left as it is ({what})"
+    )]
+    Memory {
+        /// The step, counted from 1.
+        step: usize,
+        /// What the step was to be trained on.
+        batch: String,
+        /// What libtorch said.
+        what: String,
     },
 }

@@ -1,5 +1,6 @@
 //! A training run from its command to its folder: started, interrupted, resumed, finished.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +12,9 @@ use super::prepare::Prepared;
 use super::session::Session;
 use crate::config::Config;
 use crate::data::{OpenOptions, Recording};
-use crate::run::{MetricsLine, MetricsLog, RecordingRecord, RunFolder, RunRecord, now_rfc3339, write_atomically};
+use crate::run::{
+    EventFile, MetricsLine, MetricsLog, RecordingRecord, RunFolder, RunRecord, now_rfc3339, write_atomically,
+};
 
 /// A recording and where it came from.
 #[derive(Debug)]
@@ -37,6 +40,30 @@ pub enum Outcome {
     Finished,
     /// It was told to stop; `latest` holds everything to go on from.
     Interrupted,
+}
+
+/// Where lines of metrics go.
+struct Logs {
+    lines: MetricsLog,
+    events: Option<EventFile>,
+}
+
+/// A step; one that libtorch has no memory for is an error, where it would be a panic.
+fn advance(session: &mut Session) -> Result<(), TrainError> {
+    let step = session.step();
+    // A session whose step was cut short is not used again.
+    let Err(panic) = catch_unwind(AssertUnwindSafe(|| session.advance())) else { return Ok(()) };
+    match panic.downcast_ref::<String>().and_then(|what| memory_error(what)) {
+        Some(what) => Err(TrainError::Memory { step: step + 1, batch: session.batch(step), what }),
+        None => resume_unwind(panic),
+    }
+}
+
+/// What a message of libtorch says about memory that ran out, without what goes before and after.
+fn memory_error(message: &str) -> Option<String> {
+    let start = ["out of memory", "can't allocate memory"].iter().find_map(|words| message.find(words))?;
+    let end = message[start..].find(['\\', '"', '\n']).map_or(message.len(), |length| start + length);
+    Some(message[start..end].to_string())
 }
 
 /// A run with its folder.
@@ -143,16 +170,19 @@ impl Job {
         let steps = self.session.config().training.steps;
         let settings = self.session.config().run.clone();
         let between_saves = Duration::from_secs_f64(settings.checkpoint_seconds);
-        let mut log = MetricsLog::open(&self.folder.metrics(), self.session.step())?;
+        let mut logs = Logs {
+            lines: MetricsLog::open(&self.folder.metrics(), self.session.step())?,
+            events: settings.tensorboard.then(|| EventFile::create(&self.folder.tensorboard())).transpose()?,
+        };
         let (started, before) = (Instant::now(), self.session.seconds);
         let mut saved = started;
         while self.session.step() < steps && !stop.load(Ordering::Relaxed) {
-            self.session.advance();
+            advance(&mut self.session)?;
             self.session.seconds = before + started.elapsed().as_secs_f64();
             let step = self.session.step();
             let validates = step.is_multiple_of(settings.validate_every) || step == steps;
             if validates || step.is_multiple_of(settings.log_every) {
-                self.report(validates, &mut log, watcher)?;
+                self.report(validates, &mut logs, watcher)?;
             }
             if saved.elapsed() >= between_saves {
                 self.save()?;
@@ -164,7 +194,7 @@ impl Job {
     }
 
     /// Writes the line of the last step; if it `validates`, measures the held-out frames and keeps the best codec.
-    fn report(&mut self, validates: bool, log: &mut MetricsLog, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
+    fn report(&mut self, validates: bool, logs: &mut Logs, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
         let Some(mut line) = self.session.numbers()? else { return Ok(()) };
         if validates {
             let (validation, better) = self.session.validate();
@@ -173,7 +203,10 @@ impl Job {
                 self.session.save(&self.folder.best_checkpoint(), Extent::Model)?;
             }
         }
-        log.append(&line)?;
+        logs.lines.append(&line)?;
+        if let Some(events) = &mut logs.events {
+            events.line(&line)?;
+        }
         watcher.line(&line);
         Ok(())
     }
@@ -184,5 +217,24 @@ impl Job {
         self.session.save(&self.folder.latest_checkpoint(), Extent::Whole)?;
         self.record.training_seconds = self.session.seconds;
         Ok(self.record.save(&self.folder.record())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn what_libtorch_says_about_memory_is_told_from_other_errors() {
+        let panic = catch_unwind(|| Tensor::zeros([1 << 48], (Kind::Float, Device::Cpu))).unwrap_err();
+        let message = panic.downcast_ref::<String>().unwrap();
+        let said = memory_error(message).unwrap_or_default();
+        assert!(said.starts_with("can't allocate memory: you tried to allocate 1125899906842624 bytes"), "{message}");
+        let cuda = "Torch(\"CUDA out of memory. Tried to allocate 2.00 GiB.\\nsomewhere\")";
+        assert_eq!(memory_error(cuda).as_deref(), Some("out of memory. Tried to allocate 2.00 GiB."));
+        let shapes = Tensor::from_slice(&[1.0f32, 2.0]).f_view([3]).unwrap_err();
+        assert_eq!(memory_error(&shapes.to_string()), None);
     }
 }

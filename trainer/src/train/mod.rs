@@ -6,6 +6,7 @@
 mod adam;
 mod checkpoint;
 mod codec;
+mod collapse;
 mod environment;
 mod error;
 mod job;

@@ -16,7 +16,12 @@ pub struct Progress {
     first_step: usize,
     first_seconds: f64,
     validation: Option<Validation>,
+    /// Whether the last line had warnings: they are shown when they begin.
+    warned: bool,
 }
+
+/// With more symbols than this, the line says the least and the mean of their perplexities.
+const SYMBOLS_SHOWN: usize = 6;
 
 impl Progress {
     /// A display of a run of `steps` that goes on from `step`, after `seconds` of training.
@@ -27,7 +32,7 @@ impl Progress {
             bar.set_position(step as u64);
             bar
         });
-        Self { bar, steps, first_step: step, first_seconds: seconds, validation: None }
+        Self { bar, steps, first_step: step, first_seconds: seconds, validation: None, warned: false }
     }
 
     /// Leaves the terminal as it was.
@@ -56,8 +61,7 @@ impl Progress {
         match line.perplexity.len() {
             0 => text += "  no codes yet",
             _ => {
-                let perplexity: Vec<String> = line.perplexity.iter().map(|value| format!("{value:.0}")).collect();
-                text += &format!("  perplexity {}", perplexity.join("/"));
+                text += &format!("  perplexity {}", perplexity(&line.perplexity));
                 text += &format!("  dead {}", line.dead_codes.iter().sum::<usize>());
             }
         }
@@ -65,8 +69,24 @@ impl Progress {
     }
 }
 
+fn perplexity(symbols: &[f64]) -> String {
+    if symbols.len() <= SYMBOLS_SHOWN {
+        return symbols.iter().map(|value| format!("{value:.0}")).collect::<Vec<_>>().join("/");
+    }
+    let least = symbols.iter().copied().fold(f64::INFINITY, f64::min);
+    format!("{least:.1} to mean {:.1}", symbols.iter().sum::<f64>() / symbols.len() as f64)
+}
+
 impl Watcher for Progress {
     fn line(&mut self, line: &MetricsLine) {
+        if !line.warnings.is_empty() && !self.warned {
+            let text = format!("warning: {}", line.warnings.join("\n  "));
+            match &self.bar {
+                Some(bar) => bar.println(text),
+                None => eprintln!("{text}"),
+            }
+        }
+        self.warned = !line.warnings.is_empty();
         self.validation = line.validation.or(self.validation);
         match &self.bar {
             Some(bar) => {
@@ -98,7 +118,9 @@ mod tests {
             commitment: 0.0,
             learning_rate: 1e-3,
             perplexity: vec![],
+            entropy_bits: vec![],
             dead_codes: vec![],
+            warnings: vec![],
             gradient_norm: 1.0,
             validation: None,
         };

@@ -1,11 +1,13 @@
 //! The state of a run and its single step.
 
+use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
 use super::adam::Adam;
 use super::codec::Codec;
+use super::collapse;
 use super::prepare::Prepared;
 use super::schedule::learning_rate;
 use super::validation::ValidationSet;
@@ -14,7 +16,7 @@ use crate::config::{Config, QuantizerKind};
 use crate::nn::Precision;
 use crate::quantizer::{Quantized, Rounding, check_alphabets};
 use crate::random::{for_beginning, for_step, normal, uniform};
-use crate::run::{MetricsLine, Validation};
+use crate::run::{MetricsLine, QuantizerRecord, Validation};
 
 /// Everything that a training step reads and changes.
 #[derive(Debug)]
@@ -32,6 +34,9 @@ pub struct Session {
     /// The lowest validation error of a quantized codec so far, `mse_normalized`.
     pub(super) best: Option<f64>,
     last: Option<StepNumbers>,
+    /// The first step with a number that is not finite, and which of [`NAMES`] it was; −1 while there is none. On the device,
+    /// so that no step waits for it.
+    diverged: Tensor,
 }
 
 /// The numbers of one step, still on the device, so that reading them is left to those who need them.
@@ -67,6 +72,7 @@ impl Session {
             seconds: 0.0,
             best: None,
             last: None,
+            diverged: Tensor::from_slice(&[-1i64, -1]).to_device(device),
         })
     }
 
@@ -118,36 +124,61 @@ impl Session {
             let rounding = self.rounding(&latents, &mut random);
             self.codec.quantizer.forward(&latents, &rounding)
         });
-        let zero = || Tensor::zeros([], (Kind::Float, latents.device()));
-        let (through, codebook, commitment) = match &quantized {
-            Some(Quantized { latents, codebook_loss, commitment_loss, .. }) => {
-                (latents.shallow_clone(), codebook_loss.shallow_clone(), commitment_loss.shallow_clone())
-            }
+        let through = match &quantized {
+            Some(quantized) => quantized.latents.shallow_clone(),
             None => {
                 let noise = normal(&latents.size(), &mut random).to_device(latents.device());
-                (&latents + noise * training.latent_noise, zero(), zero())
+                self.codec.quantizer.unquantized(&latents) + noise * training.latent_noise
             }
         };
         let rebuilt = self.codec.decode_inner(&through, precision);
         // Network units have variance 1, so this is the error over the signal's variance.
         let reconstruction = (rebuilt - self.codec.target(&window)).square().mean(Kind::Float);
-        let loss = &reconstruction + &codebook + &commitment * self.config.vector.commitment;
+        let loss = match &quantized {
+            Some(quantized) => &reconstruction + quantized.loss(self.config.vector.commitment),
+            None => reconstruction.shallow_clone(),
+        };
         let rate = learning_rate(&training, self.step);
         let norm = self.adam.minimise(&loss, rate, training.gradient_clip);
         if let Some(quantized) = &quantized {
             self.follow(quantized, &mut random);
         }
+        let zero = || Tensor::zeros([], (Kind::Float, latents.device()));
+        let (codebook, commitment) = quantized
+            .map_or_else(|| (zero(), zero()), |quantized| (quantized.codebook_loss, quantized.commitment_loss));
         let values = [loss, reconstruction, codebook, commitment, norm].map(|value| value.detach());
-        self.last = Some(StepNumbers { values: Tensor::stack(&values, 0), learning_rate: rate });
+        let values = Tensor::stack(&values, 0);
+        self.note_divergence(&values);
+        self.last = Some(StepNumbers { values, learning_rate: rate });
         self.step += 1;
     }
 
+    /// Keeps this step and the first of its `values` that is not finite, unless an earlier step had one.
+    fn note_divergence(&mut self, values: &Tensor) {
+        let broken = values.isfinite().logical_not();
+        let now = Tensor::stack(
+            &[broken.any() * (self.step as i64 + 1) - 1, broken.to_kind(Kind::Int64).argmax(0, false)],
+            0,
+        );
+        self.diverged = now.where_self(&self.diverged.select(0, 0).lt(0), &self.diverged);
+    }
+
+    /// What `step`, counted from 0, is trained on.
+    pub(super) fn batch(&self, step: usize) -> String {
+        let training = &self.config.training;
+        self.windows.describe(training.batch, &mut for_step(training.seed, step))
+    }
+
+    /// How this step makes its codes.
     fn rounding(&self, latents: &Tensor, random: &mut ChaCha8Rng) -> Rounding {
-        let scalar = self.config.quantizer.kind == QuantizerKind::Scalar;
-        if scalar && self.step < self.config.step_at(self.config.scalar.noise_until) {
-            Rounding::Noise((uniform(&latents.size(), random) - 0.5).to_device(latents.device()))
-        } else {
-            Rounding::Nearest
+        match self.config.quantizer_record() {
+            QuantizerRecord::Scalar { .. } if self.step < self.config.step_at(self.config.scalar.noise_until) => {
+                Rounding::Noise((uniform(&latents.size(), random) - 0.5).to_device(latents.device()))
+            }
+            QuantizerRecord::Vector { stages, .. } => {
+                stages_of_step(stages.len(), self.config.vector.stage_dropout, random)
+            }
+            QuantizerRecord::Scalar { .. } | QuantizerRecord::Finite { .. } => Rounding::Nearest,
         }
     }
 
@@ -163,7 +194,8 @@ impl Session {
     fn start_codes(&mut self, random: &mut ChaCha8Rng) {
         let batch = self.config.training.batch;
         let wanted = match self.config.quantizer.kind {
-            QuantizerKind::Vector => self.config.vector.kmeans_latents,
+            QuantizerKind::Vq | QuantizerKind::Rvq | QuantizerKind::Product => self.config.vector.kmeans_latents,
+            QuantizerKind::Fsq => return,
             QuantizerKind::Scalar => self.training_latents,
         };
         let (mut collected, mut vectors) = (Vec::new(), 0);
@@ -188,10 +220,14 @@ impl Session {
         let Some(StepNumbers { values, learning_rate }) = &self.last else { return Ok(None) };
         let values = Vec::<f64>::try_from(values.to_kind(Kind::Double).to_device(Device::Cpu)).unwrap_or_default();
         let &[loss, reconstruction, codebook, commitment, gradient_norm] = values.as_slice() else { return Ok(None) };
-        if let Some(bad) = values.iter().position(|value| !value.is_finite()) {
+        let diverged = Vec::<i64>::try_from(self.diverged.to_device(Device::Cpu)).unwrap_or_default();
+        if let &[step, which] = diverged.as_slice()
+            && let Ok(step) = usize::try_from(step)
+        {
             return Err(TrainError::Diverged {
-                step: self.step,
-                what: NAMES[bad],
+                step: step + 1,
+                what: NAMES.get(which as usize).copied().unwrap_or("loss"),
+                batch: self.batch(step),
                 learning_rate: self.config.training.learning_rate,
             });
         }
@@ -204,7 +240,9 @@ impl Session {
             codebook,
             commitment,
             learning_rate: *learning_rate,
+            warnings: collapse::warnings(&self.config, self.step, &health),
             perplexity: health.perplexity,
+            entropy_bits: health.entropy_bits,
             dead_codes: health.dead_codes,
             gradient_norm,
             validation: None,
@@ -221,5 +259,40 @@ impl Session {
             self.best = error;
         }
         (measured, better)
+    }
+}
+
+/// All of `stages`, or, in the part `dropout` of all steps, a number of them that chance says; every number is as likely, so
+/// the last stage is trained in no fewer than `1 − dropout` of all steps.
+fn stages_of_step(stages: usize, dropout: f64, random: &mut ChaCha8Rng) -> Rounding {
+    if stages < 2 || dropout <= 0.0 || random.random::<f64>() >= dropout {
+        return Rounding::Nearest;
+    }
+    Rounding::Stages(random.random_range(1..=stages))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::for_step;
+
+    #[test]
+    fn dropout_leaves_out_late_stages_and_trains_every_one() {
+        let draws = 4000;
+        let mut trained = [0usize; 4];
+        for step in 0..draws {
+            let sent = match stages_of_step(4, 0.5, &mut for_step(1, step)) {
+                Rounding::Stages(stages) => stages,
+                Rounding::Nearest | Rounding::Noise(_) => 4,
+            };
+            trained[..sent].iter_mut().for_each(|count| *count += 1);
+        }
+        // Half of the steps send 1, 2, 3 or 4 stages alike: stage i + 1 is in 1 − i / 8 of them.
+        for (stage, count) in trained.into_iter().enumerate() {
+            let wanted = draws as f64 * (1.0 - stage as f64 / 8.0);
+            assert!((count as f64 - wanted).abs() < 0.04 * draws as f64, "{trained:?}");
+        }
+        let all = |step| matches!(stages_of_step(4, 0.0, &mut for_step(1, step)), Rounding::Nearest);
+        assert!((0..100).all(all));
     }
 }

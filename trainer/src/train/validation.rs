@@ -88,8 +88,10 @@ impl ValidationSet {
             let window = part.signal.narrow(1, from as i64, (to - from) as i64).unsqueeze(0);
             let samples = tch::no_grad(|| {
                 let latents = codec.encoder.forward(&window, Precision::Int8);
-                let latents =
-                    if quantized { codec.quantizer.forward(&latents, &Rounding::Nearest).latents } else { latents };
+                let latents = match quantized {
+                    true => codec.quantizer.forward(&latents, &Rounding::Nearest).latents,
+                    false => codec.quantizer.unquantized(&latents),
+                };
                 codec.decoder.forward(&latents, Precision::Int8)
             });
             rebuilt.extend(self.counts(&samples.squeeze_dim(0).narrow(1, (begin - from) as i64, (end - begin) as i64)));

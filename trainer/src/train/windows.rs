@@ -10,11 +10,17 @@ use crate::data::Recording;
 use crate::run::Normalization;
 
 /// Where windows may start within one recording's frames.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Starts {
+    /// The recording's name.
+    recording: String,
+    /// Of its frames in the signal, the first that is trained on.
     first: usize,
     count: usize,
 }
+
+/// More windows than this are not named one by one.
+const WINDOWS_NAMED: usize = 8;
 
 /// All training frames, and the windows that fit into them.
 #[derive(Debug)]
@@ -36,7 +42,8 @@ impl Windows {
         for part in &prepared.parts {
             let length = part.train.len();
             if length >= frames {
-                starts.push(Starts { first, count: length - frames + 1 });
+                let recording = part.recording.name.clone();
+                starts.push(Starts { recording, first, count: length - frames + 1 });
             }
             first += length;
             signals.push(network_units(&part.recording, part.train.clone(), &prepared.normalization));
@@ -60,8 +67,7 @@ impl Windows {
 
     /// `batch` windows, each from a random frame on: `[batch, channels, frames]`.
     pub fn draw(&self, batch: usize, random: &mut ChaCha8Rng) -> Tensor {
-        let total = self.starts.iter().map(|starts| starts.count).sum();
-        let begin: Vec<i64> = (0..batch).map(|_| self.start(random.random_range(0..total)) as i64).collect();
+        let begin: Vec<i64> = self.drawn(batch, random).map(|(starts, from)| (starts.first + from) as i64).collect();
         let device = self.signal.device();
         let offsets = Tensor::arange(self.frames as i64, (tch::Kind::Int64, device));
         let frames = Tensor::from_slice(&begin).to_device(device).unsqueeze(1) + offsets;
@@ -69,15 +75,32 @@ impl Windows {
         windows.view([-1, batch as i64, self.frames as i64]).transpose(0, 1).contiguous()
     }
 
+    /// The windows that [`draw`](Self::draw) draws from the same generator, in words.
+    pub fn describe(&self, batch: usize, random: &mut ChaCha8Rng) -> String {
+        let name = |(starts, from): (&Starts, usize)| format!("{} from frame {from}", starts.recording);
+        let named: Vec<String> = self.drawn(batch.min(WINDOWS_NAMED), random).map(name).collect();
+        let more = match batch.saturating_sub(WINDOWS_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{batch} windows of {} frames: {}{more}", self.frames, named.join(", "))
+    }
+
+    /// Recordings and frames at which random windows start.
+    fn drawn(&self, batch: usize, random: &mut ChaCha8Rng) -> impl Iterator<Item = (&Starts, usize)> {
+        let total: usize = self.starts.iter().map(|starts| starts.count).sum();
+        (0..batch).map(move |_| self.start(random.random_range(0..total)))
+    }
+
     /// The `index`-th of all possible starts.
-    fn start(&self, mut index: usize) -> usize {
+    fn start(&self, mut index: usize) -> (&Starts, usize) {
         for starts in &self.starts {
             if index < starts.count {
-                return starts.first + index;
+                return (starts, index);
             }
             index -= starts.count;
         }
-        self.starts[0].first
+        (&self.starts[0], 0)
     }
 }
 
@@ -130,6 +153,18 @@ mod tests {
         }
         let all: std::collections::BTreeSet<i32> = (0..40).chain(1000..1040).collect();
         assert_eq!(seen, all);
+    }
+
+    #[test]
+    fn a_batch_in_words_names_the_windows_that_are_drawn() {
+        let prepared = Prepared::new(vec![recording((0..100).collect(), 1)], &Config::default()).unwrap();
+        let windows = Windows::new(&prepared, 8, Device::Cpu).unwrap();
+        let batch = windows.draw(2, &mut for_step(3, 5));
+        let Normalization { offset, scale } = &prepared.normalization;
+        let first = |window| (batch.double_value(&[window, 0, 0]) * f64::from(scale[0])).round() as i32 + offset[0];
+        let wanted = format!("2 windows of 8 frames: r from frame {}, r from frame {}", first(0), first(1));
+        assert_eq!(windows.describe(2, &mut for_step(3, 5)), wanted);
+        assert!(windows.describe(20, &mut for_step(3, 5)).ends_with(" and 12 more"));
     }
 
     #[test]

@@ -36,9 +36,10 @@ fn activate(activation: Activation, value: f32) -> f32 {
     }
 }
 
-/// The components of a vector of a codebook `[alphabet, channels]`.
+/// The components of a vector of a codebook: the vectors' offsets `[alphabet]`, then the vectors `[alphabet, channels]`.
 fn vector(codebook: &[u8], index: u16, channels: usize) -> impl Iterator<Item = f32> + '_ {
-    let start = usize::from(index) * channels * 4;
+    let alphabet = codebook.len() / ((channels + 1) * 4);
+    let start = (alphabet + usize::from(index) * channels) * 4;
     (0..channels).map(move |channel| f32_at(codebook, start + channel * 4))
 }
 
@@ -90,10 +91,10 @@ impl Kernels for Float {
     fn nearest(codebook: &[u8], alphabet: usize, latent: &[f32]) -> u16 {
         let (mut best, mut least) = (0u16, f32::INFINITY);
         for index in 0..alphabet as u16 {
-            let components = vector(codebook, index, latent.len());
-            let distance: f32 = latent.iter().zip(components).map(|(z, e)| (z - e) * (z - e)).sum();
-            if distance < least {
-                (best, least) = (index, distance);
+            let products = latent.iter().zip(vector(codebook, index, latent.len())).map(|(z, e)| z * e);
+            let score = f32_at(codebook, usize::from(index) * 4) - products.sum::<f32>();
+            if score < least {
+                (best, least) = (index, score);
             }
         }
         best

@@ -432,7 +432,7 @@ fn slice(tables: &[u8], offset: u32, length: usize) -> &[u8] {
 /// Bytes of a symbol's table: a codebook, or a [`Step`] for every quality.
 ///
 /// Integer codebook: for each block of four vectors their half norms (i32), then for every pair of channels four words,
-/// each the two negated components of one vector. Float codebook: the vectors, `[alphabet, channels]`.
+/// each the two negated components of one vector. Float codebook: the score offsets, `[alphabet]`, and the vectors, `[alphabet, channels]`.
 #[must_use]
 pub fn symbol_table_bytes(symbol: &Symbol, arithmetic: Arithmetic) -> Option<usize> {
     let (vectors, channels) = (usize::from(symbol.alphabet), usize::from(symbol.channels));
@@ -441,6 +441,6 @@ pub fn symbol_table_bytes(symbol: &Symbol, arithmetic: Arithmetic) -> Option<usi
         (SymbolKind::Index, Arithmetic::Integer) => {
             vectors.div_ceil(4).checked_mul(channels.div_ceil(2).checked_mul(16)?.checked_add(16)?)
         }
-        (SymbolKind::Index, Arithmetic::Float) => vectors.checked_mul(channels)?.checked_mul(4),
+        (SymbolKind::Index, Arithmetic::Float) => vectors.checked_mul(channels.checked_add(1)?)?.checked_mul(4),
     }
 }

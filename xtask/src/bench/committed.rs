@@ -157,6 +157,52 @@ mod tests {
         assert_eq!(committed.grown(&versions("1.95.0"), &[case("new", Code::Naked, 1)]).len(), 1);
     }
 
+    /// The goals per multiply-accumulate on M4, M3 and M0, each for some cases.
+    const GOALS: [(&[&str], [f64; 3]); 6] = [
+        (&BODIES, [1.12, 2.1, 4.4]),
+        (&["conv-1-16-k7-s2"], [2.0, 3.5, 8.0]),
+        (&["transposed-16-1-k4-s2"], [1.7, 3.0, 6.5]),
+        (&["depthwise-32-k5"], [2.6, 4.0, 9.0]),
+        (&["fully-connected-256-64", "gru-matrix-64-64"], [1.25, 2.4, 4.2]),
+        // 3 800, 10 500 and 18 000 a search of 4 096.
+        (&["nearest-256-16"], [0.9277, 2.5634, 4.3945]),
+    ];
+    const BODIES: [&str; 6] = [
+        "conv-16-32-k5-s2",
+        "conv-32-32-k3",
+        "conv-32-64-k4-s2",
+        "conv-64-16-k1",
+        "transposed-64-32-k4-s2",
+        "transposed-32-16-k4-s2",
+    ];
+
+    /// The committed instructions per multiply-accumulate of a case.
+    fn committed_ratio(target: &str, case: &str) -> f64 {
+        let text = fs::read_to_string(path(&Project::new(), &by_name(target).unwrap())).unwrap();
+        let line = text.lines().find(|line| line.split(' ').next() == Some(case)).unwrap();
+        let words: Vec<&str> = line.split(' ').collect();
+        words[2].parse::<f64>().unwrap() / words[3].parse::<f64>().unwrap()
+    }
+
+    #[test]
+    fn what_is_committed_reaches_the_goals() {
+        for (column, target) in ["m4", "m3", "m0"].into_iter().enumerate() {
+            for (cases, goals) in GOALS {
+                for case in cases {
+                    let ratio = committed_ratio(target, case);
+                    assert!(ratio <= goals[column], "{case} on {target}: {ratio}");
+                }
+            }
+            for body in BODIES {
+                let ratio = committed_ratio(target, &format!("{body}@1"));
+                assert!(ratio <= [1.32, 2.5, 4.4][column], "{body}@1 on {target}: {ratio}");
+            }
+        }
+        for body in BODIES {
+            assert!(committed_ratio("rv32", body) <= 3.0, "{body} on RV32");
+        }
+    }
+
     #[test]
     fn what_is_written_is_read_back() {
         let folder = std::env::temp_dir().join(format!("microvq-counts-{}", std::process::id()));

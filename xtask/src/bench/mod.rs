@@ -52,6 +52,9 @@ struct DeviceArguments {
     /// Write the counts of the layers to firmware/kernels/counts, which `cargo xtask test` compares with
     #[arg(long)]
     save: bool,
+    /// Only compare the layers with those counts, as `cargo xtask test` does
+    #[arg(long, conflicts_with_all = ["json", "save", "disasm"])]
+    check: bool,
 }
 
 /// `cargo xtask bench`
@@ -62,6 +65,13 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
     let toolchain = setup::device_quietly(project, &boards, false)?;
     if let Some(case) = &arguments.disasm {
         return disassemble(project, &toolchain, &targets, case);
+    }
+    if arguments.check {
+        for target in &targets {
+            check(project, &toolchain, target).with_context(|| format!("layers on {}", target.board.core))?;
+            println!("  {}: nothing has grown", target.board.core);
+        }
+        return Ok(());
     }
     let demo = Demo::find(project);
     let mut rows = Vec::new();

@@ -28,15 +28,17 @@ impl Row {
 
 /// As `--json` prints them.
 pub(crate) fn json(rows: &[Row]) -> Value {
+    // A count is a whole number, a part of one per sample is not.
+    let number = |value: f64| if value.fract() == 0.0 { json!(value as u64) } else { json!(value) };
     let row = |row: &Row| {
         json!({
             "target": row.target,
             "case": row.case,
-            "instructions": row.instructions,
-            "macs": row.macs,
+            "instructions": number(row.instructions),
+            "macs": row.macs.map(number),
             "instructions_per_mac": row.per_mac().map(|ratio| (ratio * 1000.0).round() / 1000.0),
-            "words": row.words,
-            "cycles_estimate": row.cycles,
+            "words": row.words.map(number),
+            "cycles_estimate": row.cycles.map(number),
         })
     };
     Value::Array(rows.iter().map(row).collect())
@@ -88,6 +90,7 @@ mod tests {
         let sample = Row { case: "decode".into(), instructions: 12.5, macs: None, words: None, ..row.clone() };
         let value = json(&[row.clone(), sample.clone()]);
         assert_eq!(value[0]["instructions_per_mac"], json!(1.2));
+        assert_eq!(value[0]["instructions"], json!(120));
         assert_eq!(value[0]["cycles_estimate"], Value::Null);
         assert_eq!(value[1]["instructions"], json!(12.5));
         let text = text(&[row, sample]);

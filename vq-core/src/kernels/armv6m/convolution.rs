@@ -2,6 +2,8 @@
 
 use core::arch::naked_asm;
 
+use super::finish::{beyond, saturate, scale};
+
 /// What [`convolution`] reads and writes; sizes in bytes.
 #[repr(C)]
 pub(super) struct Arguments {
@@ -68,44 +70,24 @@ macro_rules! group {
     };
 }
 
-/// A subroutine: requantizes the sum in `r4` by the pair at `r1` and stores it at `r7`; both move on. `$before` is done to the
-/// scaled sum, `$after` to the saturated one.
-///
-/// The sum's halves are multiplied apart, as the product has 47 bits; the multiplier has 15, so the low one fits a word.
+/// A subroutine: requantizes the sum in `r4` by the pair at `r1` and stores it at `r7`; both move on.
 macro_rules! finish {
-    ($before:literal, $after:literal) => {
+    ($activation:ident) => {
         concat!(
             "ldm r1!,{{r2,r3}}
             lsrs r5,r2,#16
-            uxth r6,r4
-            asrs r4,r4,#16
-            muls r4,r5,r4
-            muls r6,r5,r6
-            lsrs r6,r6,#16
-            adds r4,r4,r6
-            adds r4,r4,r3
+            ",
+            scale!(),
+            "adds r4,r4,r3
             asrs r4,r4,r2
             ",
-            $before,
-            "
-            sxth r6,r4
-            cmp r6,r4
-            bne 22f
-        21:
-            ",
-            $after,
-            "
-            strh r4,[r7]
+            saturate!($activation, "31", "41"),
+            "strh r4,[r7]
             adds r7,#2
             bx lr
-        22:
-            asrs r4,r4,#31
-            movs r6,#1
-            lsls r6,r6,#15
-            subs r6,#1
-            eors r4,r6
-            b 21b
-            .p2align 2
+            ",
+            beyond!("31", "41"),
+            ".p2align 2
             "
         )
     };
@@ -254,12 +236,12 @@ pub(super) unsafe extern "C" fn convolution(arguments: *const Arguments) {
             .p2align 2
         13: // Without an activation.
             ",
-        finish!("", ""),
+        finish!(linear),
         "14: // ReLU.
             ",
-        finish!("asrs r6,r4,#31\nbics r4,r6", ""),
+        finish!(relu),
         "15: // Leaky ReLU.
             ",
-        finish!("", "cmp r4,#0\nbge 23f\nasrs r4,r4,#3\n23:"),
+        finish!(leaky_relu),
     ))
 }

@@ -3,61 +3,12 @@
 use core::arch::naked_asm;
 
 use super::super::checked::DepthwiseRows;
-
-/// The sum in `r4` times the multiplier in `r5`, without the product's low 16 bits. The sum's halves are multiplied apart, as the
-/// product has 47 bits; the multiplier has 15, so the low one fits a word. `r6` is lost.
-macro_rules! scale {
-    () => {
-        "uxth r6,r4
-        asrs r4,r4,#16
-        muls r4,r5,r4
-        muls r6,r5,r6
-        lsrs r6,r6,#16
-        adds r4,r4,r6
-        "
-    };
-}
-
-/// Saturates `r4` to 16 bits; `r6` is lost.
-macro_rules! saturate {
-    () => {
-        "sxth r6,r4
-        cmp r6,r4
-        beq 21f
-        asrs r4,r4,#31
-        movs r6,#1
-        lsls r6,r6,#15
-        subs r6,#1
-        eors r4,r6
-    21:
-        "
-    };
-}
-
-/// Saturates `r4` to 0..=32767, which is ReLU too; `r6` is lost.
-macro_rules! saturate_relu {
-    () => {
-        "lsrs r6,r4,#15
-        beq 21f
-        mvns r4,r4
-        asrs r4,r4,#31
-        lsrs r4,r4,#17
-    21:
-        "
-    };
-}
-
-/// Saturates `r4` to 16 bits, negative values shifted; `r6` is lost.
-macro_rules! saturate_leaky_relu {
-    () => {
-        concat!(saturate!(), "cmp r4,#0\nbge 22f\nasrs r4,r4,#3\n22:\n")
-    };
-}
+use super::finish::{beyond, saturate, scale};
 
 /// The sum `$sum` becomes the output at `r7`, which moves by a row, `r1`. `r5` holds the multiplier, `r2` the shift, `r3` the
 /// rounding term.
 macro_rules! finish_window {
-    ($saturate:ident, $sum:literal) => {
+    ($activation:ident, $sum:literal, $back:literal, $beyond:literal) => {
         concat!(
             "mov r4,",
             $sum,
@@ -66,7 +17,7 @@ macro_rules! finish_window {
             "adds r4,r4,r3
             asrs r4,r2
             ",
-            $saturate!(),
+            saturate!($activation, $back, $beyond),
             "strh r4,[r7]
             adds r7,r7,r1
             "
@@ -76,14 +27,19 @@ macro_rules! finish_window {
 
 /// Requantizes a tile and stores it; then the next tile.
 macro_rules! finish_tile {
-    ($saturate:ident) => {
+    ($activation:ident) => {
         concat!(
-            finish_window!($saturate, "r8"),
-            finish_window!($saturate, "r9"),
-            finish_window!($saturate, "r10"),
-            finish_window!($saturate, "r11"),
+            finish_window!($activation, "r8", "31", "41"),
+            finish_window!($activation, "r9", "32", "42"),
+            finish_window!($activation, "r10", "33", "43"),
+            finish_window!($activation, "r11", "34", "44"),
             "b 5b
-            .p2align 2
+            ",
+            beyond!("31", "41"),
+            beyond!("32", "42"),
+            beyond!("33", "43"),
+            beyond!("34", "44"),
+            ".p2align 2
             "
         )
     };
@@ -269,20 +225,20 @@ pub(super) unsafe extern "C" fn columns(arguments: *const DepthwiseRows) {
             .p2align 2
         13: // Without an activation.
             ",
-        finish_tile!(saturate),
+        finish_tile!(linear),
         "14: // ReLU.
             ",
-        finish_tile!(saturate_relu),
+        finish_tile!(relu),
         "15: // Leaky ReLU.
             ",
-        finish_tile!(saturate_leaky_relu),
+        finish_tile!(leaky_relu),
     ))
 }
 
 /// A subroutine of [`rows`]: requantizes the sum in `r4` by the words at `r1` and stores it at `r7`; both move on. The last bit that
 /// the shift pushes out rounds.
 macro_rules! finish_in_row {
-    ($saturate:ident) => {
+    ($activation:ident) => {
         concat!(
             "ldm r1!,{{r2,r3}}
             lsrs r5,r2,#16
@@ -292,11 +248,13 @@ macro_rules! finish_in_row {
             asrs r4,r2
             adcs r4,r5
             ",
-            $saturate!(),
+            saturate!($activation, "31", "41"),
             "strh r4,[r7]
             adds r7,#2
             bx lr
-            .p2align 2
+            ",
+            beyond!("31", "41"),
+            ".p2align 2
             "
         )
     };
@@ -429,12 +387,12 @@ pub(super) unsafe extern "C" fn rows(arguments: *const DepthwiseRows) {
             .p2align 2
         13: // Without an activation.
             ",
-        finish_in_row!(saturate),
+        finish_in_row!(linear),
         "14: // ReLU.
             ",
-        finish_in_row!(saturate_relu),
+        finish_in_row!(relu),
         "15: // Leaky ReLU.
             ",
-        finish_in_row!(saturate_leaky_relu),
+        finish_in_row!(leaky_relu),
     ))
 }

@@ -3,14 +3,15 @@
 //! Sums live in the high registers, which can be added to and little else; weights and inputs are loaded with sign by
 //! two registers each, four of which hold the constants 0, 4, 8 and 12. Windows may start at any element.
 
+mod add;
 mod convolution;
 mod depthwise;
+mod finish;
 pub(super) mod nearest;
 
-use super::Kernels;
 use super::checked::{Convolution, Depthwise};
-use super::portable::{BLOCK_OVERHEAD, Integer};
-use crate::model::records::Layer;
+use super::portable::BLOCK_OVERHEAD;
+use crate::model::records::{Activation, Layer};
 
 /// What the firmware prints.
 pub(super) const NAME: &str = "armv6m";
@@ -48,7 +49,19 @@ pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
     unsafe { kernel(&raw const arguments) }
 }
 
-/// The compiler's own code: a sum has no inner loop to win.
+/// All elements in one call.
 pub(super) fn add(layer: &Layer, a: &[i16], b: &mut [i16]) {
-    Integer::add(layer, a, b);
+    let length = a.len().min(b.len()) * 2;
+    let kernel = match layer.activation {
+        Activation::Linear => add::add_linear,
+        Activation::Relu => add::add_relu,
+        Activation::LeakyRelu => add::add_leaky_relu,
+    };
+    let (multiplier, other_multiplier) = (i32::from(layer.multiplier), i32::from(layer.other_multiplier));
+    let shift = u32::from(layer.shift & 15);
+    let round = (1 << shift) >> 1;
+    if length != 0 {
+        // SAFETY: both slices have at least `length` bytes.
+        unsafe { kernel(a.as_ptr(), b.as_mut_ptr(), multiplier, other_multiplier, length, shift, round) }
+    }
 }

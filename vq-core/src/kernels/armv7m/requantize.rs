@@ -22,10 +22,10 @@ macro_rules! leaky_relu {
 }
 
 /// Accumulator `$a` becomes the output: `r0` holds `m << 16`, so that the product's high word is `acc · m >> 16`, `$s` the
-/// shift in its low byte and `$r` the rounding term. `r10` and `r11` are lost.
+/// shift in its low byte and `$r` the rounding term. `$low`, which may be `r0`, and `r11` are lost.
 macro_rules! requantize {
-    ($saturate:ident, $a:literal, $s:literal, $r:literal) => {
-        concat!("smull r10,r11,", $a, ",r0\nadd r11,r11,", $r, "\n", $saturate!($a, $s))
+    ($saturate:ident, $a:literal, $s:literal, $r:literal, $low:literal) => {
+        concat!("smull ", $low, ",r11,", $a, ",r0\nadd r11,r11,", $r, "\n", $saturate!($a, $s))
     };
 }
 

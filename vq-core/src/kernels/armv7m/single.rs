@@ -49,10 +49,10 @@ macro_rules! group {
 macro_rules! two_channels {
     ($saturate:ident, $a:literal, $b:literal) => {
         concat!(
-            "ldm lr!,{{r2,r3,r8,r9}}\nbic r0,r2,#31\n",
-            requantize!($saturate, $a, "r2", "r3"),
+            "ldm lr!,{{r2,r3,r8,r10}}\nbic r0,r2,#31\n",
+            requantize!($saturate, $a, "r2", "r3", "r0"),
             "bic r0,r8,#31\n",
-            requantize!($saturate, $b, "r8", "r9"),
+            requantize!($saturate, $b, "r8", "r10", "r0"),
         )
     };
 }
@@ -63,16 +63,14 @@ macro_rules! finish {
         concat!(
             two_channels!($saturate, "r4", "r5"),
             two_channels!($saturate, "r6", "r7"),
-            "ldrd r2,r3,[sp,#8]
-            cmp r2,r3
+            "cmp r12,r9
             bhi 7f
-            strh r4,[r2],#2
-            strh r5,[r2],#2
-            strh r6,[r2],#2
-            strh r7,[r2],#2
-            str r2,[sp,#8]
+            strh r4,[r12],#2
+            strh r5,[r12],#2
+            strh r6,[r12],#2
+            strh r7,[r12],#2
             bne 2b
-            add sp,#20
+            add sp,#12
             pop {{r4-r11,pc}}
             "
         )
@@ -81,8 +79,8 @@ macro_rules! finish {
 
 /// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes.
 ///
-/// The frame: 0 window, 4 entry into the loop for a number of groups that is no multiple of four, 8 output, 12 last whole block's
-/// output, 16 finish for the activation.
+/// `r12` is the output, `r9` the last whole block's. The frame: 0 window, 4 entry into the loop for a number of groups that is no
+/// multiple of eight, 8 finish for the activation.
 ///
 /// # Safety
 /// The window, the stream for all outputs, word aligned, and the row must be valid to read, read and write.
@@ -100,10 +98,11 @@ pub(super) unsafe extern "C" fn convolution(
             ldrd r4,r5,[sp,#36]
             mov lr,r1
             add r1,r0,r3
-            add r4,r2,r4
-            sub r4,r4,#8
+            mov r12,r2
+            add r9,r2,r4
+            sub r9,r9,#8
             rsb r3,r3,#0
-            ubfx r3,r3,#3,#2
+            ubfx r3,r3,#3,#3
             mov r6,#144
             adr.w r8,3f+1
             mla r6,r3,r6,r8
@@ -113,9 +112,8 @@ pub(super) unsafe extern "C" fn convolution(
             ite lo
             adrlo.w r7,4f+1
             adrhs.w r7,6f+1
-            9:
-            push {{r2,r4,r7}}
-                push {{r0,r6}}
+        9:
+            push {{r0,r6,r7}}
 
         2:  // A block: one window, four channels.
             ldm lr!,{{r4-r7}}
@@ -126,9 +124,13 @@ pub(super) unsafe extern "C" fn convolution(
         group!(),
         group!(),
         group!(),
+        group!(),
+        group!(),
+        group!(),
+        group!(),
         "cmp r0,r1
             bne 3b
-            ldr pc,[sp,#16]
+            ldr pc,[sp,#8]
         4:
             ",
         finish!(linear),
@@ -139,16 +141,16 @@ pub(super) unsafe extern "C" fn convolution(
             ",
         finish!(leaky_relu),
         "7:  // The last block has fewer than four channels.
-            add r3,r3,#8
-            strh r4,[r2],#2
-            cmp r2,r3
+            add r9,r9,#8
+            strh r4,[r12],#2
+            cmp r12,r9
             beq 8f
-            strh r5,[r2],#2
-            cmp r2,r3
+            strh r5,[r12],#2
+            cmp r12,r9
             it ne
-            strhne r6,[r2]
+            strhne r6,[r12]
         8:
-            add sp,#20
+            add sp,#12
             pop {{r4-r11,pc}}"
     ))
 }

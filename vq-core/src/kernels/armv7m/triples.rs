@@ -53,15 +53,15 @@ macro_rules! finish {
             ldm r12!,{{r2,r3}}
             bic r0,r2,#31
             ",
-            requantize!($saturate, "r4", "r2", "r3"),
-            requantize!($saturate, "r5", "r2", "r3"),
-            requantize!($saturate, "r6", "r2", "r3"),
+            requantize!($saturate, "r4", "r2", "r3", "r10"),
+            requantize!($saturate, "r5", "r2", "r3", "r10"),
+            requantize!($saturate, "r6", "r2", "r3", "r10"),
             "ldm r12,{{r2,r3}}
             bic r0,r2,#31
             ",
-            requantize!($saturate, "r7", "r2", "r3"),
-            requantize!($saturate, "r8", "r2", "r3"),
-            requantize!($saturate, "r9", "r2", "r3"),
+            requantize!($saturate, "r7", "r2", "r3", "r10"),
+            requantize!($saturate, "r8", "r2", "r3", "r10"),
+            requantize!($saturate, "r9", "r2", "r3", "r10"),
             "ldrd r0,r1,[sp,#16]
             ldr r2,[sp,#24]
             cmp r0,r2
