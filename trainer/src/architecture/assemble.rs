@@ -272,9 +272,16 @@ mod tests {
             let encoder = vec![layer(8, 4, 16, 0), with(layer(7, 4, 24, 1))];
             let decoder = vec![with(layer(3, 1, 20, 1)), with(layer(6, 2, 16, 0)), with(layer(14, 2, 12, 0))];
             let (latents, output) = (6, OutputPlan { kernel: 8, stride: 4 });
-            NetworkPlan { latents, linear_kernel: 16, encoder: &encoder, decoder: &decoder, output: &output }
-                .assemble(1)
-                .unwrap()
+            NetworkPlan {
+                lapped: false,
+                latents,
+                linear_kernel: 16,
+                encoder: &encoder,
+                decoder: &decoder,
+                output: &output,
+            }
+            .assemble(1)
+            .unwrap()
         };
         let ((encoder, decoder), (whole_encoder, whole_decoder)) = (plan(true), plan(false));
         assert_eq!(encoder.reach(), whole_encoder.reach());
@@ -290,7 +297,14 @@ mod tests {
     fn a_single_channel_cannot_be_separated() {
         let encoder = vec![LayerPlan { separable: true, ..layer(8, 4, 16, 0) }];
         let output = OutputPlan { kernel: 4, stride: 4 };
-        let plan = NetworkPlan { latents: 6, linear_kernel: 0, encoder: &encoder, decoder: &[], output: &output };
+        let plan = NetworkPlan {
+            lapped: false,
+            latents: 6,
+            linear_kernel: 0,
+            encoder: &encoder,
+            decoder: &[],
+            output: &output,
+        };
         assert!(plan.assemble(1).unwrap_err().to_string().contains("first layer of the encoder"));
         assert!(plan.assemble(2).is_ok());
     }
