@@ -9,6 +9,7 @@ use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source}
 use vq_trainer::export::container::{ChannelParts, MetadataParts, assemble};
 use vq_trainer::export::disassemble::disassemble;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
+use vq_trainer::export::predictor::{PredictorSizes, TrainedPredictor};
 use vq_trainer::export::priors::recurrent::{Matrix, RecurrentSizes, TrainedRecurrent};
 use vq_trainer::export::trained::{
     Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer,
@@ -295,6 +296,35 @@ pub fn with_recurrent_prior(model: Model<'_>, sizes: RecurrentSizes, seed: u64) 
     let mut parts = disassemble(model).expect("the model says what it is");
     parts.priors.recurrent = Some(trained.lower().expect("no accumulator overflows"));
     assemble(&parts).expect("the parts fit together")
+}
+
+/// A recurrent predictor of random weights for a model: it predicts nothing, but takes every way through the arithmetic.
+#[must_use]
+pub fn with_predictor(model: Model<'_>, sizes: PredictorSizes, seed: u64) -> ModelBytes {
+    let mut noise = Noise::new(seed);
+    let mut matrix = |rows: usize, columns: usize, size: f32| Matrix {
+        weights: noise.values(rows * columns, size),
+        biases: noise.values(rows, size),
+    };
+    let trained = TrainedPredictor {
+        sizes,
+        level_scale: 90,
+        input: matrix(3 * sizes.hidden, sizes.inputs(), 0.5),
+        state: matrix(3 * sizes.hidden, sizes.hidden, 0.5),
+        readout: matrix(sizes.outputs(), sizes.hidden, 1.0),
+    };
+    let mut parts = disassemble(model).expect("the model says what it is");
+    parts.predictor = Some(trained.lower().expect("no accumulator overflows"));
+    assemble(&parts).expect("the parts fit together")
+}
+
+/// Sizes of recurrent predictors for so many channels.
+pub fn predictor_sizes(channels: usize) -> impl Strategy<Value = PredictorSizes> {
+    (1usize..=3, 1usize..=8).prop_map(move |(fours, taps)| PredictorSizes {
+        hidden: fours * 4,
+        taps,
+        cross: (channels - 1).min(2),
+    })
 }
 
 /// Sizes of every kind of recurrent prior.

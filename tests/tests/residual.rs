@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use vq_core::packet::Header;
 use vq_core::{Decoder, Encoder, EncoderError, FrameQueue, Mode, Model, Options, Progress, Status};
-use vq_tests::{Noise, OwnedBlock, Recipe, decode, encode, recipes, samples};
-use vq_trainer::export::file::HostMemory;
+use vq_tests::{Noise, OwnedBlock, Recipe, decode, encode, predictor_sizes, recipes, samples, with_predictor};
+use vq_trainer::export::file::{HostMemory, ModelBytes};
+use vq_trainer::export::predictor::PredictorSizes;
 
 /// Signals that predict well, badly and not at all: `[frames, channels]`, of whole frames.
 fn signals(channels: usize) -> impl Strategy<Value = Vec<i32>> {
@@ -35,10 +36,30 @@ fn modes() -> impl Strategy<Value = Mode> {
     prop_oneof![Just(0), 1u32..12, 1u32..100_000].prop_map(Mode::within)
 }
 
-fn cases() -> impl Strategy<Value = (Recipe, Vec<i32>, Mode)> {
+/// A model, with a recurrent predictor or without, a signal and a mode.
+#[derive(Debug, Clone)]
+struct Case {
+    recipe: Recipe,
+    predictor: Option<PredictorSizes>,
+    signal: Vec<i32>,
+    mode: Mode,
+}
+
+impl Case {
+    fn model(&self) -> ModelBytes {
+        let exported = self.recipe.export().integer;
+        match self.predictor {
+            Some(sizes) => with_predictor(exported.model().unwrap(), sizes, self.recipe.seed),
+            None => exported,
+        }
+    }
+}
+
+fn cases() -> impl Strategy<Value = Case> {
     recipes().prop_flat_map(|recipe| {
         let channels = recipe.channels;
-        (Just(recipe), signals(channels), modes())
+        (Just(recipe), prop::option::of(predictor_sizes(channels)), signals(channels), modes())
+            .prop_map(|(recipe, predictor, signal, mode)| Case { recipe, predictor, signal, mode })
     })
 }
 
@@ -60,9 +81,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_sample_keeps_the_promise((recipe, signal, mode) in cases(), room in 0usize..200) {
-        let exported = recipe.export();
-        let model = exported.integer.model().unwrap();
+    fn every_sample_keeps_the_promise(case in cases(), room in 0usize..200) {
+        let bytes = case.model();
+        let Case { recipe, signal, mode, .. } = case;
+        let model = bytes.model().unwrap();
         let options = options(&model, mode, room);
         let packets = encode(model, options, &signal);
         prop_assert!(packets.iter().all(|packet| packet.len() <= options.max_packet_bytes()));
@@ -73,11 +95,10 @@ proptest! {
     }
 
     #[test]
-    fn packets_that_arrive_keep_it_whatever_is_lost(
-        (recipe, signal, mode) in cases(), first in 0usize..20, lost in 1u8..7,
-    ) {
-        let exported = recipe.export();
-        let model = exported.integer.model().unwrap();
+    fn packets_that_arrive_keep_it_whatever_is_lost(case in cases(), first in 0usize..20, lost in 1u8..7) {
+        let bytes = case.model();
+        let Case { recipe, signal, mode, .. } = case;
+        let model = bytes.model().unwrap();
         let packets = encode(model, options(&model, mode, 0), &signal);
         let arrived: Vec<Vec<u8>> = packets.iter().enumerate().filter(|(index, _)| {
             let place = index.wrapping_sub(first);
@@ -95,9 +116,10 @@ proptest! {
     }
 
     #[test]
-    fn polling_makes_the_same_bytes((recipe, signal, mode) in cases()) {
-        let exported = recipe.export();
-        let model = exported.integer.model().unwrap();
+    fn polling_makes_the_same_bytes(case in cases()) {
+        let bytes = case.model();
+        let Case { recipe, signal, mode, .. } = case;
+        let model = bytes.model().unwrap();
         let options = options(&model, mode, 30);
         let pushed = encode(model, options, &signal);
         let queue = FrameQueue::<8>::new(recipe.channels);

@@ -86,6 +86,8 @@ pub struct Encoded {
     pub file: Vec<u8>,
     /// Number of packets.
     pub packets: usize,
+    /// Bytes of the packets, without the file's framing.
+    pub packet_bytes: usize,
     /// Bytes of the file that carry codes; the others are headers, checksums and framing.
     pub code_bytes: usize,
     /// Hops in the longest packet.
@@ -181,6 +183,7 @@ impl<'a> HostCodec<'a> {
         let mut encoded = Encoded {
             file: Vec::new(),
             packets: 0,
+            packet_bytes: 0,
             code_bytes: 0,
             longest_packet_hops: 0,
             clipped_samples: 0,
@@ -291,6 +294,7 @@ impl Encoded {
     fn append(&mut self, packet: &[u8], model: &Model<'_>) {
         stream::append_packet(&mut self.file, packet);
         self.packets += 1;
+        self.packet_bytes += packet.len();
         if let Ok((header, codes)) = packet::Header::parse(packet, &model.identity()) {
             self.code_bytes += codes.len();
             self.surprisals.push(Surprisal::new(model, &header, codes.len()));

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::arguments::{FitArguments, SignalArguments, StretchArguments};
+use super::bench_bounds::Bounds;
 use super::output;
 use crate::codec::HostCodec;
 use crate::data::Recording;
@@ -17,7 +18,7 @@ use crate::laboratory::{
 };
 use crate::run::write_atomically;
 
-/// Compare models with classical codecs.
+/// Compare models with classical codecs, and with each other.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -27,6 +28,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     Rd(RateDistortion),
+    Bounds(Bounds),
 }
 
 /// Rate and distortion of models at all qualities, and of every opponent, on the same samples.
@@ -77,8 +79,10 @@ struct Judged {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let What::Rd(arguments) = &arguments.what;
-    arguments.run()
+    match &arguments.what {
+        What::Rd(arguments) => arguments.run(),
+        What::Bounds(arguments) => arguments.run(),
+    }
 }
 
 impl RateDistortion {

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bench;
+mod bench_bounds;
 mod data;
 mod decode;
 mod encode;
@@ -15,6 +16,8 @@ mod output;
 mod report;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "train")]
+mod train_predictor;
 #[cfg(feature = "train")]
 mod train_prior;
 mod vectors;

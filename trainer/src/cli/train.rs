@@ -9,9 +9,11 @@ use clap::Args;
 
 use super::arguments::SignalArguments;
 use super::output;
+use super::train_predictor;
 use super::train_prior::{self, Retraining};
-use crate::config::{Config, PriorKind, QuantizerKind};
-use crate::data::{RatePolicy, fit};
+use crate::codec::HostCodec;
+use crate::config::{Config, PredictorKind, PriorKind, QuantizerKind};
+use crate::data::{RatePolicy, Recording, fit};
 use crate::export::from_run::TrainedRun;
 use crate::run::{MetricsLog, QuantizerRecord, now_rfc3339};
 use crate::train::{Job, Outcome, Progress, Source, prepare_process, set_threads};
@@ -37,7 +39,7 @@ pub(super) struct Arguments {
     /// Where to compute: cpu, cuda, cuda:1.
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Folder of the run; a new one under runs/ if not given. With --prior-only, the model to write.
+    /// Folder of the run; a new one under runs/ if not given. With --prior-only and --residual-only, the model to write.
     #[arg(short, long, value_name = "RUN")]
     output: Option<PathBuf>,
     /// Goes on with an interrupted run, with its own recordings and configuration.
@@ -55,6 +57,15 @@ pub(super) struct Arguments {
     /// Qualities that the prior is trained for, all if not given; at the others the tables hold.
     #[arg(long, value_name = "1,2,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=9))]
     prior_qualities: Vec<u8>,
+    /// Trains another predictor of bounded and lossless packets for this model, and writes the model with it to --output.
+    #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with_all = ["resume", "prior_only"])]
+    residual_only: Option<PathBuf>,
+    /// Which predictor to train, instead of the configuration's.
+    #[arg(long, value_name = "KIND")]
+    residual: Option<PredictorKind>,
+    /// Optimizer steps of the predictor, instead of the configuration's.
+    #[arg(long, value_name = "N")]
+    residual_steps: Option<usize>,
     /// Prints the configuration, every key explained, and trains nothing.
     #[arg(long)]
     print_config: bool,
@@ -69,6 +80,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     prepare_process(&arguments.device)?;
     if let Some(model) = &arguments.prior_only {
         return retrain(model, arguments);
+    }
+    if let Some(model) = &arguments.residual_only {
+        return retrain_predictor(model, arguments);
     }
     let mut job = match &arguments.resume {
         Some(folder) => Job::resume(folder, &arguments.device)?,
@@ -100,26 +114,51 @@ fn config(arguments: &Arguments) -> anyhow::Result<Config> {
     };
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
-    config.quantizer.kind = arguments.quantizer.unwrap_or(config.quantizer.kind);
     config.prior.kind = arguments.prior.unwrap_or(config.prior.kind);
     config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
+    config.residual.kind = arguments.residual.unwrap_or(config.residual.kind);
+    config.residual.steps = arguments.residual_steps.unwrap_or(config.residual.steps);
+    config.quantizer.kind = arguments.quantizer.unwrap_or(config.quantizer.kind);
     config.validate()?;
     Ok(config)
 }
 
-/// Trains the recurrent prior of a run's model, where its codes can have one, and keeps it in the run's folder.
+/// Trains the recurrent prior of a run's model, where its codes can have one, and its predictor, and keeps both in the run's folder.
 fn foresee(job: &Job) -> anyhow::Result<()> {
     let config = job.session().config();
-    if config.prior.kind == PriorKind::Tables || config.quantizer.kind != QuantizerKind::Scalar {
+    let has_prior = config.prior.kind != PriorKind::Tables && config.quantizer.kind == QuantizerKind::Scalar;
+    let has_predictor = config.residual.kind != PredictorKind::Adaptive;
+    if !has_prior && !has_predictor {
         return Ok(());
     }
-    let run = TrainedRun { recurrent: None, ..TrainedRun::load(job.folder())? };
-    let exported = run.export("prior").context("cannot export the run to train its prior")?;
-    let held_out = run.held_out().iter().map(|recording| recording.samples.as_slice());
-    let held_out = train_prior::shares(held_out, run.record.signal.channels.len());
-    let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[] };
-    let bytes = train_prior::train(exported.integer.model()?, &run.training_samples(), &held_out, &retraining)?;
+    let run = TrainedRun { recurrent: None, predictor: None, ..TrainedRun::load(job.folder())? };
+    let exported = run.export("prior").context("cannot export the run to train its prior and predictor")?;
+    let mut bytes = exported.integer;
+    if has_prior {
+        let held_out = run.held_out().iter().map(|recording| recording.samples.as_slice());
+        let held_out = train_prior::shares(held_out, run.record.signal.channels.len());
+        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[] };
+        bytes = train_prior::train(bytes.model()?, &run.training_samples(), &held_out, &retraining)?;
+    }
+    if has_predictor {
+        let seed = config.training.seed;
+        bytes = train_predictor::train(bytes.model()?, &run.training, run.held_out(), &config.residual, seed)?;
+    }
     Ok(bytes.write(&job.folder().prior())?)
+}
+
+/// Another predictor for a finished model.
+fn retrain_predictor(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    let config = config(arguments)?;
+    set_threads(config.training.threads);
+    let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
+    train_predictor::run(model, &output, &config.residual, config.training.seed, |codec| open(codec, arguments))
+}
+
+/// The recordings, as a model takes them.
+fn open(codec: &HostCodec<'_>, arguments: &Arguments) -> anyhow::Result<Vec<Recording>> {
+    let open = |path: &PathBuf| Ok(fit(arguments.signal.open(path)?, codec.kind(), RatePolicy::Refuse)?);
+    arguments.records.iter().map(open).collect()
 }
 
 /// Another prior for a finished model.
@@ -129,10 +168,7 @@ fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
     let retraining =
         Retraining { config: &config.prior, seed: config.training.seed, qualities: &arguments.prior_qualities };
-    train_prior::run(model, &output, &retraining, |codec| {
-        let open = |path: &PathBuf| Ok(fit(arguments.signal.open(path)?, codec.kind(), RatePolicy::Refuse)?);
-        arguments.records.iter().map(open).collect()
-    })
+    train_prior::run(model, &output, &retraining, |codec| open(codec, arguments))
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<Job> {

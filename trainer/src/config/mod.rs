@@ -69,6 +69,20 @@ pub enum PriorKind {
     Best,
 }
 
+/// Which predictor of bounded and lossless packets is trained at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum PredictorKind {
+    /// None: the one that adapts and needs no training.
+    Adaptive,
+    /// A recurrent net of 8 units.
+    Small,
+    /// A recurrent net of 32 units.
+    Standard,
+    /// All of them; the one whose bits, flash and instructions cost least stays.
+    Best,
+}
+
 /// How latents become codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -273,6 +287,19 @@ section! {
 }
 
 section! {
+    /// What predicts bounded and lossless packets. It is trained at the end of the run (and again by `vq train --residual-only`).
+    ResidualConfig {
+        /// "adaptive": needs no training; "small", "standard": a recurrent net of that size; "best": the one whose bits, flash and
+        /// instructions cost least.
+        kind: PredictorKind = PredictorKind::Best,
+        /// Optimizer steps of each.
+        steps: usize = 400,
+        /// Adam's highest learning rate.
+        learning_rate: f64 = 6e-3,
+    }
+}
+
+section! {
     /// What is reported and saved, and when.
     RunConfig {
         /// Steps between lines of metrics.
@@ -306,6 +333,8 @@ pub struct Config {
     pub training: TrainingConfig,
     /// What foresees the codes.
     pub prior: PriorConfig,
+    /// What predicts bounded and lossless packets.
+    pub residual: ResidualConfig,
     /// What is reported and saved, and when.
     pub run: RunConfig,
 }
@@ -342,6 +371,7 @@ impl Config {
             self.scalar.commented("scalar"),
             self.training.commented("training"),
             self.prior.commented("prior"),
+            self.residual.commented("residual"),
             self.run.commented("run"),
         ];
         sections.join("\n")

@@ -142,6 +142,8 @@ impl Config {
         within("training.threads", training.threads as f64, 0.0, 1024.0)?;
         within("prior.steps", self.prior.steps as f64, 1.0, 1e9)?;
         within("prior.learning_rate", self.prior.learning_rate, 1e-9, 1.0)?;
+        within("residual.steps", self.residual.steps as f64, 1.0, 1e9)?;
+        within("residual.learning_rate", self.residual.learning_rate, 1e-9, 1.0)?;
         within("run.log_every", self.run.log_every as f64, 1.0, 1e9)?;
         within("run.validate_every", self.run.validate_every as f64, 1.0, 1e9)?;
         within("run.checkpoint_seconds", self.run.checkpoint_seconds, 0.0, 1e9)?;

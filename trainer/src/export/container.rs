@@ -5,6 +5,7 @@ use vq_core::kernels::Arithmetic;
 use vq_core::model::header::{HEADER_BYTES, Header, seal};
 use vq_core::model::metadata::{Channel, Message, Metadata};
 use vq_core::model::plan::Output;
+use vq_core::model::predictor::ResidualPredictor;
 use vq_core::model::priors::{Context, SymbolPrior};
 use vq_core::model::records::{Kind, Layer, Net, Scaling, Symbol};
 use vq_core::model::recurrent::{InHop, RecurrentPrior};
@@ -13,6 +14,7 @@ use vq_core::{Encoder, EncoderError, Options, SelfTestError, decoded_crc};
 
 use super::file::{HostMemory, ModelBytes};
 use super::layout;
+use super::predictor::PredictorParts;
 use super::priors::PriorParts;
 use super::priors::recurrent::RecurrentParts;
 
@@ -72,6 +74,8 @@ pub struct ModelParts {
     pub tables: Vec<Vec<u8>>,
     /// What codes to expect.
     pub priors: PriorParts,
+    /// What bounded and lossless packets are predicted with, if not the adaptive predictor.
+    pub predictor: Option<PredictorParts>,
     /// Stages sent at each quality.
     pub quality: [u8; QUALITIES],
     /// Frames of the self-test less their channel's offset, `[time, channels]`.
@@ -184,6 +188,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
     let symbols = tables.push(&symbols);
     let priors = write_priors(&parts.priors, &mut tables);
     let recurrent = parts.priors.recurrent.as_ref().map(|recurrent| write_recurrent(recurrent, &mut tables));
+    let predictor = parts.predictor.as_ref().map(|predictor| write_predictor(predictor, &mut tables));
     let quality = tables.push(&[parts.quality, parts.priors.quality].concat());
     let decoder = write_net(&parts.decoder, Output::Rows, "decoder", &mut tables)?;
     let test_frames: Vec<u8> = parts.test_frames.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -206,6 +211,8 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         prior_sets: parts.priors.sets.len() as u16,
         recurrent: recurrent.map_or(0, |(offset, _)| offset),
         recurrent_length: recurrent.map_or(0, |_| RecurrentPrior::BYTES as u32),
+        predictor: predictor.unwrap_or(0),
+        predictor_length: predictor.map_or(0, |_| ResidualPredictor::BYTES as u32),
     };
     tables.0[..Directory::BYTES].copy_from_slice(&directory.to_bytes());
     let (message, tables_offset) = write_message(&parts.metadata, &tables.0)?;
@@ -222,6 +229,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         channels: parts.encoder.channels,
         symbols_per_hop: parts.symbols.len() as u16,
         recurrent_units: recurrent.map_or(0, |(_, record)| record.memory_units()),
+        predictor_units: predictor_units(parts)?,
     };
     let mut file = [header.to_bytes().as_slice(), &message].concat();
     let identity = hash(&file[32..tables_offset + test_packet as usize]);
@@ -309,6 +317,28 @@ fn write_recurrent(parts: &RecurrentParts, tables: &mut Tables) -> (u32, Recurre
         ..parts.record
     };
     (tables.push(&record.to_bytes()), record)
+}
+
+/// Writes the predictor; gives where its record lies.
+fn write_predictor(parts: &PredictorParts, tables: &mut Tables) -> u32 {
+    let record = ResidualPredictor {
+        input: tables.push(&parts.input),
+        state: tables.push(&parts.state),
+        readout: tables.push(&parts.readout),
+        ..parts.record
+    };
+    tables.push(&record.to_bytes())
+}
+
+/// The memory of the predictor, in units of 8 bytes; 0 without one.
+fn predictor_units(parts: &ModelParts) -> Result<u16, ContainerError> {
+    match &parts.predictor {
+        None => Ok(0),
+        Some(predictor) => {
+            let units = predictor.record.memory_units(parts.scaling.len());
+            units.ok_or(ContainerError::Model(ModelError::Plan(vq_core::model::Part::Predictor)))
+        }
+    }
 }
 
 /// Plans a net and writes its weights and records.

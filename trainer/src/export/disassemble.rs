@@ -8,6 +8,7 @@ use vq_core::model::recurrent::{CONDITIONS, InHop, RecurrentPrior};
 use vq_core::model::{QUALITIES, symbol_table_bytes};
 
 use super::container::{ChannelParts, MetadataParts, ModelParts, NetParts};
+use super::predictor::PredictorParts;
 use super::priors::PriorParts;
 use super::priors::recurrent::RecurrentParts;
 
@@ -38,6 +39,7 @@ pub fn disassemble(model: Model<'_>) -> Option<ModelParts> {
         priors: priors(model, &symbols)?,
         symbols: placed,
         tables: tables.tables,
+        predictor: PredictorParts::of(model),
         quality: std::array::from_fn(|row| model.stages(row as u8 + 1)),
         test_frames: model.test_frames().collect(),
         metadata: MetadataParts {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::container::{ChannelParts, MetadataParts};
 use super::disassemble::disassemble;
 use super::file::{ModelBytes, ModelFileError};
+use super::predictor::PredictorParts;
 use super::priors::recurrent::RecurrentParts;
 use super::trained::{Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer};
 use super::{ExportError, Exported, export};
@@ -21,6 +22,8 @@ pub struct TrainedRun {
     pub trained: TrainedModel,
     /// The recurrent prior that was trained at the run's end.
     pub recurrent: Option<RecurrentParts>,
+    /// The predictor of bounded and lossless packets that was trained at the run's end.
+    pub predictor: Option<PredictorParts>,
     /// The frames that were trained on, one recording each.
     pub training: Vec<Recording>,
     /// The frames that were held out, one recording each.
@@ -63,13 +66,14 @@ impl TrainedRun {
                 .map(|(offset, scale)| Normalization { offset: *offset, scale: *scale })
                 .collect(),
         };
-        let recurrent = if folder.prior().exists() {
+        let (recurrent, predictor) = if folder.prior().exists() {
             let model = ModelBytes::read(&folder.prior())?;
-            model.model().ok().and_then(disassemble).and_then(|parts| parts.priors.recurrent)
+            let parts = model.model().ok().and_then(disassemble);
+            parts.map_or((None, None), |parts| (parts.priors.recurrent, parts.predictor))
         } else {
-            None
+            (None, None)
         };
-        let mut run = Self { record, trained, recurrent, training: Vec::new(), validation: Vec::new() };
+        let mut run = Self { record, trained, recurrent, predictor, training: Vec::new(), validation: Vec::new() };
         for source in &run.record.recordings {
             let recording = source.reopen()?;
             run.training.push(recording.slice(source.train[0]..source.train[1]));
@@ -114,15 +118,15 @@ impl TrainedRun {
         .to_string()
     }
 
-    /// The model in both arithmetics, under a name, with the recurrent prior if there is one.
+    /// The model in both arithmetics, under a name, with the recurrent prior and the predictor if there are any.
     ///
     /// # Errors
     /// What cannot be exported.
     pub fn export(&self, name: &str) -> Result<Exported, ExportError> {
         let exported = export(&self.trained, &self.training_samples(), &self.metadata(name))?;
-        match &self.recurrent {
-            Some(recurrent) => exported.with_recurrent(recurrent),
-            None => Ok(exported),
+        match (&self.recurrent, &self.predictor) {
+            (None, None) => Ok(exported),
+            (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref()),
         }
     }
 

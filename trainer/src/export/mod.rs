@@ -9,6 +9,7 @@ pub mod file;
 pub mod from_run;
 pub mod layout;
 pub mod lower;
+pub mod predictor;
 pub mod priors;
 pub mod proof;
 pub mod reference;
@@ -27,6 +28,7 @@ use file::ModelBytes;
 use lower::{
     Lowering, LoweringError, channel_scale, describe, empty_layer, gain_exponent, line_of, scale_for, scaling,
 };
+use predictor::PredictorParts;
 use priors::recurrent::RecurrentParts;
 use priors::{PriorError, PriorParts};
 use reference::{Evaluated, Rows, forward};
@@ -73,15 +75,20 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// The same models with a recurrent prior before their tables.
+    /// The same models with a recurrent prior before their tables, and a recurrent predictor of bounded and lossless packets.
     ///
     /// # Errors
-    /// A prior of other symbols than the models'.
-    pub fn with_recurrent(&self, recurrent: &RecurrentParts) -> Result<Self, ExportError> {
+    /// A prior of other symbols, or a predictor of other channels than the models'.
+    pub fn with_trained(
+        &self,
+        recurrent: Option<&RecurrentParts>,
+        predictor: Option<&PredictorParts>,
+    ) -> Result<Self, ExportError> {
         let with = |bytes: &ModelBytes| {
             let mut parts =
                 disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
-            parts.priors.recurrent = Some(recurrent.clone());
+            parts.priors.recurrent = recurrent.cloned();
+            parts.predictor = predictor.cloned();
             assemble(&parts)
         };
         Ok(Self { integer: with(&self.integer)?, float: with(&self.float)? })
@@ -127,6 +134,7 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         priors: PriorParts::uniform(&quantizer.symbols),
         symbols: quantizer.symbols,
         tables: quantizer.tables,
+        predictor: None,
         quality: quantizer.quality,
         test_frames: test_frames.clone(),
         metadata: metadata.clone(),
@@ -142,6 +150,7 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         symbols: quantizer.symbols,
         tables: quantizer.tables,
         priors: integer.priors.clone(),
+        predictor: None,
         quality: quantizer.quality,
         test_frames,
         metadata: metadata.clone(),

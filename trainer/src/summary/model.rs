@@ -41,6 +41,8 @@ pub struct ModelSummary {
     pub memory: Vec<NetMemory>,
     /// Work per sample of a channel.
     pub multiply_accumulates_per_sample: MultiplyAccumulates,
+    /// What predicts bounded and lossless packets.
+    pub predictor: PredictorSummary,
     /// From a sample's arrival to its decoded value.
     pub delay_seconds: DelaySummary,
     /// Whether this machine makes the packet and the samples that the exporter made.
@@ -73,6 +75,21 @@ pub struct MultiplyAccumulates {
     pub decoder: f64,
     /// Of the recurrent prior, on either side; 0 where tables foresee the codes.
     pub prior: f64,
+}
+
+/// What predicts bounded and lossless packets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PredictorSummary {
+    /// `adaptive`, or `recurrent` where one was trained.
+    pub kind: &'static str,
+    /// Multiply-accumulates per sample of a recurrent one.
+    pub multiply_accumulates: usize,
+    /// Bytes of its state, in the place of the nets' lines.
+    pub memory_bytes: usize,
+    /// Bytes of an encoder that only sends such packets.
+    pub encoder_memory_bytes: usize,
+    /// The smallest limit of such packets.
+    pub least_packet_bytes: usize,
 }
 
 /// The four parts of the delay, in seconds.
@@ -167,6 +184,17 @@ impl ModelSummary {
                     .recurrent_prior()
                     .map_or(0.0, |prior| prior.multiply_accumulates() as f64 / samples_per_hop),
             },
+            predictor: {
+                let recurrent = model.residual_predictor();
+                let options = options.mode(Mode::Lossless);
+                PredictorSummary {
+                    kind: if recurrent.is_some() { "recurrent" } else { "adaptive" },
+                    multiply_accumulates: recurrent.map_or(0, |predictor| predictor.multiply_accumulates()),
+                    memory_bytes: model.predictor_memory(),
+                    encoder_memory_bytes: model.encoder_memory(options),
+                    least_packet_bytes: model.least_predicted_bytes(options),
+                }
+            },
             delay_seconds: DelaySummary { encoder_look_ahead, hop, packet_fill, decoder_look_ahead, total },
             self_test: self_test(model),
             run: serde_json::from_str(run).unwrap_or_else(|_| Value::String(run.to_owned())),
@@ -207,6 +235,14 @@ impl ModelSummary {
                      decoder look-ahead {decoder_look_ahead:.3}"
                 ),
             ),
+            ("bounded and lossless", {
+                let PredictorSummary { kind, memory_bytes, encoder_memory_bytes, least_packet_bytes, .. } = self.predictor;
+                let macs = self.predictor.multiply_accumulates;
+                format!(
+                    "{kind} predictor, {macs} multiply-accumulates per sample, {memory_bytes} bytes of state; an encoder of such \
+                     packets alone needs {encoder_memory_bytes} bytes, packets of {least_packet_bytes} bytes or more"
+                )
+            }),
             ("self-test", self.self_test.clone()),
         ]);
         lines

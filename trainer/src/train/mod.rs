@@ -10,6 +10,7 @@ mod collapse;
 mod environment;
 mod error;
 mod job;
+pub mod predictor;
 mod prepare;
 pub mod prior;
 mod progress;

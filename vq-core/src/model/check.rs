@@ -1,5 +1,6 @@
 //! What [`Model::parse`](super::Model::parse) proves about the tables, part by part.
 
+mod predictor;
 mod priors;
 mod recurrent;
 
@@ -47,6 +48,7 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     quality(model, &directory)?;
     priors::priors(model, &directory)?;
     recurrent::recurrent(model, &directory)?;
+    predictor::predictor(model, &directory)?;
     self_test(model, &directory)
 }
 

@@ -21,6 +21,8 @@ pub enum Part {
     Prior(u16),
     /// The recurrent prior.
     Recurrent,
+    /// The predictor of bounded and lossless packets.
+    Predictor,
     /// The quality table.
     Quality,
     /// The self-test.
@@ -38,6 +40,7 @@ impl fmt::Display for Part {
             Self::Symbol(symbol) => write!(f, "symbol {symbol}"),
             Self::Prior(symbol) => write!(f, "the prior of symbol {symbol}"),
             Self::Recurrent => f.write_str("the recurrent prior"),
+            Self::Predictor => f.write_str("the predictor of bounded and lossless packets"),
             Self::Quality => f.write_str("the quality table"),
             Self::SelfTest => f.write_str("the self-test"),
         }

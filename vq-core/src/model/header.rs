@@ -17,7 +17,8 @@
 //! | 50 | u16 | channels of a frame |
 //! | 52 | u16 | symbols per hop |
 //! | 54 | u16 | memory of the recurrent prior in units of 8 bytes; 0 without one |
-//! | 56 | 8 bytes | zero |
+//! | 56 | u16 | memory of the recurrent predictor in units of 8 bytes; 0 without one |
+//! | 58 | 6 bytes | zero |
 
 use super::ModelError;
 use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
@@ -59,6 +60,8 @@ pub struct Header {
     pub symbols_per_hop: u16,
     /// Memory of the recurrent prior, in units of 8 bytes; 0 without one.
     pub recurrent_units: u16,
+    /// Memory of the recurrent predictor, in units of 8 bytes; 0 without one.
+    pub predictor_units: u16,
 }
 
 impl Header {
@@ -89,7 +92,7 @@ impl Header {
             1 => Arithmetic::Float,
             _ => return Err(ModelError::Arithmetic),
         };
-        if u8_at(file, 7) != 0 || array_at::<8>(file, 56) != [0; 8] {
+        if u8_at(file, 7) != 0 || array_at::<6>(file, 58) != [0; 6] {
             return Err(ModelError::Reserved);
         }
         Ok(Self {
@@ -104,6 +107,7 @@ impl Header {
             channels: u16_at(file, 50),
             symbols_per_hop: u16_at(file, 52),
             recurrent_units: u16_at(file, 54),
+            predictor_units: u16_at(file, 56),
         })
     }
 
@@ -124,6 +128,7 @@ impl Header {
         put(&mut bytes, 50, self.channels.to_le_bytes());
         put(&mut bytes, 52, self.symbols_per_hop.to_le_bytes());
         put(&mut bytes, 54, self.recurrent_units.to_le_bytes());
+        put(&mut bytes, 56, self.predictor_units.to_le_bytes());
         bytes
     }
 }
@@ -184,7 +189,10 @@ impl Sizes {
                 0 => 0,
                 rows => (delay / rows) as usize,
             },
-            predictor_bytes: residual::memory_bytes(channels(file)),
+            predictor_bytes: match u16_at(file, 56) {
+                0 => residual::memory_bytes(channels(file)),
+                units => units as usize * 8,
+            },
         }
     }
 

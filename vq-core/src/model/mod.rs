@@ -10,6 +10,7 @@ pub mod layout;
 #[cfg(feature = "metadata")]
 pub mod metadata;
 pub mod plan;
+pub mod predictor;
 pub mod priors;
 pub mod records;
 pub mod recurrent;
@@ -61,6 +62,10 @@ pub struct Directory {
     pub recurrent: u32,
     /// Its length; 0 where there is none.
     pub recurrent_length: u32,
+    /// The [`ResidualPredictor`](predictor::ResidualPredictor) record.
+    pub predictor: u32,
+    /// Its length; 0 if there is none.
+    pub predictor_length: u32,
 }
 
 impl Directory {
@@ -92,6 +97,8 @@ impl Directory {
             prior_sets: u16_at(bytes, 84),
             recurrent: u32_at(bytes, Self::RECURRENT),
             recurrent_length: u32_at(bytes, 92),
+            predictor: u32_at(bytes, 96),
+            predictor_length: u32_at(bytes, 100),
         }
     }
 
@@ -115,6 +122,8 @@ impl Directory {
         crate::bytes::put(&mut bytes, 84, self.prior_sets.to_le_bytes());
         crate::bytes::put(&mut bytes, 88, self.recurrent.to_le_bytes());
         crate::bytes::put(&mut bytes, 92, self.recurrent_length.to_le_bytes());
+        crate::bytes::put(&mut bytes, 96, self.predictor.to_le_bytes());
+        crate::bytes::put(&mut bytes, 100, self.predictor_length.to_le_bytes());
         bytes
     }
 }

@@ -11,6 +11,7 @@ mod adaptive;
 mod lattice;
 mod mixture;
 mod raw;
+mod recurrent;
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::model::Model;
@@ -18,6 +19,7 @@ use adaptive::{Channel, Start};
 use lattice::Lattice;
 use mixture::{Component, Mixture};
 pub(crate) use raw::{MAX_WIDTH, RawHops, decode_point, encode_point, width};
+use recurrent::Recurrent;
 
 /// Number of the scale of a packet's first points, where nothing was trained: 128 counts.
 const UNTRAINED_LEVEL_SCALE: u8 = 96;
@@ -28,6 +30,8 @@ pub(crate) struct Predictor<'a> {
     model: Model<'a>,
     lattice: Lattice,
     raw: RawHops,
+    /// The recurrent rung, if the model has it; otherwise the adaptive one predicts.
+    recurrent: Option<Recurrent<'a>>,
 }
 
 /// The place of a point.
@@ -39,7 +43,7 @@ pub(crate) struct Place {
     pub(crate) first: bool,
 }
 
-/// Bytes of the state of so many channels, a multiple of 8.
+/// Bytes of the adaptive rung's state of so many channels, a multiple of 8.
 pub(crate) const fn memory_bytes(channels: usize) -> usize {
     (channels * adaptive::WORDS * 4).next_multiple_of(8)
 }
@@ -54,7 +58,7 @@ pub(crate) const fn worst_hop_bytes(points: usize, width: u8) -> usize {
 impl<'a> Predictor<'a> {
     /// A predictor, which [`start_packet`](Self::start_packet) makes ready.
     pub(crate) fn new(model: Model<'a>) -> Self {
-        Self { model, lattice: Lattice::new(0), raw: RawHops::new() }
+        Self { model, lattice: Lattice::new(0), raw: RawHops::new(), recurrent: Recurrent::new(model) }
     }
 
     /// Forgets everything and goes on with a packet of this bound.
@@ -105,7 +109,9 @@ impl<'a> Predictor<'a> {
 
     /// Predicts a channel anew from a point that was sent raw.
     pub(crate) fn restart(&self, memory: &mut [u8], channel: usize, point: i32) {
-        if let Some(mut channel) = channel_of(words(memory), channel) {
+        if let Some(recurrent) = &self.recurrent {
+            recurrent.restart(memory, self.model.channels(), channel, point);
+        } else if let Some(mut channel) = channel_of(words(memory), channel) {
             channel.start(&Start::UNTRAINED, self.lattice.step());
             channel.resume(point);
         }
@@ -115,8 +121,12 @@ impl<'a> Predictor<'a> {
     fn predict(&self, memory: &mut [u8], place: Place) -> (i32, Mixture) {
         if place.first {
             let octaves = self.lattice.step().checked_ilog2().unwrap_or(0) as u8;
-            let scale = UNTRAINED_LEVEL_SCALE.saturating_sub(octaves * 8);
+            let lossless = self.recurrent.as_ref().map_or(UNTRAINED_LEVEL_SCALE, Recurrent::level_scale);
+            let scale = lossless.saturating_sub(octaves * 8);
             return (0, Mixture::new([Component { mean: 0, scale }; 2], 0));
+        }
+        if let Some(recurrent) = &self.recurrent {
+            return recurrent.predict(memory, self.model.channels(), place.channel, self.lattice.step());
         }
         let words = words(memory);
         let cross = cross(words, place.channel);
@@ -130,6 +140,9 @@ impl<'a> Predictor<'a> {
     fn take(&self, memory: &mut [u8], place: Place, point: i32, distance: i32) {
         if place.first {
             return self.restart(memory, place.channel, point);
+        }
+        if let Some(recurrent) = &self.recurrent {
+            return recurrent.take(memory, self.model.channels(), place.channel, point);
         }
         let words = words(memory);
         let cross = cross(words, place.channel);

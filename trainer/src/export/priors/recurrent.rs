@@ -197,6 +197,15 @@ impl Matrix {
     }
 }
 
+/// The weight stream of a matrix of so many columns, `from` and `to` being what a step of its input and of its output is worth; `None` where
+/// an accumulator could overflow or a ratio is too large.
+pub(crate) fn matrix_stream(matrix: &Matrix, columns: usize, from: f64, to: f64) -> Option<Vec<u8>> {
+    let places: Vec<usize> = (0..columns).collect();
+    let rows = 0..matrix.weights.len().checked_div(columns)?;
+    let rows: Vec<Row> = rows.map(|row| matrix.row(row, columns, &|_| from, &places, to)).collect();
+    stream(&rows, columns)
+}
+
 /// The weight stream of rows; `None` where an accumulator could overflow or a ratio is too large.
 fn stream(rows: &[Row], taps: usize) -> Option<Vec<u8>> {
     let channels = rows.iter().map(|row| {

@@ -17,6 +17,7 @@ use crate::export::priors::recurrent::{RecurrentSizes, TrainedRecurrent};
 use crate::export::priors::{HopCodes, PriorError};
 use crate::random::for_step;
 use net::Net;
+pub(super) use net::{Linear, compand};
 
 pub use fit::{Candidate, FitError, Fitted, fit, qualities};
 

@@ -34,14 +34,21 @@ pub(super) struct Net {
 
 /// A matrix, its biases where it has some, and which of its weights there are.
 #[derive(Debug)]
-struct Linear {
+pub(in crate::train) struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
     mask: Option<Tensor>,
 }
 
 impl Linear {
-    fn new(store: &VarStore, name: &str, sizes: [i64; 2], bound: f64, biased: bool, random: &mut ChaCha8Rng) -> Self {
+    pub(in crate::train) fn new(
+        store: &VarStore,
+        name: &str,
+        sizes: [i64; 2],
+        bound: f64,
+        biased: bool,
+        random: &mut ChaCha8Rng,
+    ) -> Self {
         let mut add = |part: &str, sizes: &[i64]| {
             store.root().sub(name).add(part, (uniform(sizes, random) * 2.0 - 1.0) * bound, true)
         };
@@ -49,8 +56,12 @@ impl Linear {
         Self { weight, bias: biased.then(|| add("bias", &sizes[..1])), mask: None }
     }
 
+    pub(in crate::train) fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
     /// The weights as they count: those that there are, rounded to int8 where asked, with the gradient of no rounding.
-    fn weights(&self, int8: bool) -> Tensor {
+    pub(in crate::train) fn weights(&self, int8: bool) -> Tensor {
         let weight = match &self.mask {
             Some(mask) => &self.weight * mask,
             None => self.weight.shallow_clone(),
@@ -63,11 +74,11 @@ impl Linear {
         &weight + (rounded - weight.detach())
     }
 
-    fn forward(&self, x: &Tensor, int8: bool) -> Tensor {
+    pub(in crate::train) fn forward(&self, x: &Tensor, int8: bool) -> Tensor {
         x.linear(&self.weights(int8), self.bias.as_ref())
     }
 
-    fn matrix(&self, rows: Option<&Tensor>) -> Matrix {
+    pub(in crate::train) fn matrix(&self, rows: Option<&Tensor>) -> Matrix {
         let scaled = |value: &Tensor, shape: &[i64]| match rows {
             Some(rows) => value * rows.view(shape),
             None => value.shallow_clone(),
@@ -217,7 +228,7 @@ impl RecurrentSizes {
 }
 
 /// Codes as the net sees them: `log2(1 + |code|)` with straight lines between powers of two, and the code's sign.
-fn compand(codes: &Tensor) -> Tensor {
+pub(in crate::train) fn compand(codes: &Tensor) -> Tensor {
     let magnitude = codes.abs() + 1.0;
     // Half a unit lifts powers of two clear of what rounding could take from their logarithm.
     let octave = (&magnitude + 1e-3).log2().floor();

@@ -83,7 +83,13 @@ fn in_hop(model: &Model<'_>, recurrent: &RecurrentPrior, symbol: usize) -> Resul
     stream(model, record.outputs, taps, block_stream_bytes(taps as u32, 2), part)
 }
 
-fn stream(model: &Model<'_>, offset: u32, taps: usize, length: Option<u32>, part: Part) -> Result<(), ModelError> {
+pub(super) fn stream(
+    model: &Model<'_>,
+    offset: u32,
+    taps: usize,
+    length: Option<u32>,
+    part: Part,
+) -> Result<(), ModelError> {
     let length = length.ok_or(ModelError::Shape(part))? as usize;
     if !inside(model, offset, length) {
         return Err(ModelError::Bounds(part));

@@ -1,0 +1,78 @@
+//! The predictor of bounded and lossless packets: at the end of `vq train`, and by itself in `vq train --residual-only`.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use vq_core::Model;
+
+use super::output;
+use crate::codec::HostCodec;
+use crate::config::ResidualConfig;
+use crate::data::Recording;
+use crate::export::container::{ContainerError, assemble};
+use crate::export::disassemble::disassemble;
+use crate::export::file::ModelBytes;
+use crate::train::predictor::{Candidate, Fitted, PredictorSettings, fit};
+
+/// The part of every recording, at its end, that predictors are compared on.
+const HELD_OUT: f64 = 0.1;
+/// Most frames of all recordings together that they are compared on.
+const MOST_COMPARED: usize = 60_000;
+
+/// Trains a predictor for the model in a file on recordings that fit it, and writes the model with it.
+pub(super) fn run(
+    model: &Path,
+    output: &Path,
+    config: &ResidualConfig,
+    seed: u64,
+    open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Vec<Recording>>,
+) -> anyhow::Result<()> {
+    let bytes = ModelBytes::read(model)?;
+    let name = || model.display().to_string();
+    let codec = HostCodec::new(&bytes).with_context(name)?;
+    let recordings = open(&codec)?;
+    let split = |recording: &Recording| ((1.0 - HELD_OUT) * recording.frames() as f64).ceil() as usize;
+    let training: Vec<Recording> = recordings.iter().map(|recording| recording.slice(0..split(recording))).collect();
+    let held_out = recordings.iter().map(|recording| recording.slice(split(recording)..recording.frames()));
+    let retrained = train(codec.model(), &training, &held_out.collect::<Vec<Recording>>(), config, seed);
+    retrained.with_context(name)?.write(output)?;
+    println!("Wrote {}.", output.display());
+    Ok(())
+}
+
+/// The model with the best of the predictors that are asked for. Prints what was measured.
+pub(super) fn train(
+    model: Model<'_>,
+    training: &[Recording],
+    held_out: &[Recording],
+    config: &ResidualConfig,
+    seed: u64,
+) -> anyhow::Result<ModelBytes> {
+    let settings = PredictorSettings { steps: config.steps, learning_rate: config.learning_rate, seed };
+    let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
+    let share = MOST_COMPARED / held_out.len().max(1);
+    let held_out = held_out.iter().filter(|recording| recording.frames() > 0);
+    let held_out: Vec<Recording> =
+        held_out.map(|recording| recording.slice(0..recording.frames().min(share))).collect();
+    let report = |kind, step, bits: f64| {
+        eprintln!("predictor {kind:?}, step {step}/{}: {bits:.3} bits a sample", settings.steps);
+    };
+    let fitted = fit(&parts, training, &held_out, config.kind, settings, report)?;
+    output::print(&table(&fitted))?;
+    parts.predictor = fitted.predictor;
+    Ok(assemble(&parts)?)
+}
+
+/// What was measured, a row for each predictor.
+fn table(fitted: &Fitted) -> String {
+    let heading = ["predictor", "lossless", "±1 LSB", "±5 LSB", "integers lose", "flash", "MACs per sample"];
+    let row = |candidate: &Candidate| {
+        let bits = candidate.bits.map(|bits| format!("{bits:.3}"));
+        let loss = candidate.integer_loss.map_or_else(|| "–".to_owned(), |loss| format!("{:+.2} %", 100.0 * loss));
+        let rest = [loss, format!("{} bytes", candidate.flash), candidate.macs.to_string()];
+        [format!("{:?}", candidate.kind).to_lowercase()].into_iter().chain(bits).chain(rest).collect()
+    };
+    let rows: Vec<Vec<String>> =
+        [heading.map(str::to_owned).to_vec()].into_iter().chain(fitted.candidates.iter().map(row)).collect();
+    output::table(&rows)
+}

@@ -1,0 +1,159 @@
+//! Training of the recurrent predictor that bounded and lossless packets are coded with.
+//!
+//! One net serves every bound: windows of the recordings are rounded to lattices of many steps, and the net is told which. Windows begin as packets do, with nothing
+//! known but a first sample.
+
+mod fit;
+mod net;
+
+use rand::{Rng, RngExt};
+use tch::{Kind, Tensor};
+
+use super::adam::Adam;
+use crate::data::Recording;
+use crate::export::predictor::{PredictorSizes, TrainedPredictor};
+use crate::random::for_step;
+use net::Net;
+
+pub use fit::{Candidate, FitError, Fitted, fit};
+
+/// Samples of a step, over all windows and channels.
+const SAMPLES: usize = 20_480;
+/// Frames of a window.
+const WINDOW: usize = 384;
+/// Bounds that are trained for; those that stand here more often count for more.
+const BOUNDS: [u32; 10] = [0, 0, 0, 1, 1, 2, 5, 5, 10, 20];
+/// The part of the steps over which the learning rate rises.
+const WARMUP: f64 = 0.05;
+/// From this part of the steps on weights are rounded to int8, as on the device.
+const INT8_FROM: f64 = 0.6;
+
+/// What a training of the predictor can be told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PredictorSettings {
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Adam's highest learning rate.
+    pub learning_rate: f64,
+    /// Seed of every random choice.
+    pub seed: u64,
+}
+
+/// A predictor in training.
+#[derive(Debug)]
+pub struct PredictorSession<'r> {
+    settings: PredictorSettings,
+    recordings: &'r [Recording],
+    /// The count of physical zero of each channel.
+    offsets: Vec<i32>,
+    net: Net,
+    adam: Adam,
+    step: usize,
+}
+
+impl<'r> PredictorSession<'r> {
+    /// A training before its first step; `offsets` are those of the model's channels.
+    #[must_use]
+    pub fn new(
+        sizes: PredictorSizes,
+        recordings: &'r [Recording],
+        offsets: Vec<i32>,
+        settings: PredictorSettings,
+    ) -> Self {
+        let net = Net::new(sizes, &mut for_step(settings.seed, usize::MAX));
+        let adam = Adam::new(&net.variables, 0.9, 0.99);
+        Self { settings, recordings, offsets, net, adam, step: 0 }
+    }
+
+    /// Steps done.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// One step; gives the bits of a sample in its windows.
+    pub fn advance(&mut self) -> f64 {
+        let mut random = for_step(self.settings.seed, self.step);
+        let (points, octaves) = self.draw(&mut random);
+        let int8 = self.step as f64 >= INT8_FROM * self.settings.steps as f64;
+        let bits = self.net.bits(&points, &octaves, int8).mean(Kind::Float);
+        let _ = self.adam.minimise(&bits, self.learning_rate(), 1.0);
+        self.step += 1;
+        bits.double_value(&[])
+    }
+
+    /// Rises, then falls evenly.
+    fn learning_rate(&self) -> f64 {
+        let progress = self.step as f64 / self.settings.steps as f64;
+        self.settings.learning_rate * (progress / WARMUP + 0.02).min(1.0) * (1.02 - progress)
+    }
+
+    /// Windows of points `[windows, channels, frames]`, and the octaves of their lattices' steps.
+    fn draw(&self, random: &mut impl Rng) -> (Tensor, Tensor) {
+        let channels = self.offsets.len();
+        let longest = self.recordings.iter().map(Recording::frames).max().unwrap_or(0);
+        let frames = WINDOW.min(longest);
+        let windows = (SAMPLES / (frames * channels).max(1)).max(1);
+        let all: usize = self.recordings.iter().map(|recording| places(recording, frames)).sum();
+        let (mut drawn, mut octaves) = (Vec::with_capacity(windows), Vec::with_capacity(windows));
+        for _ in 0..windows {
+            let mut place = random.random_range(0..all.max(1));
+            let bound = BOUNDS[random.random_range(0..BOUNDS.len())];
+            for recording in self.recordings {
+                let here = places(recording, frames);
+                if place < here {
+                    drawn.push(self.points(&recording.samples[place * channels..][..frames * channels], bound));
+                    octaves.push(octaves_of(bound));
+                    break;
+                }
+                place -= here;
+            }
+        }
+        (Tensor::cat(&drawn, 0), Tensor::from_slice(&octaves))
+    }
+
+    /// Points of samples `[frames, channels]` on the lattice of a bound, `[1, channels, frames]`.
+    fn points(&self, samples: &[i32], bound: u32) -> Tensor {
+        let step = f64::from(2 * bound + 1);
+        let offsets = self.offsets.iter().cycle();
+        let point = |(x, offset): (&i32, &i32)| ((f64::from(*x) - f64::from(*offset)) / step).round() as f32;
+        let points: Vec<f32> = samples.iter().zip(offsets).map(point).collect();
+        Tensor::from_slice(&points).view([1, -1, self.offsets.len() as i64]).transpose(1, 2).contiguous()
+    }
+
+    /// Bits per sample of recordings as one stream each, under the floats with weights rounded to int8: their mean.
+    fn measure(&self, recordings: &[Recording], bound: u32) -> f64 {
+        let octaves = Tensor::from_slice(&[octaves_of(bound)]);
+        let bits = recordings.iter().map(|recording| {
+            let points = self.points(&recording.samples, bound);
+            let bits = tch::no_grad(|| self.net.bits(&points, &octaves, true).sum(Kind::Double).double_value(&[]));
+            bits / recording.samples.len().max(1) as f64
+        });
+        bits.sum::<f64>() / recordings.len().max(1) as f64
+    }
+
+    /// The predictor as it is now.
+    #[must_use]
+    pub fn trained(&self) -> TrainedPredictor {
+        self.net.trained(level_scale(self.recordings, &self.offsets))
+    }
+}
+
+/// Octaves of the step of a bound's lattice.
+fn octaves_of(bound: u32) -> f32 {
+    (2.0 * f64::from(bound) + 1.0).log2() as f32
+}
+
+/// Places where a window of so many frames may begin.
+fn places(recording: &Recording, frames: usize) -> usize {
+    (recording.frames() + 1).saturating_sub(frames)
+}
+
+/// The number of the scale that samples spread over: a logistic's is its mean magnitude over 2·ln 2.
+fn level_scale(recordings: &[Recording], offsets: &[i32]) -> u8 {
+    let samples = recordings.iter().flat_map(|recording| recording.samples.iter().zip(offsets.iter().cycle()));
+    let (count, sum) =
+        samples.fold((0u64, 0u128), |(count, sum), (x, offset)| (count + 1, sum + u128::from(x.abs_diff(*offset))));
+    let scale = sum as f64 / count.max(1) as f64 / (2.0 * std::f64::consts::LN_2);
+    (40.0 + 8.0 * scale.max(1.0).log2()).round().clamp(0.0, 191.0) as u8
+}
