@@ -8,6 +8,7 @@
 
 pub mod architecture;
 pub mod bound;
+pub mod budget;
 pub mod cli;
 pub mod codec;
 pub mod config;

@@ -12,6 +12,7 @@
 
 mod assemble;
 mod levels;
+mod look_ahead;
 mod measure;
 
 use std::collections::HashSet;

@@ -17,6 +17,8 @@ mod report;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
+mod train_config;
+#[cfg(feature = "train")]
 mod train_predictor;
 #[cfg(feature = "train")]
 mod train_prior;

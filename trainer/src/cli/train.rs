@@ -9,10 +9,12 @@ use clap::Args;
 
 use super::arguments::SignalArguments;
 use super::output;
+use super::train_config;
 use super::train_predictor;
 use super::train_prior::{self, Retraining};
+use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
-use crate::config::{Config, PredictorKind, PriorKind, QuantizerKind};
+use crate::config::{PredictorKind, Preset, PriorKind, QuantizerKind};
 use crate::data::{RatePolicy, Recording, fit};
 use crate::export::from_run::TrainedRun;
 use crate::run::{MetricsLog, QuantizerRecord, now_rfc3339};
@@ -24,18 +26,27 @@ pub(super) struct Arguments {
     /// Recordings to train on.
     #[arg(value_name = "RECORD", required_unless_present_any = ["resume", "print_config"])]
     records: Vec<PathBuf>,
+    /// Recordings to hold out whole, to measure on; if none is named, the configuration's data.split says what is.
+    #[arg(long, value_name = "RECORD", num_args = 1..)]
+    held_out: Vec<PathBuf>,
     /// Configuration; `--print-config` shows every key.
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
+    /// The class of signals whose defaults the configuration starts from; if neither is given, by the recordings' rate.
+    #[arg(long, value_name = "CLASS")]
+    pub(super) preset: Option<Preset>,
+    /// What the device has, such as flash=40K,ram=6K,core=m4,mips=2: the nets are made smaller until they fit.
+    #[arg(long, value_name = "LIMITS")]
+    pub(super) budget: Option<BudgetRequest>,
     /// Optimizer steps, instead of the configuration's.
     #[arg(long, value_name = "N")]
-    steps: Option<usize>,
+    pub(super) steps: Option<usize>,
     /// Seed of every random choice, instead of the configuration's.
     #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// How latents become codes, instead of the configuration's; its sizes are in the configuration.
     #[arg(long, value_name = "KIND")]
-    quantizer: Option<QuantizerKind>,
+    pub(super) quantizer: Option<QuantizerKind>,
     /// Where to compute: cpu, cuda, cuda:1.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -43,17 +54,17 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "RUN")]
     output: Option<PathBuf>,
     /// Goes on with an interrupted run, with its own recordings and configuration.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "quantizer", "output"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "held_out", "config", "preset", "budget", "steps", "seed", "quantizer", "output"])]
     resume: Option<PathBuf>,
     /// Trains another prior for this model, and writes the model with it to --output.
     #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with = "resume")]
     prior_only: Option<PathBuf>,
     /// Which prior to train, instead of the configuration's.
     #[arg(long, value_name = "KIND")]
-    prior: Option<PriorKind>,
+    pub(super) prior: Option<PriorKind>,
     /// Optimizer steps of the prior, instead of the configuration's.
     #[arg(long, value_name = "N")]
-    prior_steps: Option<usize>,
+    pub(super) prior_steps: Option<usize>,
     /// Qualities that the prior is trained for, all if not given; at the others the tables hold.
     #[arg(long, value_name = "1,2,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=9))]
     prior_qualities: Vec<u8>,
@@ -62,10 +73,10 @@ pub(super) struct Arguments {
     residual_only: Option<PathBuf>,
     /// Which predictor to train, instead of the configuration's.
     #[arg(long, value_name = "KIND")]
-    residual: Option<PredictorKind>,
+    pub(super) residual: Option<PredictorKind>,
     /// Optimizer steps of the predictor, instead of the configuration's.
     #[arg(long, value_name = "N")]
-    residual_steps: Option<usize>,
+    pub(super) residual_steps: Option<usize>,
     /// Prints the configuration, every key explained, and trains nothing.
     #[arg(long)]
     print_config: bool,
@@ -75,7 +86,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.print_config {
-        return output::print(&config(arguments)?.to_commented_toml());
+        return output::print(&train_config::given(arguments)?.to_commented_toml());
     }
     prepare_process(&arguments.device)?;
     if let Some(model) = &arguments.prior_only {
@@ -107,22 +118,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn config(arguments: &Arguments) -> anyhow::Result<Config> {
-    let mut config = match &arguments.config {
-        Some(path) => Config::read(path)?,
-        None => Config::default(),
-    };
-    config.training.steps = arguments.steps.unwrap_or(config.training.steps);
-    config.training.seed = arguments.seed.unwrap_or(config.training.seed);
-    config.prior.kind = arguments.prior.unwrap_or(config.prior.kind);
-    config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
-    config.residual.kind = arguments.residual.unwrap_or(config.residual.kind);
-    config.residual.steps = arguments.residual_steps.unwrap_or(config.residual.steps);
-    config.quantizer.kind = arguments.quantizer.unwrap_or(config.quantizer.kind);
-    config.validate()?;
-    Ok(config)
-}
-
 /// Trains the recurrent prior of a run's model, where its codes can have one, and its predictor, and keeps both in the run's folder.
 fn foresee(job: &Job) -> anyhow::Result<()> {
     let config = job.session().config();
@@ -149,7 +144,7 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
 
 /// Another predictor for a finished model.
 fn retrain_predictor(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
-    let config = config(arguments)?;
+    let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
     let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
     train_predictor::run(model, &output, &config.residual, config.training.seed, |codec| open(codec, arguments))
@@ -163,7 +158,7 @@ fn open(codec: &HostCodec<'_>, arguments: &Arguments) -> anyhow::Result<Vec<Reco
 
 /// Another prior for a finished model.
 fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
-    let config = config(arguments)?;
+    let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
     let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
     let retraining =
@@ -172,14 +167,15 @@ fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<Job> {
-    let config = config(arguments)?;
     let mut sources = Vec::new();
-    for path in &arguments.records {
+    let trained = arguments.records.iter().map(|path| (path, false));
+    for (path, held_out) in trained.chain(arguments.held_out.iter().map(|path| (path, true))) {
         let recording = arguments.signal.open(path)?;
         // The run may be resumed from another folder.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        sources.push(Source { path, options: arguments.signal.options(), recording });
+        sources.push(Source { path, options: arguments.signal.options(), recording, held_out });
     }
+    let config = train_config::for_recordings(arguments, &sources)?;
     let folder = arguments.output.clone().unwrap_or_else(|| default_folder(&sources));
     let command = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
     Ok(Job::start(sources, &config, &folder, &arguments.device, command)?)
@@ -207,6 +203,7 @@ fn describe(job: &Job) -> anyhow::Result<()> {
         held_out as f64 / rate,
         job.folder().root().display()
     );
+    job.notes().iter().for_each(|sentence| output::note(sentence));
     let codes = match &record.quantizer {
         QuantizerRecord::Vector { dimension, stages, parts: 1, .. } => {
             format!("codebooks of {stages:?} codes of {dimension}")

@@ -3,6 +3,9 @@
 //! Every key has a default, so a configuration names only what differs from it. The documentation of the fields below
 //! is also what `vq train --print-config` prints as comments, and what the run's own `config.toml` carries.
 
+mod augmentation;
+mod budget;
+mod preset;
 mod section;
 mod validate;
 
@@ -13,6 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::architecture::{LayerPlan, NetworkPlan, OutputPlan};
 use crate::run::QuantizerRecord;
 use section::{Section, section};
+
+pub use augmentation::AugmentationConfig;
+pub use budget::BudgetConfig;
+pub use preset::Preset;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +90,18 @@ pub enum PredictorKind {
     Best,
 }
 
+/// What is held out for validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// Whole recordings where there are several patients, else the end of each.
+    Auto,
+    /// Whole recordings.
+    Recordings,
+    /// The last part of each recording.
+    Time,
+}
+
 /// How latents become codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -133,8 +152,13 @@ section! {
     DataConfig {
         /// Hops of a training window that the loss counts; the nets' reach is added on both sides.
         window_hops: usize = 32,
-        /// The last part of each recording that is held out for validation, from 0 (none) to 0.9.
+        /// The part of the frames that is held out for validation, from 0 (none) to 0.9.
         validation_fraction: f64 = 0.2,
+        /// "recordings": whole recordings are held out. "time": the last part of each. "auto": whole recordings where there are three patients or more,
+        /// so that what is held out is of others than what is trained on. Recordings with the same samples stay together.
+        split: Split = Split::Auto,
+        /// Names of recordings that belong to one patient or session, a list for each: they stay together.
+        groups: Vec<Vec<String>> = Vec::new(),
     }
 }
 
@@ -150,6 +174,9 @@ section! {
         latents: usize = 8,
         /// Taps of the linear transforms beside both nets, usually twice the hop; 0 leaves them out.
         linear_kernel: usize = 64,
+        /// Frames that encoder and decoder together may wait for beyond the hop: 0 is causal, -1 as many as kernels that lie centred over their
+        /// strides need. The linear transforms overlap only where it is at least their kernel less a hop.
+        look_ahead: i64 = -1,
         /// The encoder's layers. A last layer of kernel 1 makes the latents.
         encoder: Vec<LayerPlan> = vec![
             LayerPlan { kernel: 8, stride: 4, channels: 16, residual: 0, separable: false },
@@ -319,6 +346,8 @@ section! {
 pub struct Config {
     /// What the training windows are cut from.
     pub data: DataConfig,
+    /// What is done to training windows.
+    pub augmentation: AugmentationConfig,
     /// The two nets.
     pub network: NetworkConfig,
     /// How latents become codes.
@@ -335,6 +364,8 @@ pub struct Config {
     pub prior: PriorConfig,
     /// What predicts bounded and lossless packets.
     pub residual: ResidualConfig,
+    /// What a device has for the codec.
+    pub budget: BudgetConfig,
     /// What is reported and saved, and when.
     pub run: RunConfig,
 }
@@ -364,6 +395,7 @@ impl Config {
     pub fn to_commented_toml(&self) -> String {
         let sections = [
             self.data.commented("data"),
+            self.augmentation.commented("augmentation"),
             self.network.commented("network"),
             self.quantizer.commented("quantizer"),
             self.vector.commented("vector"),
@@ -372,6 +404,7 @@ impl Config {
             self.training.commented("training"),
             self.prior.commented("prior"),
             self.residual.commented("residual"),
+            self.budget.commented("budget"),
             self.run.commented("run"),
         ];
         sections.join("\n")
@@ -384,6 +417,7 @@ impl Config {
             lapped: network.kind == NetworkKind::Lapped,
             latents: network.latents,
             linear_kernel: network.linear_kernel,
+            look_ahead: usize::try_from(network.look_ahead).ok(),
             encoder: &network.encoder,
             decoder: &network.decoder,
             output: &network.output,

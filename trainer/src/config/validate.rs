@@ -16,6 +16,7 @@ impl Config {
     /// With the first key whose value cannot be used.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_data()?;
+        self.validate_augmentation()?;
         self.validate_network()?;
         self.validate_quantizer()?;
         self.validate_training()
@@ -30,6 +31,7 @@ impl Config {
     fn validate_network(&self) -> Result<(), ConfigError> {
         let network = &self.network;
         within("network.latents", network.latents as f64, 1.0, 256.0)?;
+        within("network.look_ahead", network.look_ahead as f64, -1.0, 1e6)?;
         if network.kind == NetworkKind::Lapped {
             return Ok(());
         }
@@ -181,7 +183,7 @@ fn covers(key: &'static str, kernel: usize, stride: usize) -> Result<(), ConfigE
     })
 }
 
-fn within(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
+pub(super) fn within(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
     // Written so that NaN is refused.
     if value >= low && value <= high {
         return Ok(());

@@ -8,10 +8,14 @@ use super::file::{ModelBytes, ModelFileError};
 use super::predictor::PredictorParts;
 use super::priors::recurrent::RecurrentParts;
 use super::trained::{Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer};
-use super::{ExportError, Exported, export};
+use super::{ExportError, Exported, export_within};
 use crate::architecture::NetSpec;
+use crate::config::{BudgetConfig, Config, ConfigError};
 use crate::data::Recording;
 use crate::run::{QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
+
+/// What a trained prior or predictor takes in a model beside its weights: its record, and the ends that parts are filled up to.
+const RECORD_BYTES: usize = 512;
 
 /// A finished (or interrupted) training run, read back.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct TrainedRun {
     pub record: RunRecord,
     /// The nets and codes of the best checkpoint.
     pub trained: TrainedModel,
+    /// What the device has, as the run's configuration says.
+    pub budget: BudgetConfig,
     /// The recurrent prior that was trained at the run's end.
     pub recurrent: Option<RecurrentParts>,
     /// The predictor of bounded and lossless packets that was trained at the run's end.
@@ -33,6 +39,9 @@ pub struct TrainedRun {
 /// Why a run cannot be read back.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainedRunError {
+    /// The run's configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A file of the run folder, or one of its recordings.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -73,12 +82,16 @@ impl TrainedRun {
         } else {
             (None, None)
         };
-        let mut run = Self { record, trained, recurrent, predictor, training: Vec::new(), validation: Vec::new() };
+        let budget = Config::load(&folder.config())?.budget;
+        let mut run =
+            Self { record, trained, budget, recurrent, predictor, training: Vec::new(), validation: Vec::new() };
         for source in &run.record.recordings {
             let recording = source.reopen()?;
-            run.training.push(recording.slice(source.train[0]..source.train[1]));
-            if source.validation[0] < source.validation[1] {
-                run.validation.push(recording.slice(source.validation[0]..source.validation[1]));
+            let (train, validation) = source.ranges();
+            for (frames, recordings) in [(train, &mut run.training), (validation, &mut run.validation)] {
+                if !frames.is_empty() {
+                    recordings.push(recording.slice(frames));
+                }
             }
         }
         Ok(run)
@@ -98,24 +111,8 @@ impl TrainedRun {
             name: name.into(),
             rate_millihertz: self.record.signal.rate_millihertz,
             channels: channels.collect(),
-            run: self.identity(),
+            run: self.record.identity(),
         }
-    }
-
-    /// What a shipped model says about its run: enough to repeat it, and nothing that differs when it is.
-    fn identity(&self) -> String {
-        let record = &self.record;
-        let recordings = record.recordings.iter().map(|recording| {
-            serde_json::json!({ "name": recording.name, "train": recording.train, "sha256": recording.sha256 })
-        });
-        serde_json::json!({
-            "program_version": record.program_version,
-            "torch_version": record.torch_version,
-            "command": record.command,
-            "seed": record.seed,
-            "recordings": recordings.collect::<Vec<_>>(),
-        })
-        .to_string()
     }
 
     /// The model in both arithmetics, under a name, with the recurrent prior and the predictor if there are any.
@@ -123,7 +120,11 @@ impl TrainedRun {
     /// # Errors
     /// What cannot be exported.
     pub fn export(&self, name: &str) -> Result<Exported, ExportError> {
-        let exported = export(&self.trained, &self.training_samples(), &self.metadata(name))?;
+        // What a budget leaves for tables of frequencies.
+        let trained_bytes = self.recurrent.as_ref().map_or(0, |recurrent| recurrent.bytes() + RECORD_BYTES)
+            + self.predictor.as_ref().map_or(0, |predictor| predictor.bytes() + RECORD_BYTES);
+        let most = (self.budget.flash > 0).then(|| self.budget.flash.saturating_sub(trained_bytes));
+        let exported = export_within(&self.trained, &self.training_samples(), &self.metadata(name), most)?;
         match (&self.recurrent, &self.predictor) {
             (None, None) => Ok(exported),
             (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref()),

@@ -19,7 +19,9 @@ pub mod trained;
 pub mod window;
 
 use vq_core::kernels::Arithmetic;
-use vq_core::model::records::Scaling;
+use vq_core::model::QUALITIES;
+use vq_core::model::priors::SymbolPrior;
+use vq_core::model::records::{Scaling, SymbolKind};
 
 use crate::architecture::{NetSpec, Operation, Shape};
 use container::{ContainerError, MetadataParts, ModelParts, NetParts, assemble};
@@ -101,6 +103,19 @@ impl Exported {
 /// # Errors
 /// What cannot be exported, and in which layer.
 pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> Result<Exported, ExportError> {
+    export_within(trained, samples, metadata, None)
+}
+
+/// The same, with tables of frequencies that leave the integer model at most so many bytes, if any others do.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_within(
+    trained: &TrainedModel,
+    samples: &[i32],
+    metadata: &MetadataParts,
+    most_bytes: Option<usize>,
+) -> Result<Exported, ExportError> {
     let (encoder_shapes, decoder_shapes) = trained.check()?;
     let measured = Measured::new(trained, samples, &encoder_shapes)?;
     let rows = trained.decoder.spec.input_rows;
@@ -140,7 +155,14 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         metadata: metadata.clone(),
     };
     // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
-    integer.priors = PriorParts::train(assemble(&integer)?.model().map_err(ContainerError::from)?, samples)?;
+    let uniform = assemble(&integer)?;
+    let model = uniform.model().map_err(ContainerError::from)?;
+    integer.priors = match most_bytes {
+        None => PriorParts::train(model, samples)?,
+        Some(most) => {
+            PriorParts::train_within(model, samples, most.saturating_sub(records_included(&uniform, &integer)))?
+        }
+    };
     let quantizer = symbols::float(&trained.quantizer, rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
@@ -156,6 +178,13 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         metadata: metadata.clone(),
     };
     Ok(Exported { integer: assemble(&integer)?, float: assemble(&float)? })
+}
+
+/// Bytes of a model without tables but with the records of all sets that it would have, and the ends that parts are filled up to.
+fn records_included(uniform: &ModelBytes, parts: &ModelParts) -> usize {
+    let scalar = parts.symbols.iter().any(|symbol| symbol.kind == SymbolKind::Integer);
+    let sets = if scalar { QUALITIES } else { 1 };
+    uniform.bytes().len() + (sets - 1) * parts.symbols.len() * SymbolPrior::BYTES + 16
 }
 
 /// What every node gives for representative input.

@@ -1,5 +1,6 @@
 //! `run.json`: what a later command must know about a run, and what a reader wants to.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -157,6 +158,12 @@ impl QuantizerRecord {
 }
 
 impl RecordingRecord {
+    /// The frames that were trained on, and those held out.
+    #[must_use]
+    pub fn ranges(&self) -> (Range<usize>, Range<usize>) {
+        (self.train[0]..self.train[1], self.validation[0]..self.validation[1])
+    }
+
     /// Reads the recording again, and checks that it is still the same.
     ///
     /// # Errors
@@ -181,6 +188,22 @@ impl RunRecord {
             file: path.to_path_buf(),
             what: format!("not the record of a training run: {error}"),
         })
+    }
+
+    /// What a shipped model says about its run, as JSON: enough to repeat it, and nothing that differs when it is.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let recordings = self.recordings.iter().map(|recording| {
+            serde_json::json!({ "name": recording.name, "train": recording.train, "sha256": recording.sha256 })
+        });
+        serde_json::json!({
+            "program_version": self.program_version,
+            "torch_version": self.torch_version,
+            "command": self.command,
+            "seed": self.seed,
+            "recordings": recordings.collect::<Vec<_>>(),
+        })
+        .to_string()
     }
 
     /// Writes `run.json`, whole or not at all.

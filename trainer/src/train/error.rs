@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::architecture::ArchitectureError;
+use crate::budget::BudgetError;
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::run::RunError;
@@ -19,6 +20,9 @@ pub enum TrainError {
     /// Nets that cannot be built.
     #[error(transparent)]
     Architecture(#[from] ArchitectureError),
+    /// The model would not fit the device.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// The run folder cannot be read or written.
     #[error(transparent)]
     Run(#[from] RunError),

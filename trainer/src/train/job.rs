@@ -10,6 +10,7 @@ use super::checkpoint::Extent;
 use super::environment::{device, set_threads, torch_version};
 use super::prepare::Prepared;
 use super::session::Session;
+use crate::budget;
 use crate::config::Config;
 use crate::data::{OpenOptions, Recording};
 use crate::run::{
@@ -25,6 +26,8 @@ pub struct Source {
     pub options: OpenOptions,
     /// What was read.
     pub recording: Recording,
+    /// Whether it is held out whole. If no recording is, the configuration says what is held out.
+    pub held_out: bool,
 }
 
 /// Sees every line of metrics as it is written.
@@ -72,6 +75,7 @@ pub struct Job {
     session: Session,
     folder: RunFolder,
     record: RunRecord,
+    notes: Vec<String>,
 }
 
 impl Job {
@@ -90,12 +94,13 @@ impl Job {
         let device = device(device_name)?;
         set_threads(config.training.threads);
         let mut recordings = Vec::new();
-        let mut origins = Vec::new();
-        for Source { path, options, recording } in sources {
+        let (mut origins, mut named) = (Vec::new(), Vec::new());
+        for Source { path, options, recording, held_out } in sources {
+            named.push(held_out);
             origins.push((path, options, recording.sha256()));
             recordings.push(recording);
         }
-        let prepared = Prepared::new(recordings, config)?;
+        let prepared = Prepared::with_held_out(recordings, &named, config)?;
         let session = Session::new(config, &prepared, device)?;
         let recordings =
             origins.into_iter().zip(&prepared.parts).map(|((path, options, sha256), part)| RecordingRecord {
@@ -122,12 +127,13 @@ impl Job {
             quantizer: config.quantizer_record(),
             training_seconds: 0.0,
         };
+        budget::check(config, &record.signal, &record.identity())?;
         let folder = RunFolder::create(root)?;
         write_atomically(&folder.config(), config.to_commented_toml().as_bytes())?;
         // The checkpoint comes before the record that makes the folder a run: whatever ends the run, it can be resumed.
         session.save(&folder.latest_checkpoint(), Extent::Whole)?;
         record.save(&folder.record())?;
-        Ok(Self { session, folder, record })
+        Ok(Self { session, folder, record, notes: prepared.notes })
     }
 
     /// Opens a run to go on from its latest checkpoint, with the configuration that it was started with.
@@ -141,10 +147,16 @@ impl Job {
         let device = device(device_name)?;
         set_threads(config.training.threads);
         let recordings = record.recordings.iter().map(RecordingRecord::reopen).collect::<Result<Vec<_>, _>>()?;
-        let prepared = Prepared::new(recordings, &config)?;
+        let ranges = record.recordings.iter().map(RecordingRecord::ranges).collect();
+        let prepared = Prepared::resumed(recordings, ranges, &config)?;
         let mut session = Session::new(&config, &prepared, device)?;
         session.restore(&folder.latest_checkpoint())?;
-        Ok(Self { session, folder, record })
+        Ok(Self { session, folder, record, notes: prepared.notes })
+    }
+
+    /// What a user should know of the recordings, a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The state of the run.

@@ -4,18 +4,21 @@
 //! [`Job`] takes them until the end or until it is told to stop, and keeps the run folder up to date.
 
 mod adam;
+mod augment;
 mod checkpoint;
 mod codec;
 mod collapse;
 mod environment;
 mod error;
 mod job;
+mod notes;
 pub mod predictor;
 mod prepare;
 pub mod prior;
 mod progress;
 mod schedule;
 mod session;
+mod split;
 mod validation;
 mod windows;
 

@@ -3,6 +3,7 @@
 use vq_core::model::QUALITIES;
 use vq_core::model::recurrent::{CONDITIONS, RecurrentPrior};
 
+use crate::config::PriorKind;
 use crate::export::lower::{IntegerChannel, quantize_channel, weight_stream};
 use crate::export::proof::Bounds;
 
@@ -30,6 +31,21 @@ pub struct RecurrentSizes {
     pub skip: bool,
     /// How many symbols back a symbol looks within its hop.
     pub reach: usize,
+}
+
+impl PriorKind {
+    /// The recurrent priors that are tried, with their sizes.
+    #[must_use]
+    pub fn candidates(self) -> Vec<(Self, RecurrentSizes)> {
+        let one = |hidden, units| (self, RecurrentSizes { hidden, units, skip: true, reach: 16 });
+        match self {
+            Self::Tables => Vec::new(),
+            Self::Linear => vec![one(0, 0)],
+            Self::Small => vec![one(24, 0)],
+            Self::Standard => vec![one(56, 4)],
+            Self::Best => [Self::Linear, Self::Small, Self::Standard].into_iter().flat_map(Self::candidates).collect(),
+        }
+    }
 }
 
 /// A matrix of row-major weights with a bias for each row.

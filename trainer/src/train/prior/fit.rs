@@ -11,7 +11,7 @@ use crate::export::container::{ContainerError, ModelParts, assemble};
 use crate::export::file::HostMemory;
 use crate::export::priors::PriorError;
 use crate::export::priors::adapting::{AdaptingTables, RATES};
-use crate::export::priors::recurrent::{RecurrentParts, RecurrentSizes};
+use crate::export::priors::recurrent::RecurrentParts;
 
 /// Bits that a KiB of flash must save at least, as a share.
 const FLASH_PRICE_PER_KIB: f64 = 0.002;
@@ -71,21 +71,6 @@ pub struct Fitted {
     pub candidates: Vec<Candidate>,
     /// Ideal bits of the tables' rows if they also learned on the fly, less their headers and rounding; and of the tables as they are.
     pub adapting: [f64; 2],
-}
-
-impl PriorKind {
-    /// The recurrent priors that are tried, with their sizes.
-    #[must_use]
-    pub fn candidates(self) -> Vec<(Self, RecurrentSizes)> {
-        let one = |hidden, units| (self, RecurrentSizes { hidden, units, skip: true, reach: 16 });
-        match self {
-            Self::Tables => Vec::new(),
-            Self::Linear => vec![one(0, 0)],
-            Self::Small => vec![one(24, 0)],
-            Self::Standard => vec![one(56, 4)],
-            Self::Best => [Self::Linear, Self::Small, Self::Standard].into_iter().flat_map(Self::candidates).collect(),
-        }
-    }
 }
 
 /// Trains and measures priors for the model of `parts`, whose own recurrent prior is left out. `watch` sees the kind, steps and bits of a hop.

@@ -1,0 +1,70 @@
+//! The configuration of a run: a preset, a file over it, options over that, and a budget that makes the nets smaller.
+
+use super::train::Arguments;
+use crate::budget;
+use crate::config::{Config, Preset};
+use crate::run::{ChannelRecord, SignalRecord};
+use crate::train::{Source, torch_version};
+
+/// The configuration that the arguments say by themselves: without recordings, the preset that is named or none.
+pub(super) fn given(arguments: &Arguments) -> anyhow::Result<Config> {
+    effective(arguments, arguments.preset)
+}
+
+/// The configuration for recordings. Without a file and a preset, the recordings' rate and channels choose the preset; with a budget in the
+/// arguments, the nets are made as small as it asks for. Both are told.
+pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyhow::Result<Config> {
+    let Some(first) = sources.first().map(|source| &source.recording) else { return given(arguments) };
+    let suggested = || Preset::of_signal(first.rate_millihertz, first.channels.len());
+    let chosen = arguments.preset.or_else(|| arguments.config.is_none().then(suggested));
+    if let (None, Some(preset)) = (arguments.preset, chosen.filter(|preset| *preset != Preset::Biosignal)) {
+        let (rate, channels) = (first.rate(), first.channels.len());
+        let name = format!("{preset:?}").to_lowercase();
+        eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {name}");
+    }
+    let config = effective(arguments, chosen)?;
+    if arguments.budget.is_none() {
+        return Ok(config);
+    }
+    let channels = first.channels.iter().map(ChannelRecord::from).collect();
+    let signal = SignalRecord { rate_millihertz: first.rate_millihertz, channels };
+    let rung = budget::fitting(&config, &signal, &run_text(sources, config.training.seed))?;
+    eprintln!("budget: rung {} of the ladder, {}\nbudget: {}", rung.number, rung.what, rung.cost.line());
+    Ok(rung.config)
+}
+
+fn effective(arguments: &Arguments, preset: Option<Preset>) -> anyhow::Result<Config> {
+    let mut config = match (&arguments.config, preset) {
+        (Some(path), Some(preset)) => Config::read_over(path, preset)?,
+        (Some(path), None) => Config::read(path)?,
+        (None, preset) => preset.map_or_else(Config::default, Preset::config),
+    };
+    config.training.steps = arguments.steps.unwrap_or(config.training.steps);
+    config.training.seed = arguments.seed.unwrap_or(config.training.seed);
+    config.prior.kind = arguments.prior.unwrap_or(config.prior.kind);
+    config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
+    config.residual.kind = arguments.residual.unwrap_or(config.residual.kind);
+    config.residual.steps = arguments.residual_steps.unwrap_or(config.residual.steps);
+    config.quantizer.kind = arguments.quantizer.unwrap_or(config.quantizer.kind);
+    if let Some(request) = &arguments.budget {
+        request.apply(&mut config.budget);
+    }
+    config.validate()?;
+    Ok(config)
+}
+
+/// As long a text as the model will say of its run.
+fn run_text(sources: &[Source], seed: u64) -> String {
+    let recordings = sources.iter().map(|source| {
+        let recording = &source.recording;
+        serde_json::json!({ "name": recording.name, "train": [0, recording.frames()], "sha256": "0".repeat(64) })
+    });
+    serde_json::json!({
+        "program_version": env!("CARGO_PKG_VERSION"),
+        "torch_version": torch_version(),
+        "command": std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>(),
+        "seed": seed,
+        "recordings": recordings.collect::<Vec<_>>(),
+    })
+    .to_string()
+}

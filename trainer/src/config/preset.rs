@@ -1,0 +1,148 @@
+//! Nets that suit a class of signals: what a configuration that names no nets starts from.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Config, ConfigError, LayerPlan, OutputPlan};
+
+/// A class of signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// ECG, PPG, EMG and the like, 100 to 500 Hz: the configuration's own defaults.
+    Biosignal,
+    /// Accelerometers and gyroscopes, several axes at 25 to 400 Hz.
+    Imu,
+    /// Vibration of machines, 1 to 6 kHz.
+    Vibration,
+    /// Speech, 8 to 16 kHz.
+    Speech,
+}
+
+const fn layer(kernel: usize, stride: usize, channels: usize, residual: usize) -> LayerPlan {
+    LayerPlan { kernel, stride, channels, residual, separable: false }
+}
+
+impl Preset {
+    /// The class that a signal's rate and number of channels suggest.
+    #[must_use]
+    pub fn of_signal(rate_millihertz: u64, channels: usize) -> Self {
+        match rate_millihertz {
+            7_000_000.. => Self::Speech,
+            900_000.. => Self::Vibration,
+            ..=400_000 if channels >= 3 => Self::Imu,
+            _ => Self::Biosignal,
+        }
+    }
+
+    /// The defaults for the class.
+    #[must_use]
+    pub fn config(self) -> Config {
+        let mut config = Config::default();
+        let network = &mut config.network;
+        match self {
+            Self::Biosignal => {}
+            Self::Imu => {
+                // A third of a second at 50 Hz. All axes share the latents.
+                network.latents = 16;
+                network.linear_kernel = 32;
+                network.encoder = vec![layer(8, 4, 24, 0), layer(4, 2, 32, 0), layer(4, 2, 32, 1)];
+                network.decoder = vec![layer(3, 1, 32, 1), layer(4, 2, 24, 0), layer(4, 2, 24, 0)];
+                network.output = OutputPlan { kernel: 8, stride: 4 };
+            }
+            Self::Vibration => {
+                // Broad bands: as many latents as half of the hop has samples.
+                network.latents = 16;
+                network.linear_kernel = 64;
+                network.encoder = vec![layer(16, 4, 16, 0), layer(8, 4, 24, 0), layer(4, 2, 24, 1)];
+                network.decoder = vec![layer(3, 1, 24, 1), layer(4, 2, 24, 0), layer(8, 4, 16, 0)];
+                network.output = OutputPlan { kernel: 16, stride: 4 };
+            }
+            Self::Speech => {
+                // Ten milliseconds at 8 kHz, five at 16 kHz.
+                network.latents = 16;
+                network.linear_kernel = 160;
+                network.encoder = vec![layer(10, 5, 16, 0), layer(8, 4, 24, 0), layer(8, 4, 32, 1)];
+                network.decoder = vec![layer(3, 1, 32, 1), layer(8, 4, 24, 0), layer(8, 4, 16, 0)];
+                network.output = OutputPlan { kernel: 10, stride: 5 };
+                config.data.window_hops = 24;
+            }
+        }
+        config
+    }
+}
+
+impl Config {
+    /// Reads a configuration over the defaults of a class of signals; its values are checked later.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_over(path: &Path, preset: Preset) -> Result<Self, ConfigError> {
+        // Faults of the file are told with their line, which a merged table has not.
+        let alone = Self::read(path)?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: path.into(), source })?;
+        let (Ok(given), Ok(mut merged)) = (text.parse::<toml::Table>(), toml::Table::try_from(preset.config())) else {
+            return Ok(alone);
+        };
+        for (section, keys) in given {
+            match (merged.get_mut(&section), keys) {
+                (Some(toml::Value::Table(merged)), toml::Value::Table(keys)) => merged.extend(keys),
+                (_, keys) => drop(merged.insert(section, keys)),
+            }
+        }
+        merged.try_into().map_err(|source| ConfigError::Syntax { file: path.into(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn every_preset_makes_nets_for_its_signals() {
+        for (preset, channels) in
+            [(Preset::Biosignal, 1), (Preset::Imu, 6), (Preset::Imu, 3), (Preset::Vibration, 1), (Preset::Speech, 1)]
+        {
+            let config = preset.config();
+            config.validate().unwrap();
+            let (encoder, decoder) = config.network_plan().assemble(channels).unwrap();
+            assert_eq!(encoder.output().unwrap().channels, decoder.input_channels);
+            assert!(encoder.multiply_accumulates().unwrap() / encoder.input_rows < 2500, "{preset:?}");
+        }
+        assert_eq!(Preset::Biosignal.config(), Config::default());
+        assert_eq!(Preset::value_variants().len(), 4);
+    }
+
+    #[test]
+    fn rates_and_channels_suggest_a_class() {
+        for (hertz, channels, preset) in [
+            (100, 1, Preset::Biosignal),
+            (360, 2, Preset::Biosignal),
+            (500, 12, Preset::Biosignal),
+            (50, 6, Preset::Imu),
+            (100, 3, Preset::Imu),
+            (3200, 3, Preset::Vibration),
+            (8000, 1, Preset::Speech),
+            (16000, 1, Preset::Speech),
+        ] {
+            assert_eq!(Preset::of_signal(hertz * 1000, channels), preset, "{hertz} Hz, {channels}");
+        }
+    }
+
+    #[test]
+    fn a_file_goes_over_a_preset_key_by_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "[network]\nlatents = 12\n[training]\nsteps = 7\n").unwrap();
+        let mut wanted = Preset::Speech.config();
+        wanted.network.latents = 12;
+        wanted.training.steps = 7;
+        assert_eq!(Config::read_over(&path, Preset::Speech).unwrap(), wanted);
+        std::fs::write(&path, "[network]\nlatent = 12\n").unwrap();
+        let error = Config::read_over(&path, Preset::Imu).unwrap_err().to_string();
+        assert!(error.contains("latent") && error.contains("line 2"), "{error}");
+    }
+}
