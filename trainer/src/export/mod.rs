@@ -3,6 +3,7 @@
 //! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`mod@reference`] → [`lower`] and [`symbols`] → [`container`],
 //! first with uniform codes, then with the [`priors`] of what that model encodes.
 
+pub mod comparison;
 pub mod container;
 pub mod disassemble;
 pub mod file;

@@ -5,6 +5,7 @@ use super::data::{Fact, ReportData, ResultRow, RunReport, Summary, Value};
 use super::embed;
 use super::picture::picture;
 use super::text::{NO_VALUE, count, duration, escape, number};
+use super::{plans, rates};
 
 /// The scripts, in the order in which each needs the ones before it.
 const SCRIPT: &str =
@@ -28,9 +29,11 @@ pub fn page(data: &ReportData) -> String {
         sections = [
             waveform(data),
             results(&data.runs),
+            rates::section(&data.runs),
             memory(&data.runs),
             training(&data.runs, &charts),
             usage(&data.runs),
+            plans::lowering(&data.runs, |run| run_title(run, &data.runs)),
             origin(&data.runs)
         ]
         .concat(),
@@ -177,7 +180,7 @@ fn memory_plan(run: &RunReport, runs: &[RunReport]) -> String {
         format!("<table><caption>{}: {}&#160;bytes</caption>\n{rows}</table>\n", escape(name), count(total))
     };
     let tables: String = regions.into_iter().map(region).collect();
-    format!("{}<div class=\"columns\">{tables}</div>\n", run_title(run, runs))
+    format!("{}<div class=\"columns\">{tables}</div>\n{}", run_title(run, runs), plans::memory(run))
 }
 
 fn training(runs: &[RunReport], charts: &[Chart]) -> String {
@@ -206,7 +209,10 @@ fn usage(runs: &[RunReport]) -> String {
     let of_run = |run: &RunReport| {
         let figures: String =
             run.usage.iter().enumerate().map(|(stage, usage)| usage_figure(stage + 1, usage)).collect();
-        format!("{}<div class=\"charts\">\n{figures}</div>\n", run_title(run, runs))
+        let embeddings = run.embeddings.iter().enumerate();
+        let embeddings: String =
+            embeddings.filter_map(|(stage, found)| Some(found.as_ref()?.figure(stage + 1))).collect();
+        format!("{}<div class=\"charts\">\n{figures}{embeddings}</div>\n", run_title(run, runs))
     };
     let parts: String = runs.iter().filter(|run| !run.usage.is_empty()).map(of_run).collect();
     if parts.is_empty() {
