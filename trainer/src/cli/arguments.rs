@@ -36,6 +36,9 @@ pub struct SignalArguments {
     /// Unit of the samples, for files that do not say it.
     #[arg(long)]
     unit: Option<String>,
+    /// Hold the value before where samples are missing (empty fields, nan), instead of refusing the recording (CSV, NPY, float WAV).
+    #[arg(long)]
+    fill_gaps: bool,
     /// Channels of raw integers.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     channels: Option<u16>,
@@ -56,6 +59,7 @@ impl SignalArguments {
             unit: self.unit.clone(),
             channels: self.channels,
             sample_type: self.sample_type,
+            fill_gaps: self.fill_gaps,
         }
     }
 

@@ -1,5 +1,6 @@
 //! `vq eval`: what a model costs and what it keeps.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -8,7 +9,10 @@ use serde_json::Value;
 
 use super::arguments::{CodingArguments, FitArguments, ModelArgument, SignalArguments, StretchArguments};
 use super::output;
+use crate::codec::HostCodec;
+use crate::data::Recording;
 use crate::evaluate::{Evaluations, evaluate};
+use crate::laboratory::known_to_model;
 
 /// Measure a model's rate and distortion on recordings.
 ///
@@ -26,6 +30,9 @@ pub(super) struct Arguments {
     /// Print JSON in place of the table.
     #[arg(long)]
     json: bool,
+    /// Measure on recordings that the model was trained on too.
+    #[arg(long)]
+    on_training_data: bool,
     #[command(flatten)]
     stretch: StretchArguments,
     #[command(flatten)]
@@ -41,7 +48,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let codec = arguments.model.codec(&bytes)?;
     let mut rows = Vec::new();
     for path in &arguments.records {
-        let recording = arguments.stretch.slice(arguments.signal.open(path)?)?;
+        let whole = arguments.signal.open(path)?;
+        let stretch = arguments.stretch.range(&whole)?;
+        if !arguments.on_training_data {
+            refuse_known(&codec, &whole, &stretch)?;
+        }
+        let recording = arguments.stretch.slice(whole)?;
         let recording = arguments.fit.fit(recording, &codec)?;
         let options = arguments.coding.options(&codec, &recording.channels, recording.frames());
         let context = || path.display().to_string();
@@ -53,6 +65,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         true => output::print(&serde_json::to_string(&evaluations)?),
         false => output::print(&table(&evaluations)?),
     }
+}
+
+/// Refuses a stretch that the model was trained on: what it keeps of that says nothing of other recordings.
+fn refuse_known(codec: &HostCodec<'_>, whole: &Recording, stretch: &Range<usize>) -> anyhow::Result<()> {
+    let Some(known) = known_to_model(&codec.model(), whole, stretch) else { return Ok(()) };
+    anyhow::bail!(
+        "frames {} to {} of {} are among what this model was trained on: give other recordings or --from, or --on-training-data to \
+         measure on them nevertheless",
+        known.frames.start,
+        known.frames.end,
+        known.record
+    )
 }
 
 /// Key in the JSON, heading, decimals.

@@ -193,6 +193,11 @@ section! {
         ],
         /// The decoder's last layer; its channels are the signal's.
         output: OutputPlan = OutputPlan { kernel: 8, stride: 4 },
+        /// A larger decoder for hosts, of the same codes, trained beside the device's without changing it; none if empty. It waits no longer than the
+        /// device's does. `vq export --decoder host` writes the model that has it in place of the other.
+        host_decoder: Vec<LayerPlan> = Vec::new(),
+        /// Its last layer.
+        host_output: OutputPlan = OutputPlan { kernel: 8, stride: 4 },
     }
 }
 

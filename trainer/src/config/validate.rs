@@ -39,7 +39,11 @@ impl Config {
         if network.encoder.is_empty() {
             return Err(refused("network.encoder", "has no layer; give at least one, its strides make the hop"));
         }
-        let named = [("network.encoder", &network.encoder), ("network.decoder", &network.decoder)];
+        let named = [
+            ("network.encoder", &network.encoder),
+            ("network.decoder", &network.decoder),
+            ("network.host_decoder", &network.host_decoder),
+        ];
         for (key, layer) in named.into_iter().flat_map(|(key, layers)| layers.iter().map(move |layer| (key, layer))) {
             within(key, layer.kernel as f64, 1.0, MAX_KERNEL as f64)?;
             within(key, layer.stride as f64, 1.0, 1024.0)?;
@@ -48,6 +52,8 @@ impl Config {
             covers(key, layer.kernel, layer.stride)?;
         }
         covers("network.output", network.output.kernel, network.output.stride)?;
+        covers("network.host_output", network.host_output.kernel, network.host_output.stride)?;
+        within("network.host_output", network.host_output.kernel as f64, 1.0, MAX_KERNEL as f64)?;
         if network.linear_kernel > 0 {
             covers("network.linear_kernel", network.linear_kernel, self.network_plan().hop())?;
         }

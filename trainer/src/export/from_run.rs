@@ -24,6 +24,8 @@ pub struct TrainedRun {
     pub record: RunRecord,
     /// The nets and codes of the best checkpoint.
     pub trained: TrainedModel,
+    /// The large decoder for hosts, if the run trained one.
+    pub host_decoder: Option<TrainedNet>,
     /// What the device has, as the run's configuration says.
     pub budget: BudgetConfig,
     /// The recurrent prior that was trained at the run's end.
@@ -82,9 +84,18 @@ impl TrainedRun {
         } else {
             (None, None)
         };
+        let host_decoder = record.host_decoder.as_ref().map(|spec| checkpoint.net("host_decoder", spec)).transpose()?;
         let budget = Config::load(&folder.config())?.budget;
-        let mut run =
-            Self { record, trained, budget, recurrent, predictor, training: Vec::new(), validation: Vec::new() };
+        let mut run = Self {
+            record,
+            trained,
+            host_decoder,
+            budget,
+            recurrent,
+            predictor,
+            training: Vec::new(),
+            validation: Vec::new(),
+        };
         for source in &run.record.recordings {
             let recording = source.reopen()?;
             let (train, validation) = source.ranges();
@@ -129,6 +140,17 @@ impl TrainedRun {
             (None, None) => Ok(exported),
             (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref()),
         }
+    }
+
+    /// The same model with the large decoder: it decodes what the model of [`export`](Self::export) encodes. `None` if the run trained none.
+    ///
+    /// # Errors
+    /// What cannot be exported.
+    pub fn export_for_host(&self, name: &str) -> Result<Option<Exported>, ExportError> {
+        let Some(decoder) = &self.host_decoder else { return Ok(None) };
+        let trained = TrainedModel { decoder: decoder.clone(), ..self.trained.clone() };
+        let large = export_within(&trained, &self.training_samples(), &self.metadata(name), None)?;
+        self.export(name)?.with_decoder_of(&large).map(Some)
     }
 
     /// What to measure distortion on: the held-out frames, or the training frames of a run that held none out.

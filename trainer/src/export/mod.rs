@@ -25,7 +25,8 @@ use vq_core::model::priors::SymbolPrior;
 use vq_core::model::records::{Scaling, SymbolKind};
 
 use crate::architecture::{NetSpec, Operation, Shape};
-use container::{ContainerError, MetadataParts, ModelParts, NetParts, assemble};
+use crate::hexadecimal::hexadecimal;
+use container::{ContainerError, DECODES_FOR, MetadataParts, ModelParts, NetParts, assemble};
 use disassemble::disassemble;
 use file::ModelBytes;
 use lower::{
@@ -95,6 +96,28 @@ impl Exported {
             assemble(&parts)
         };
         Ok(Self { integer: with(&self.integer)?, float: with(&self.float)? })
+    }
+
+    /// The same models with the decoder net of `other`, which was exported with the same encoder and codes. They keep these models' identities, so
+    /// they decode what these encode.
+    ///
+    /// # Errors
+    /// A decoder for other latents or channels than the models'.
+    pub fn with_decoder_of(&self, other: &Self) -> Result<Self, ExportError> {
+        let parts = |bytes: &ModelBytes| -> Result<(ModelParts, [u8; 16]), ContainerError> {
+            let model = bytes.model()?;
+            Ok((disassemble(model).ok_or(ContainerError::Unreadable)?, model.identity()))
+        };
+        let exchanged = |own: &ModelBytes, other: &ModelBytes| -> Result<ModelBytes, ContainerError> {
+            let ((mut own, identity), (other, _)) = (parts(own)?, parts(other)?);
+            own.decoder = other.decoder;
+            let mut run: serde_json::Value = serde_json::from_str(&own.metadata.run).unwrap_or_default();
+            run[DECODES_FOR] = hexadecimal(&identity).into();
+            own.metadata.run = run.to_string();
+            assemble(&own)
+        };
+        let (integer, float) = (exchanged(&self.integer, &other.integer)?, exchanged(&self.float, &other.float)?);
+        Ok(Self { integer, float })
     }
 }
 

@@ -99,12 +99,11 @@ mod tests {
     #[test]
     fn the_components_are_the_directions_of_most_spread() {
         // Far along (1, 1, 0)/√2, less along (0, 0, 1), nothing along (1, −1, 0).
-        let vectors: Vec<f32> = (0..20)
-            .flat_map(|i| {
-                let t = i as f32 - 9.5;
-                [t, t, if i % 2 == 0 { 1.0 } else { -1.0 }]
-            })
-            .collect();
+        let vector = |i: i32| {
+            let t = i as f32 - 9.5;
+            [t, t, if t.abs() > 5.0 { 1.0 } else { -1.0 }]
+        };
+        let vectors: Vec<f32> = (0..20).flat_map(vector).collect();
         let embedding = Embedding::new(&vectors, 3, &[1; 20]).unwrap();
         assert!(embedding.explained > 0.9999, "{}", embedding.explained);
         for (i, place) in embedding.places.iter().enumerate() {

@@ -81,7 +81,7 @@ mod tests {
     fn runs_share_the_figure_and_points_go_by_rate() {
         let html = section(&[run("a", &[(0.4, 8.0), (0.1, 20.0)]), run("<b>", &[(0.2, 12.0)]), run("c", &[])]);
         assert!(html.contains("&lt;b&gt;") && html.contains("line-1 dot") && !html.contains(">c<"), "{html}");
-        assert!(html.contains("class=\"line-0\" d=\"M0.0 0.0L1000.0 "), "{html}");
+        assert!(html.contains("class=\"line-0\" d=\"M250.0 0.0L1000.0 600.0\""), "{html}");
         assert_eq!(html.matches(" dot\" d=").count(), 2);
     }
 

@@ -34,6 +34,9 @@ pub struct RunRecord {
     pub encoder: NetSpec,
     /// The decoder net.
     pub decoder: NetSpec,
+    /// A larger decoder net for hosts, of the same codes.
+    #[serde(default)]
+    pub host_decoder: Option<NetSpec>,
     /// What turns latents into codes.
     pub quantizer: QuantizerRecord,
     /// Seconds spent training so far, over all resumptions.

@@ -2,7 +2,7 @@
 
 use rand::rngs::ChaCha8Rng;
 use tch::nn::VarStore;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
 use crate::architecture::NetSpec;
@@ -24,14 +24,21 @@ pub struct Margins {
 }
 
 impl Margins {
-    fn of(encoder: &NetSpec, decoder: &NetSpec) -> Result<Self, TrainError> {
-        let (encoding, decoding) = (encoder.reach()?, decoder.reach()?);
-        Ok(Self {
+    /// Of an encoder and all decoders of its codes.
+    fn of(encoder: &NetSpec, decoders: &[&NetSpec]) -> Result<Self, TrainError> {
+        let encoding = encoder.reach()?;
+        let mut margins = Self {
             encoder_before: encoding.before.div_ceil(encoder.input_rows),
             encoder_after: encoding.after.div_ceil(encoder.input_rows),
-            decoder_before: decoding.before.div_ceil(decoder.input_rows),
-            decoder_after: decoding.after.div_ceil(decoder.input_rows),
-        })
+            decoder_before: 0,
+            decoder_after: 0,
+        };
+        for decoder in decoders {
+            let decoding = decoder.reach()?;
+            margins.decoder_before = margins.decoder_before.max(decoding.before.div_ceil(decoder.input_rows));
+            margins.decoder_after = margins.decoder_after.max(decoding.after.div_ceil(decoder.input_rows));
+        }
+        Ok(margins)
     }
 
     /// Hops before the first that counts.
@@ -54,8 +61,10 @@ pub struct Codec {
     pub encoder: Net,
     /// Latents to codes.
     pub quantizer: Quantizer,
-    /// Latents to samples.
+    /// Latents to samples, on the device.
     pub decoder: Net,
+    /// A larger one for hosts, of the same codes.
+    pub host_decoder: Option<Net>,
     /// Frames per hop.
     pub hop: usize,
     /// What the nets need around a hop.
@@ -68,15 +77,22 @@ impl Codec {
     /// # Errors
     /// If the configuration's nets cannot be built.
     pub fn new(config: &Config, channels: usize, device: Device, random: &mut ChaCha8Rng) -> Result<Self, TrainError> {
-        let (encoder, decoder) = config.network_plan().assemble(channels)?;
+        let (plan, network) = (config.network_plan(), &config.network);
+        let (encoder, decoder) = plan.assemble(channels)?;
+        let host = match network.host_decoder.as_slice() {
+            [] => None,
+            layers => Some(plan.another_decoder(channels, &decoder, layers, &network.host_output)?),
+        };
+        let decoders: Vec<&NetSpec> = std::iter::once(&decoder).chain(&host).collect();
         let variables = VarStore::new(device);
         let root = variables.root();
         Ok(Self {
             hop: encoder.input_rows,
-            margins: Margins::of(&encoder, &decoder)?,
+            margins: Margins::of(&encoder, &decoders)?,
             encoder: Net::new(&(&root / "encoder"), &encoder, random)?,
             quantizer: Quantizer::new(&(&root / "quantizer"), config),
             decoder: Net::new(&(&root / "decoder"), &decoder, random)?,
+            host_decoder: host.map(|host| Net::new(&(&root / "host_decoder"), &host, random)).transpose()?,
             variables,
         })
     }
@@ -94,6 +110,14 @@ impl Codec {
         inner(&samples, self.margins.decoder_before * self.hop, self.margins.decoder_after * self.hop)
     }
 
+    /// `loss` and what the host's decoder makes of the same latents: it learns from them and does not change them, nor the device's decoder.
+    pub fn with_host_decoder(&self, loss: &Tensor, latents: &Tensor, window: &Tensor, precision: Precision) -> Tensor {
+        let Some(decoder) = &self.host_decoder else { return loss.shallow_clone() };
+        let samples = decoder.forward(&latents.detach(), precision);
+        let rebuilt = inner(&samples, self.margins.decoder_before * self.hop, self.margins.decoder_after * self.hop);
+        loss + (rebuilt - self.target(window)).square().mean(Kind::Float)
+    }
+
     /// The part of a window that its reconstruction is compared with.
     pub fn target(&self, window: &Tensor) -> Tensor {
         inner(window, self.margins.before() * self.hop, self.margins.after() * self.hop)
@@ -107,8 +131,6 @@ fn inner(tensor: &Tensor, before: usize, after: usize) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use tch::Kind;
-
     use super::*;
     use crate::random::for_step;
 

@@ -124,6 +124,7 @@ impl Job {
             normalization: prepared.normalization.clone(),
             encoder: session.codec().encoder.spec().clone(),
             decoder: session.codec().decoder.spec().clone(),
+            host_decoder: session.codec().host_decoder.as_ref().map(|net| net.spec().clone()),
             quantizer: config.quantizer_record(),
             training_seconds: 0.0,
         };

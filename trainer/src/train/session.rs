@@ -139,7 +139,8 @@ impl Session {
             None => reconstruction.shallow_clone(),
         };
         let rate = learning_rate(&training, self.step);
-        let norm = self.adam.minimise(&loss, rate, training.gradient_clip);
+        let trained = self.codec.with_host_decoder(&loss, &through, &window, precision);
+        let norm = self.adam.minimise(&trained, rate, training.gradient_clip);
         if let Some(quantized) = &quantized {
             self.follow(quantized, &mut random);
         }

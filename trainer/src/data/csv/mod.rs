@@ -7,7 +7,7 @@ mod write;
 
 use std::path::Path;
 
-use super::columns::{Column, Precision};
+use super::columns::{Column, Precision, fill_gaps};
 use super::{DataError, OpenOptions, Recording, files, recording::find_name};
 use layout::Layout;
 use times::Times;
@@ -28,7 +28,7 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
     let roles = Roles::assign(&file, &layout, options)?;
     let mut columns: Vec<rows::Column> = roles.signals.into_iter().map(rows::Column::new).collect();
     let mut times = roles.time.map(|index| (index, Times::new()));
-    let rows = rows::read(&file, &text, &layout, &mut columns, times.as_mut())?;
+    let rows = rows::read(&file, &text, &layout, &mut columns, times.as_mut(), options.fill_gaps)?;
     if rows.is_empty() {
         return Err(DataError::unsuitable(
             &file,
@@ -43,7 +43,10 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
     let width = columns.len();
     let mut samples = vec![0; rows.len() * width];
     let mut channels = Vec::with_capacity(width);
-    for (number, column) in columns.iter().enumerate() {
+    for (number, column) in columns.iter_mut().enumerate() {
+        if options.fill_gaps {
+            fill_gaps(&file, &layout.names[column.index], &mut column.values, &mut remarks)?;
+        }
         let real = Column {
             name: &layout.names[column.index],
             unit: layout.units[column.index].as_deref(),
