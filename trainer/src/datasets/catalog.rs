@@ -18,6 +18,16 @@ pub const DATASETS: &[Dataset] = &[
         source: Source::PythonPackage { requirement: "heartpy==1.2.7", folder: "heartpy/data" },
         checksums: include_str!("ppg.sha256"),
     },
+    Dataset {
+        name: "biosignals",
+        title: "biosignalsnotebooks' samples: ECG supine and skin conductance, EEG (EDF), and a wrist's acceleration in three axes (text, 1000 Hz)",
+        terms: "MIT; (c) 2018 PLUX Wireless Biosignals",
+        source: Source::PythonPackage {
+            requirement: "biosignalsnotebooks==0.6.14",
+            folder: "biosignalsnotebooks/notebook_files/osf_files/signal_samples",
+        },
+        checksums: include_str!("biosignals.sha256"),
+    },
 ];
 
 /// The set of a name.

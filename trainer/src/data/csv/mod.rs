@@ -19,7 +19,8 @@ pub(super) use write::{print, save};
 pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
     let file = path.display().to_string();
     let bytes = files::read(path)?;
-    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes)).into_owned();
+    // With one end of line the places of rows are told alike, whatever stands before it.
+    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes)).replace("\r\n", "\n");
     let comments = text.lines().filter_map(|line| line.strip_prefix('#')).map(|line| line.trim().to_owned()).collect();
     let text = layout::spaces_to_tabs(text);
     let layout = Layout::sniff(&text).ok_or_else(|| {
@@ -182,6 +183,16 @@ mod tests {
             recording.remarks,
             ["column `time_ms`: the rate is 500 Hz", "column `ecg`: the finest step in the data is 0.005; 7 bits"]
         );
+    }
+
+    #[test]
+    fn lines_that_end_as_on_windows_behind_comments_and_an_empty_last_field() {
+        let text = "# OpenSignals Text File Format\r\n# EndOfHeader\r\n0\t10\t-3\t\r\n1\t11\t-4\t\r\n2\t13\t-4\t\r\n3\t10\t-1\t\r\n";
+        let columns = vec!["2".into(), "3".into()];
+        let recording = read(text, &OpenOptions { columns, ..at_100_hertz() }).unwrap();
+        assert_eq!(recording.samples, [10, -3, 11, -4, 13, -4, 10, -1]);
+        let blank = text.replace("1\t11\t-4\t\r\n", "\r\n");
+        assert!(read(&blank, &at_100_hertz()).unwrap_err().contains("the row is empty"));
     }
 
     #[test]
