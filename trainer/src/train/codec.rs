@@ -5,6 +5,7 @@ use tch::nn::VarStore;
 use tch::{Device, Tensor};
 
 use super::TrainError;
+use super::rate::RateDistortion;
 use crate::architecture::NetSpec;
 use crate::config::Config;
 use crate::nn::{Net, Precision};
@@ -48,7 +49,7 @@ impl Margins {
 /// Encoder, quantizer and decoder, with all their tensors in one store.
 #[derive(Debug)]
 pub struct Codec {
-    /// `encoder.*`, `decoder.*` and `quantizer.*`.
+    /// `encoder.*`, `decoder.*`, `quantizer.*` and, where the rate is in the loss, `prior.*`.
     pub variables: VarStore,
     /// Samples to latents.
     pub encoder: Net,
@@ -56,6 +57,8 @@ pub struct Codec {
     pub quantizer: Quantizer,
     /// Latents to samples.
     pub decoder: Net,
+    /// What codes cost, where that is trained for.
+    pub rate: Option<RateDistortion>,
     /// Frames per hop.
     pub hop: usize,
     /// What the nets need around a hop.
@@ -77,6 +80,7 @@ impl Codec {
             encoder: Net::new(&(&root / "encoder"), &encoder, random)?,
             quantizer: Quantizer::new(&(&root / "quantizer"), config),
             decoder: Net::new(&(&root / "decoder"), &decoder, random)?,
+            rate: RateDistortion::new(config, &(&root / "prior"), encoder.input_rows * channels, random),
             variables,
         })
     }
