@@ -8,7 +8,7 @@ use crate::export::file::ModelBytes;
 use crate::export::predictor::{PredictorParts, PredictorSizes, TrainedPredictor};
 use crate::export::priors::recurrent::{Matrix, RecurrentParts, RecurrentSizes, TrainedRecurrent};
 use crate::export::trained::{
-    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer,
+    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
 };
 use crate::export::{Exported, export};
 use crate::run::{QuantizerRecord, SignalRecord};
@@ -119,7 +119,7 @@ fn quantizer(record: &QuantizerRecord, noise: &mut Noise) -> TrainedQuantizer {
             codebooks: levels.iter().enumerate().map(|(channel, &count)| Codebook::levels(channel, count)).collect(),
         },
         QuantizerRecord::Scalar { dimension, bits } => {
-            TrainedQuantizer::Scalar { steps: vec![0.1; *dimension], bits: *bits as u8 }
+            TrainedQuantizer::Scalar { steps: vec![half_octaves(0.1); *dimension], bits: *bits as u8 }
         }
     }
 }

@@ -15,9 +15,9 @@ use super::train_prior::{self, Retraining};
 use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
 use crate::config::{PredictorKind, Preset, PriorKind, QuantizerKind};
-use crate::data::{RatePolicy, Recording, fit};
+use crate::data::{OpenOptions, RatePolicy, Recording, fit};
 use crate::export::from_run::TrainedRun;
-use crate::run::{MetricsLog, QuantizerRecord, now_rfc3339};
+use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, now_rfc3339};
 use crate::train::{Job, Outcome, Progress, Source, prepare_process, set_threads};
 
 /// Train a codec on recordings of one kind of signal.
@@ -132,7 +132,8 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
     if has_prior {
         let held_out = run.held_out().iter().map(|recording| recording.samples.as_slice());
         let held_out = train_prior::shares(held_out, run.record.signal.channels.len());
-        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[] };
+        let start = run.prior.clone();
+        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[], start };
         bytes = train_prior::train(bytes.model()?, &run.training_samples(), &held_out, &retraining)?;
     }
     if has_predictor {
@@ -161,19 +162,34 @@ fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
     let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
-    let retraining =
-        Retraining { config: &config.prior, seed: config.training.seed, qualities: &arguments.prior_qualities };
+    let retraining = Retraining {
+        config: &config.prior,
+        seed: config.training.seed,
+        qualities: &arguments.prior_qualities,
+        start: NamedTensors::new(),
+    };
     train_prior::run(model, &output, &retraining, |codec| open(codec, arguments))
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<Job> {
+    let given = train_config::given(arguments)?;
     let mut sources = Vec::new();
     let trained = arguments.records.iter().map(|path| (path, false));
     for (path, held_out) in trained.chain(arguments.held_out.iter().map(|path| (path, true))) {
         let recording = arguments.signal.open(path)?;
         // The run may be resumed from another folder.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        sources.push(Source { path, options: arguments.signal.options(), recording, held_out });
+        let options = arguments.signal.options();
+        if given.data.single_channels {
+            let channels = recording.channels.iter().map(|channel| channel.name.clone()).collect::<Vec<_>>();
+            for name in channels {
+                let options = OpenOptions { columns: vec![name], ..options.clone() };
+                let recording = crate::data::open(&path, &options)?;
+                sources.push(Source { path: path.clone(), options, recording, held_out });
+            }
+        } else {
+            sources.push(Source { path, options, recording, held_out });
+        }
     }
     let config = train_config::for_recordings(arguments, &sources)?;
     let folder = arguments.output.clone().unwrap_or_else(|| default_folder(&sources));

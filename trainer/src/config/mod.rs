@@ -50,6 +50,9 @@ pub enum ConfigError {
     },
 }
 
+/// The most bits of an integer latent.
+pub const MOST_INTEGER_BITS: u32 = 12;
+
 /// What the nets are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -159,6 +162,9 @@ section! {
         split: Split = Split::Auto,
         /// Names of recordings that belong to one patient or session, a list for each: they stay together.
         groups: Vec<Vec<String>> = Vec::new(),
+        /// Whether every channel of a recording is trained on as if it were a recording of one channel: for a codec of single channels, from
+        /// recordings of several alike.
+        single_channels: bool = false,
     }
 }
 
@@ -274,6 +280,20 @@ section! {
 }
 
 section! {
+    /// Rate–distortion training, where the quantizer's kind is "scalar": the loss is bits + weight · error at all nine qualities at once, the bits
+    /// being those that the prior in training foresees. Codes then have 12 bits, latents are quantized from the first step on, and `scalar.bits`,
+    /// `scalar.range` and `training.unquantized` count for nothing.
+    RateConfig {
+        /// Whether bits count. If not, or with `prior.kind = "tables"`, only the error does, and the prior is trained behind it.
+        enabled: bool = true,
+        /// What an error as large as the signal's variance is worth at quality 9, in bits per sample. Each lower quality halves it.
+        distortion_weight: f64 = 1600.0,
+        /// How far low qualities, whose bits and errors are few and cheap, are made to count as much as high ones: from 0, not at all, to 1.
+        balance: f64 = 0.4,
+    }
+}
+
+section! {
     /// The loop.
     TrainingConfig {
         /// Seed of every random choice. The same seed, threads and machine give the same run.
@@ -363,6 +383,8 @@ pub struct Config {
     pub fsq: FsqConfig,
     /// Used where the quantizer's kind is "scalar".
     pub scalar: ScalarConfig,
+    /// Rate–distortion training.
+    pub rate: RateConfig,
     /// The loop.
     pub training: TrainingConfig,
     /// What foresees the codes.
@@ -406,6 +428,7 @@ impl Config {
             self.vector.commented("vector"),
             self.fsq.commented("fsq"),
             self.scalar.commented("scalar"),
+            self.rate.commented("rate"),
             self.training.commented("training"),
             self.prior.commented("prior"),
             self.residual.commented("residual"),
@@ -443,8 +466,23 @@ impl Config {
             QuantizerKind::Rvq => codebooks(1, vector.stages.clone()),
             QuantizerKind::Product => codebooks(vector.parts, vector.part_stages.clone()),
             QuantizerKind::Fsq => QuantizerRecord::Finite { levels: self.levels() },
-            QuantizerKind::Scalar => QuantizerRecord::Scalar { dimension, bits: self.scalar.bits },
+            QuantizerKind::Scalar => QuantizerRecord::Scalar { dimension, bits: self.integer_bits() },
         }
+    }
+
+    /// Whether training is for bits and error together.
+    pub fn is_rated(&self) -> bool {
+        self.quantizer.kind == QuantizerKind::Scalar && self.rate.enabled && self.prior.kind != PriorKind::Tables
+    }
+
+    /// Bits of an integer latent.
+    pub fn integer_bits(&self) -> u32 {
+        if self.is_rated() { MOST_INTEGER_BITS } else { self.scalar.bits }
+    }
+
+    /// The steps before codes exist.
+    pub fn unquantized_steps(&self) -> usize {
+        if self.is_rated() { 0 } else { self.step_at(self.training.unquantized) }
     }
 
     /// The levels of every latent of a finite scalar quantizer.

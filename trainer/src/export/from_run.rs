@@ -7,12 +7,14 @@ use super::disassemble::disassemble;
 use super::file::{ModelBytes, ModelFileError};
 use super::predictor::PredictorParts;
 use super::priors::recurrent::RecurrentParts;
-use super::trained::{Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer};
+use super::trained::{
+    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
+};
 use super::{ExportError, Exported, export_within};
 use crate::architecture::NetSpec;
 use crate::config::{BudgetConfig, Config, ConfigError};
 use crate::data::Recording;
-use crate::run::{QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
+use crate::run::{NamedTensors, PlainTensor, QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
 
 /// What a trained prior or predictor takes in a model beside its weights: its record, and the ends that parts are filled up to.
 const RECORD_BYTES: usize = 512;
@@ -28,6 +30,8 @@ pub struct TrainedRun {
     pub host_decoder: Option<TrainedNet>,
     /// What the device has, as the run's configuration says.
     pub budget: BudgetConfig,
+    /// The prior in floats that was trained together with the nets, by the names of its tensors; empty where none was.
+    pub prior: NamedTensors,
     /// The recurrent prior that was trained at the run's end.
     pub recurrent: Option<RecurrentParts>,
     /// The predictor of bounded and lossless packets that was trained at the run's end.
@@ -86,16 +90,11 @@ impl TrainedRun {
         };
         let host_decoder = record.host_decoder.as_ref().map(|spec| checkpoint.net("host_decoder", spec)).transpose()?;
         let budget = Config::load(&folder.config())?.budget;
-        let mut run = Self {
-            record,
-            trained,
-            host_decoder,
-            budget,
-            recurrent,
-            predictor,
-            training: Vec::new(),
-            validation: Vec::new(),
-        };
+        let of_prior =
+            |(name, tensor): (&String, &PlainTensor)| Some((name.strip_prefix("prior.")?.into(), tensor.clone()));
+        let prior = checkpoint.file.tensors.iter().filter_map(of_prior).collect();
+        let (training, validation) = (Vec::new(), Vec::new());
+        let mut run = Self { record, trained, host_decoder, budget, prior, recurrent, predictor, training, validation };
         for source in &run.record.recordings {
             let recording = source.reopen()?;
             let (train, validation) = source.ranges();
@@ -226,6 +225,14 @@ impl Checkpoint {
             }
             QuantizerRecord::Scalar { bits, .. } => {
                 let steps = self.values("quantizer.step")?.1;
+                let wider = self.values("quantizer.wider")?.1;
+                let latents = steps.len();
+                let octaves = |row: usize, latent: usize| wider.get(row * latents + latent).copied().unwrap_or(0.0);
+                let widened = |(latent, step): (usize, &f32)| {
+                    let even = half_octaves(*step);
+                    std::array::from_fn(|row| even[row] * octaves(row, latent).exp2())
+                };
+                let steps = steps.iter().enumerate().map(widened).collect();
                 Ok(TrainedQuantizer::Scalar { steps, bits: *bits as u8 })
             }
         }

@@ -38,6 +38,9 @@ pub struct MetricsLine {
     pub warnings: Vec<String>,
     /// Norm of the gradient over all weights, before clipping.
     pub gradient_norm: f64,
+    /// Bits per sample, the mean over the batch's qualities, where they are in the loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
     /// Present on lines where the held-out frames were measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
@@ -50,8 +53,11 @@ pub struct Validation {
     pub prdn_percent: f64,
     /// Mean squared error over the variance of the training frames.
     pub mse_normalized: f64,
-    /// Bits of codes per sample of each channel, before any entropy coding.
+    /// Bits of codes per sample of each channel: before any entropy coding, or where the rate is trained for as the prior foresees them.
     pub bits_per_sample: f64,
+    /// Where the rate is trained for: what training minimises, over several qualities; the other numbers are of the best quality.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
 }
 
 /// The log, open for appending.
@@ -137,10 +143,12 @@ mod tests {
             dead_codes: vec![2],
             warnings: Vec::new(),
             gradient_norm: 1.0,
+            rate: None,
             validation: (step == 20).then_some(Validation {
                 prdn_percent: 8.0,
                 mse_normalized: 0.0064,
                 bits_per_sample: 0.5,
+                cost: None,
             }),
         }
     }

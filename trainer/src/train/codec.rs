@@ -5,6 +5,7 @@ use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
+use super::rate::RateDistortion;
 use crate::architecture::NetSpec;
 use crate::config::Config;
 use crate::nn::{Net, Precision};
@@ -55,7 +56,7 @@ impl Margins {
 /// Encoder, quantizer and decoder, with all their tensors in one store.
 #[derive(Debug)]
 pub struct Codec {
-    /// `encoder.*`, `decoder.*` and `quantizer.*`.
+    /// `encoder.*`, `decoder.*`, `quantizer.*` and, where the rate is in the loss, `prior.*`.
     pub variables: VarStore,
     /// Samples to latents.
     pub encoder: Net,
@@ -65,6 +66,8 @@ pub struct Codec {
     pub decoder: Net,
     /// A larger one for hosts, of the same codes.
     pub host_decoder: Option<Net>,
+    /// What codes cost, where that is trained for.
+    pub rate: Option<RateDistortion>,
     /// Frames per hop.
     pub hop: usize,
     /// What the nets need around a hop.
@@ -93,6 +96,7 @@ impl Codec {
             quantizer: Quantizer::new(&(&root / "quantizer"), config),
             decoder: Net::new(&(&root / "decoder"), &decoder, random)?,
             host_decoder: host.map(|host| Net::new(&(&root / "host_decoder"), &host, random)).transpose()?,
+            rate: RateDistortion::new(config, &(&root / "prior"), encoder.input_rows * channels, random),
             variables,
         })
     }

@@ -10,6 +10,7 @@ use super::checkpoint::Extent;
 use super::environment::{device, set_threads, torch_version};
 use super::prepare::Prepared;
 use super::session::Session;
+use super::split::Place;
 use crate::budget;
 use crate::config::Config;
 use crate::data::{OpenOptions, Recording};
@@ -94,13 +95,15 @@ impl Job {
         let device = device(device_name)?;
         set_threads(config.training.threads);
         let mut recordings = Vec::new();
-        let (mut origins, mut named) = (Vec::new(), Vec::new());
+        let mut origins: Vec<(PathBuf, OpenOptions, String)> = Vec::new();
+        let mut places = Vec::new();
         for Source { path, options, recording, held_out } in sources {
-            named.push(held_out);
+            let file = origins.iter().position(|(known, ..)| *known == path).unwrap_or(origins.len());
+            places.push(Place { file, held_out });
             origins.push((path, options, recording.sha256()));
             recordings.push(recording);
         }
-        let prepared = Prepared::with_held_out(recordings, &named, config)?;
+        let prepared = Prepared::of_places(recordings, &places, config)?;
         let session = Session::new(config, &prepared, device)?;
         let recordings =
             origins.into_iter().zip(&prepared.parts).map(|((path, options, sha256), part)| RecordingRecord {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::TrainError;
 use super::notes;
-use super::split::{Ranges, split};
+use super::split::{Place, Ranges, split};
 use crate::config::{AugmentationConfig, Config};
 use crate::data::{RatePolicy, Recording, SignalKind, fit};
 use crate::run::{ChannelRecord, Normalization, SignalRecord};
@@ -41,17 +41,17 @@ impl Prepared {
     /// # Errors
     /// If there is no recording or no frame, the recordings are of different kinds, or a channel is constant.
     pub fn new(recordings: Vec<Recording>, config: &Config) -> Result<Self, TrainError> {
-        let named = vec![false; recordings.len()];
-        Self::with_held_out(recordings, &named, config)
+        let places: Vec<Place> = (0..recordings.len()).map(|file| Place { file, held_out: false }).collect();
+        Self::of_places(recordings, &places, config)
     }
 
-    /// The same, where `named` marks recordings that are held out whole; if it marks none, the configuration says what is held out.
+    /// The same, where the user may hold recordings out whole; if he holds out none, the configuration says what is held out.
     ///
     /// # Errors
     /// As [`new`](Self::new), and if what is trained on would be held out too.
-    pub fn with_held_out(recordings: Vec<Recording>, named: &[bool], config: &Config) -> Result<Self, TrainError> {
+    pub fn of_places(recordings: Vec<Recording>, places: &[Place], config: &Config) -> Result<Self, TrainError> {
         let (recordings, kind) = fitted(recordings)?;
-        let ranges = split(&recordings, named, &config.data)?;
+        let ranges = split(&recordings, places, &config.data)?;
         Self::of_ranges(recordings, ranges, &kind, config)
     }
 

@@ -122,13 +122,15 @@ mod tests {
             dead_codes: vec![],
             warnings: vec![],
             gradient_norm: 1.0,
+            rate: None,
             validation: None,
         };
         // A hundred steps took ten seconds, so the 800 that are left take eighty.
         assert_eq!(progress.text(&line), "loss 0.0123  PRDN 8.00 %  no codes yet  1 min 20 s left");
         line.perplexity = vec![50.2, 40.9];
         line.dead_codes = vec![3, 1];
-        line.validation = Some(Validation { prdn_percent: 6.5, mse_normalized: 0.0042, bits_per_sample: 0.7 });
+        line.validation =
+            Some(Validation { prdn_percent: 6.5, mse_normalized: 0.0042, bits_per_sample: 0.7, cost: None });
         progress.line(&line);
         let text = progress.text(&line);
         assert!(text.contains("(held out 6.50 %)  perplexity 50/41  dead 4"), "{text}");

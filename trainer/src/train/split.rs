@@ -29,26 +29,41 @@ impl Ranges {
     }
 }
 
+/// What is known of a recording beside its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The number of its file: channels of one file that are trained on as recordings of their own stay together.
+    pub file: usize,
+    /// Whether the user holds it out whole.
+    pub held_out: bool,
+}
+
 /// A recording as far as its place depends on it.
 struct Candidate<'a> {
     name: &'a str,
+    file: usize,
     frames: usize,
     sha256: String,
 }
 
-/// The ranges of every recording. Those that `named` marks are held out whole, if there are any; else the configuration says which are.
+/// The ranges of every recording. Those that the user holds out are held out whole, if there are any; else the configuration says which are.
 ///
 /// # Errors
 /// If a recording would be trained on and held out, or a group names a recording that is not there.
-pub(super) fn split(recordings: &[Recording], named: &[bool], data: &DataConfig) -> Result<Vec<Ranges>, TrainError> {
-    let candidates: Vec<Candidate<'_>> = recordings
-        .iter()
-        .map(|recording| Candidate { name: &recording.name, frames: recording.frames(), sha256: recording.sha256() })
+pub(super) fn split(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Vec<Ranges>, TrainError> {
+    let candidates: Vec<Candidate<'_>> = (recordings.iter().zip(places))
+        .map(|(recording, place)| Candidate {
+            name: &recording.name,
+            file: place.file,
+            frames: recording.frames(),
+            sha256: recording.sha256(),
+        })
         .collect();
+    let named: Vec<bool> = places.iter().map(|place| place.held_out).collect();
     let groups = groups(&candidates, data)?;
     if named.contains(&true) {
-        refuse_leaks(&candidates, &groups, named)?;
-        return Ok(candidates.iter().zip(named).map(|(one, &held_out)| Ranges::whole(one.frames, held_out)).collect());
+        refuse_leaks(&candidates, &groups, &named)?;
+        return Ok(candidates.iter().zip(&named).map(|(one, &held_out)| Ranges::whole(one.frames, held_out)).collect());
     }
     let whole = match data.split {
         Split::Auto => groups.len() >= SEVERAL,
@@ -74,7 +89,7 @@ fn cut(frames: usize, fraction: f64) -> Ranges {
     Ranges { validation: train.end..frames, train }
 }
 
-/// Recordings of one patient each: those that the configuration puts together, and those that hold the same samples.
+/// Recordings of one patient each: those that the configuration puts together, those of one file, and those that hold the same samples.
 fn groups(candidates: &[Candidate<'_>], data: &DataConfig) -> Result<Vec<Vec<usize>>, TrainError> {
     let mut group_of: Vec<usize> = (0..candidates.len()).collect();
     let join = |group_of: &mut Vec<usize>, a: usize, b: usize| {
@@ -95,10 +110,10 @@ fn groups(candidates: &[Candidate<'_>], data: &DataConfig) -> Result<Vec<Vec<usi
             }
         }
     }
-    let mut same: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut same, mut files) = (BTreeMap::new(), BTreeMap::new());
     for (index, one) in candidates.iter().enumerate() {
-        let other = *same.entry(&one.sha256).or_insert(index);
-        join(&mut group_of, index, other);
+        join(&mut group_of, index, *same.entry(&one.sha256).or_insert(index));
+        join(&mut group_of, index, *files.entry(one.file).or_insert(index));
     }
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, group) in group_of.into_iter().enumerate() {
@@ -115,7 +130,7 @@ fn refuse_leaks(candidates: &[Candidate<'_>], groups: &[Vec<usize>], named: &[bo
         let (a, b) = (&candidates[trained], &candidates[held_out]);
         let why = match a.sha256 == b.sha256 {
             true => "they hold the same samples",
-            false => "data.groups says that they belong together",
+            false => "they are of one patient: of one file, or data.groups says so",
         };
         return Err(TrainError::Unsuitable {
             what: format!(
@@ -160,13 +175,17 @@ mod tests {
         lengths.iter().enumerate().map(one).collect()
     }
 
+    fn places(held_out: &[bool]) -> Vec<Place> {
+        held_out.iter().enumerate().map(|(file, &held_out)| Place { file, held_out }).collect()
+    }
+
     fn held_out(ranges: &[Ranges]) -> Vec<usize> {
         let whole = |(_, ranges): &(usize, &Ranges)| ranges.train.is_empty();
         ranges.iter().enumerate().filter(whole).map(|(index, _)| index).collect()
     }
 
     fn auto(recordings: &[Recording], data: &DataConfig) -> Vec<Ranges> {
-        split(recordings, &vec![false; recordings.len()], data).unwrap()
+        split(recordings, &places(&vec![false; recordings.len()]), data).unwrap()
     }
 
     #[test]
@@ -193,7 +212,7 @@ mod tests {
         assert_eq!((two[0].train.clone(), two[1].validation.clone()), (0..80, 40..50));
         let data = DataConfig { split: Split::Recordings, ..DataConfig::default() };
         assert_eq!(held_out(&auto(&recordings(&[100, 100]), &data)).len(), 1);
-        let one = split(&recordings(&[100]), &[false], &data).unwrap_err().to_string();
+        let one = split(&recordings(&[100]), &places(&[false]), &data).unwrap_err().to_string();
         assert!(one.contains("\"time\""), "{one}");
     }
 
@@ -211,7 +230,7 @@ mod tests {
             assert_eq!(out.contains(&1), out.contains(&3), "{out:?}");
         }
         let data = DataConfig { groups: vec![vec!["r9".into()]], ..DataConfig::default() };
-        let error = split(&recordings, &[false; 6], &data).unwrap_err().to_string();
+        let error = split(&recordings, &places(&[false; 6]), &data).unwrap_err().to_string();
         assert!(error.contains("`r9`") && error.contains("r0, r1"), "{error}");
     }
 
@@ -220,10 +239,19 @@ mod tests {
         let mut recordings = recordings(&[100, 100, 100]);
         recordings[2] = Recording { name: "copy".into(), ..recordings[0].clone() };
         let data = DataConfig::default();
-        let error = split(&recordings, &[false, false, true], &data).unwrap_err().to_string();
+        let error = split(&recordings, &places(&[false, false, true]), &data).unwrap_err().to_string();
         assert!(error.contains("`r0`") && error.contains("`copy`") && error.contains("same samples"), "{error}");
-        assert_eq!(held_out(&split(&recordings, &[true, false, true], &data).unwrap()), [0, 2]);
-        let error = split(&recordings, &[true; 3], &data).unwrap_err().to_string();
+        assert_eq!(held_out(&split(&recordings, &places(&[true, false, true]), &data).unwrap()), [0, 2]);
+        let error = split(&recordings, &places(&[true; 3]), &data).unwrap_err().to_string();
         assert!(error.contains("none to train on"), "{error}");
+    }
+
+    #[test]
+    fn channels_of_one_file_stay_together() {
+        let recordings = recordings(&[100; 8]);
+        let two_channels: Vec<Place> = (0..8).map(|index| Place { file: index / 2, held_out: false }).collect();
+        let out = held_out(&split(&recordings, &two_channels, &DataConfig::default()).unwrap());
+        assert_eq!(out.len(), 2, "{out:?}");
+        assert_eq!(out[0] / 2, out[1] / 2, "{out:?}");
     }
 }

@@ -1,18 +1,38 @@
 //! What the codec does to the frames it was not trained on, as it would be deployed: int8 weights, codes.
 
 use tch::{Device, Tensor};
+use vq_core::model::QUALITIES;
 
 use super::codec::Codec;
 use super::prepare::Prepared;
+use super::rate::RateDistortion;
 use super::windows::network_units;
 use crate::data::Channel;
 use crate::metrics::Distortion;
 use crate::nn::Precision;
-use crate::quantizer::Rounding;
+use crate::quantizer::{Quantizer, Rounding, ScalarQuantizer};
 use crate::run::{Normalization, Validation};
 
 /// Hops that go through the nets at once: enough to be quick, few enough to fit beside anything else.
 const CHUNK_HOPS: usize = 2048;
+
+/// Qualities that a codec with the rate in its loss is measured at, counted from 0: the best one, and others that stand for those between.
+const MEASURED: [usize; 4] = [QUALITIES - 1, 6, 4, 2];
+/// Most held-out frames of all recordings that such a codec is measured on.
+const RATED_FRAMES: usize = 1 << 17;
+/// Hops that the prior foresees in one go, as in a packet.
+const PACKET_HOPS: i64 = 128;
+
+/// How the nets' latents become what the decoder gets.
+#[derive(Debug, Clone, Copy)]
+enum Codes<'c> {
+    /// Not at all: there are no codes yet.
+    None,
+    /// As on the device.
+    Nearest,
+    /// The same at a quality, counted from 0.
+    At(usize, &'c ScalarQuantizer),
+}
 
 /// The held-out frames of one recording.
 #[derive(Debug)]
@@ -40,7 +60,8 @@ impl ValidationSet {
         let context = codec.margins.before() * codec.hop;
         let (mut parts, mut original, mut channels) = (Vec::new(), Vec::new(), Vec::new());
         for part in &prepared.parts {
-            let frames = part.validation.len() / codec.hop * codec.hop;
+            let most = codec.rate.as_ref().map_or(usize::MAX, |_| RATED_FRAMES / prepared.parts.len());
+            let frames = part.validation.len().min(most) / codec.hop * codec.hop;
             let held_out = part.validation.start..part.validation.start + frames;
             if held_out.is_empty() {
                 continue;
@@ -66,18 +87,58 @@ impl ValidationSet {
         if self.original.is_empty() {
             return None;
         }
-        let rebuilt: Vec<i32> = self.parts.iter().flat_map(|part| self.rebuild(codec, part, quantized)).collect();
+        if let (Some(rate), Quantizer::Scalar(scalar)) = (&codec.rate, &codec.quantizer) {
+            return self.measure_rated(codec, rate, scalar);
+        }
+        let (prdn_percent, mse_normalized) =
+            self.errors(codec, if quantized { Codes::Nearest } else { Codes::None }, &mut |_| ())?;
+        Some(Validation { prdn_percent, mse_normalized, bits_per_sample: self.bits_per_sample, cost: None })
+    }
+
+    /// Measures a codec with the rate in its loss at several qualities; errors and bits given are those of the best one.
+    fn measure_rated(&self, codec: &Codec, rate: &RateDistortion, scalar: &ScalarQuantizer) -> Option<Validation> {
+        let mut points = Vec::new();
+        for row in MEASURED {
+            let quality = Tensor::from_slice(&[row as i64]).to_device(self.parts[0].signal.device());
+            let (mut bits, mut hops) = (0.0, 0.0);
+            let errors = self.errors(codec, Codes::At(row, scalar), &mut |codes| {
+                let length = codes.size()[1];
+                for begin in (0..length).step_by(PACKET_HOPS as usize) {
+                    let packet = codes.narrow(1, begin, PACKET_HOPS.min(length - begin));
+                    let in_packet = packet.size()[1] as f64;
+                    bits += in_packet * rate.bits_per_sample(&packet, &quality, true).double_value(&[0]);
+                    hops += in_packet;
+                }
+            })?;
+            points.push((quality, bits / hops, errors));
+        }
+        let costs = points.iter().map(|(quality, bits, (_, error))| {
+            let one = |value: f64| Tensor::from_slice(&[value]).to_device(quality.device());
+            rate.cost(&one(*bits), &one(*error), quality).loss.double_value(&[])
+        });
+        let cost = costs.sum::<f64>() / points.len() as f64;
+        let (_, bits_per_sample, (prdn_percent, mse_normalized)) = points.first()?;
+        Some(Validation {
+            prdn_percent: *prdn_percent,
+            mse_normalized: *mse_normalized,
+            bits_per_sample: *bits_per_sample,
+            cost: Some(cost),
+        })
+    }
+
+    /// PRDN in per cent and the mean squared error over the signal's variance. `watch` sees the integers of every chunk, `[1, hops, latents]`.
+    fn errors(&self, codec: &Codec, codes: Codes<'_>, watch: &mut dyn FnMut(&Tensor)) -> Option<(f64, f64)> {
+        let rebuilt: Vec<i32> = self.parts.iter().flat_map(|part| self.rebuild(codec, part, codes, watch)).collect();
         let prdn_percent = Distortion::measure(&self.original, &rebuilt, &self.channels).prdn_percent?;
         let width = self.channels.len();
         let squares = self.original.iter().zip(&rebuilt).enumerate().map(|(index, (&x, &y))| {
             ((f64::from(x) - f64::from(y)) / f64::from(self.normalization.scale[index % width])).powi(2)
         });
-        let mse_normalized = squares.sum::<f64>() / self.original.len() as f64;
-        Some(Validation { prdn_percent, mse_normalized, bits_per_sample: self.bits_per_sample })
+        Some((prdn_percent, squares.sum::<f64>() / self.original.len() as f64))
     }
 
     /// The decoded counts of the held-out frames of one recording, `[time, channels]`, in chunks with full context.
-    fn rebuild(&self, codec: &Codec, part: &HeldOut, quantized: bool) -> Vec<i32> {
+    fn rebuild(&self, codec: &Codec, part: &HeldOut, codes: Codes<'_>, watch: &mut dyn FnMut(&Tensor)) -> Vec<i32> {
         let total = part.signal.size()[1] as usize;
         let mut rebuilt = Vec::with_capacity((total - part.begin) * self.channels.len());
         for begin in (part.begin..total).step_by(CHUNK_HOPS * codec.hop) {
@@ -88,9 +149,17 @@ impl ValidationSet {
             let window = part.signal.narrow(1, from as i64, (to - from) as i64).unsqueeze(0);
             let samples = tch::no_grad(|| {
                 let latents = codec.encoder.forward(&window, Precision::Int8);
-                let latents = match quantized {
-                    true => codec.quantizer.forward(&latents, &Rounding::Nearest).latents,
-                    false => codec.quantizer.unquantized(&latents),
+                let latents = match codes {
+                    Codes::Nearest => codec.quantizer.forward(&latents, &Rounding::Nearest).latents,
+                    Codes::None => codec.quantizer.unquantized(&latents),
+                    Codes::At(row, scalar) => {
+                        let quality = Tensor::from_slice(&[row as i64]).to_device(latents.device());
+                        // Without noise, what stands for the rate are latents that are not rounded yet.
+                        let rated = scalar.forward_rated(&latents, &quality, &latents.zeros_like(), true);
+                        let (first, hops) = ((begin - from) / codec.hop, (end - begin) / codec.hop);
+                        watch(&rated.noisy.narrow(1, first as i64, hops as i64).round());
+                        rated.quantized.latents
+                    }
                 };
                 codec.decoder.forward(&latents, Precision::Int8)
             });
