@@ -48,6 +48,8 @@ pub struct NetworkPlan<'a> {
     pub lapped: bool,
     /// Latents per hop.
     pub latents: usize,
+    /// Channels that the encoder gives: the latents, or twice as many where it gives their mean and variance.
+    pub encoded: usize,
     /// Taps of the linear paths; 0 leaves them out.
     pub linear_kernel: usize,
     /// The encoder's layers; the product of their strides is the hop.
@@ -132,12 +134,12 @@ impl NetworkPlan<'_> {
             };
             net.layer(operation, layer);
         }
-        let latents = Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels: self.latents };
+        let latents = Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels: self.encoded };
         let linear = Operation::Convolution {
             kernel: self.linear_kernel,
             stride: self.hop(),
             padding: centred(self.linear_kernel, self.hop()),
-            channels: self.latents,
+            channels: self.encoded,
         };
         net.finish(latents, (self.linear_kernel > 0).then_some(linear));
         NetSpec { input_channels: channels, input_rows: self.hop(), nodes: net.nodes }
@@ -252,8 +254,15 @@ mod tests {
     #[test]
     fn a_lapped_plan_is_its_linear_paths() {
         let output = OutputPlan { kernel: 1, stride: 1 };
-        let plan =
-            NetworkPlan { lapped: true, latents: 16, linear_kernel: 0, encoder: &[], decoder: &[], output: &output };
+        let plan = NetworkPlan {
+            lapped: true,
+            latents: 16,
+            encoded: 16,
+            linear_kernel: 0,
+            encoder: &[],
+            decoder: &[],
+            output: &output,
+        };
         let (encoder, decoder) = plan.assemble(2).unwrap();
         assert_eq!((encoder.input_rows, encoder.nodes.len(), decoder.nodes.len()), (8, 1, 1));
         assert_eq!(encoder.output(), Ok(Shape { channels: 16, rows: 1 }));
@@ -275,6 +284,7 @@ mod tests {
             NetworkPlan {
                 lapped: false,
                 latents,
+                encoded: latents,
                 linear_kernel: 16,
                 encoder: &encoder,
                 decoder: &decoder,
@@ -300,6 +310,7 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 0,
             encoder: &encoder,
             decoder: &[],
@@ -315,6 +326,7 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 16,
             encoder: &encoder,
             decoder: &decoder,
@@ -351,6 +363,7 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 0,
             encoder: &encoder,
             decoder: &decoder,

@@ -3,7 +3,9 @@
 //! Every key has a default, so a configuration names only what differs from it. The documentation of the fields below
 //! is also what `vq train --print-config` prints as comments, and what the run's own `config.toml` carries.
 
+mod image;
 mod section;
+mod vae;
 mod validate;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::architecture::{LayerPlan, NetworkPlan, OutputPlan};
 use crate::run::QuantizerRecord;
+pub use image::{ImageConfig, ImageDistortion};
 use section::{Section, section};
+pub use vae::{ModelKind, VaeConfig};
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -317,10 +321,14 @@ section! {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// What lies between encoder and decoder.
+    pub model: ModelKind,
     /// What the training windows are cut from.
     pub data: DataConfig,
     /// The two nets.
     pub network: NetworkConfig,
+    /// Used where images are trained on.
+    pub image: ImageConfig,
     /// How latents become codes.
     pub quantizer: QuantizerConfig,
     /// Used where the quantizer has codebooks: "vq", "rvq" and "product".
@@ -329,6 +337,8 @@ pub struct Config {
     pub fsq: FsqConfig,
     /// Used where the quantizer's kind is "scalar".
     pub scalar: ScalarConfig,
+    /// Used where model = "vae".
+    pub vae: VaeConfig,
     /// The loop.
     pub training: TrainingConfig,
     /// What foresees the codes.
@@ -360,21 +370,44 @@ impl Config {
         toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })
     }
 
+    /// Reads a configuration over other defaults than the usual ones; its values are checked later.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_over(path: &Path, defaults: &Self) -> Result<Self, ConfigError> {
+        // Read by itself first, so that a mistake is found with its line.
+        Self::read(path)?;
+        let file = || path.to_path_buf();
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
+        let syntax = |source| ConfigError::Syntax { file: file(), source };
+        let over: toml::Table = toml::from_str(&text).map_err(syntax)?;
+        let Ok(mut merged) = toml::Table::try_from(defaults) else { return Self::read(path) };
+        for (key, value) in over {
+            match (merged.get_mut(&key), value) {
+                (Some(toml::Value::Table(section)), toml::Value::Table(values)) => section.extend(values),
+                (_, value) => drop(merged.insert(key, value)),
+            }
+        }
+        merged.try_into().map_err(syntax)
+    }
+
     /// The configuration as TOML, with every key explained.
     pub fn to_commented_toml(&self) -> String {
         let sections = [
             self.data.commented("data"),
             self.network.commented("network"),
+            self.image.commented("image"),
             self.quantizer.commented("quantizer"),
             self.vector.commented("vector"),
             self.fsq.commented("fsq"),
             self.scalar.commented("scalar"),
+            self.vae.commented("vae"),
             self.training.commented("training"),
             self.prior.commented("prior"),
             self.residual.commented("residual"),
             self.run.commented("run"),
         ];
-        sections.join("\n")
+        format!("{}\n{}", self.model.commented(), sections.join("\n"))
     }
 
     /// The plan of the nets.
@@ -383,6 +416,7 @@ impl Config {
         NetworkPlan {
             lapped: network.kind == NetworkKind::Lapped,
             latents: network.latents,
+            encoded: self.encoded(),
             linear_kernel: network.linear_kernel,
             encoder: &network.encoder,
             decoder: &network.decoder,
@@ -399,6 +433,9 @@ impl Config {
             parts,
             cosine: self.vector.cosine,
         };
+        if self.model == ModelKind::Vae {
+            return QuantizerRecord::Gaussian { dimension };
+        }
         match self.quantizer.kind {
             QuantizerKind::Vq => codebooks(1, vec![vector.codes]),
             QuantizerKind::Rvq => codebooks(1, vector.stages.clone()),

@@ -1,6 +1,6 @@
 //! The ranges of the configuration's values, checked before anything is built from them.
 
-use super::{CodebookUpdate, Config, ConfigError, NetworkKind, QuantizerKind};
+use super::{CodebookUpdate, Config, ConfigError, ModelKind, NetworkKind, QuantizerKind};
 use crate::run::QuantizerRecord;
 
 /// The largest sizes that a container holds and a microcontroller could run; they also keep arithmetic on them small.
@@ -17,6 +17,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_data()?;
         self.validate_network()?;
+        self.validate_image()?;
         self.validate_quantizer()?;
         self.validate_training()
     }
@@ -31,7 +32,12 @@ impl Config {
         let network = &self.network;
         within("network.latents", network.latents as f64, 1.0, 256.0)?;
         if network.kind == NetworkKind::Lapped {
-            return Ok(());
+            return match self.model {
+                ModelKind::VqVae => Ok(()),
+                ModelKind::Vae => {
+                    Err(refused("model", "a VAE learns its latents' variance; set network.kind = \"learned\""))
+                }
+            };
         }
         within("network.linear_kernel", network.linear_kernel as f64, 0.0, MAX_KERNEL as f64)?;
         if network.encoder.is_empty() {
@@ -54,6 +60,23 @@ impl Config {
         within("network.encoder: the hop, the product of its strides,", self.network_plan().hop() as f64, 1.0, 65536.0)
     }
 
+    fn validate_image(&self) -> Result<(), ConfigError> {
+        let image = &self.image;
+        if ![0, 1, 3].contains(&image.channels) {
+            return Err(refused("image.channels", "must be 1 (grey), 3 (colour) or 0 (as the first image)"));
+        }
+        within("image.height", image.height as f64, 0.0, 65536.0)?;
+        within("image.width", image.width as f64, 0.0, 65536.0)?;
+        let layers = [("image.encoder", &image.encoder), ("image.decoder", &image.decoder)];
+        for (key, layer) in layers.into_iter().flat_map(|(key, layers)| layers.iter().map(move |layer| (key, layer))) {
+            filter(key, layer.kernel, layer.stride, layer.resample)?;
+            within(key, layer.channels as f64, 1.0, MAX_CHANNELS as f64)?;
+            within(key, layer.residual as f64, 0.0, 64.0)?;
+        }
+        filter("image.latents", image.latents.kernel, image.latents.stride, image.latents.resample)?;
+        filter("image.output", image.output.kernel, image.output.stride, image.output.resample)
+    }
+
     fn validate_quantizer(&self) -> Result<(), ConfigError> {
         within("quantizer.dead_below", self.quantizer.dead_below, 0.0, 1.0)?;
         within("quantizer.decay", self.quantizer.decay, 0.0, 0.99999)?;
@@ -73,6 +96,8 @@ impl Config {
         within("scalar.step", scalar.step, 0.0, 100.0)?;
         within("scalar.noise_until", scalar.noise_until, 0.0, 1.0)?;
         self.fsq.levels.iter().try_for_each(|&levels| within("fsq.levels", levels as f64, 3.0, 256.0))?;
+        within("vae.divergence", self.vae.divergence, 0.0, 1e6)?;
+        within("vae.divergence_warmup", self.vae.divergence_warmup, 0.0, 1.0)?;
         match self.quantizer.kind {
             QuantizerKind::Vq | QuantizerKind::Rvq | QuantizerKind::Product => self.validate_codebooks(),
             QuantizerKind::Fsq => self.validate_levels(),
@@ -171,6 +196,21 @@ fn refused(key: &'static str, what: &str) -> ConfigError {
     ConfigError::Value { key, what: what.into() }
 }
 
+/// The ranges of a filter of an image's net.
+fn filter(key: &'static str, kernel: usize, stride: usize, resample: usize) -> Result<(), ConfigError> {
+    within(key, kernel as f64, 1.0, 64.0)?;
+    within(key, stride as f64, 1.0, 64.0)?;
+    within(key, resample as f64, 1.0, 64.0)?;
+    covers(key, kernel, stride)?;
+    if (kernel - stride).is_multiple_of(2) {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        key,
+        what: format!("a kernel of {kernel} at stride {stride} has no middle; make both odd or both even"),
+    })
+}
+
 fn covers(key: &'static str, kernel: usize, stride: usize) -> Result<(), ConfigError> {
     if kernel >= stride {
         return Ok(());
@@ -249,6 +289,33 @@ mod tests {
         assert!(refuse(gradient).contains("moving-average"));
         let single = "[quantizer]\nkind = \"product\"\n[vector]\nparts = 8\ncosine = true";
         assert!(refuse(single).contains("no direction"));
+    }
+
+    #[test]
+    fn images_and_the_vae_are_checked_too() {
+        let refuse = |text: &str| toml::from_str::<Config>(text).unwrap().validate().unwrap_err().to_string();
+        let even = refuse("[image]\nlatents = { kernel = 4 }");
+        assert!(even.contains("image.latents") && even.contains("both even"), "{even}");
+        assert!(refuse("[image]\nchannels = 2").contains("image.channels"));
+        assert!(refuse("[image]\nencoder = [{ kernel = 2, stride = 4, channels = 8 }]").contains("skips rows"));
+        assert!(refuse("model = \"vae\"\n[network]\nkind = \"lapped\"").contains("learned"));
+        assert!(refuse("[vae]\ndivergence = -1.0").contains("vae.divergence"));
+    }
+
+    #[test]
+    fn a_file_over_other_defaults_changes_what_it_names_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        std::fs::write(&path, "model = \"vae\"\n[training]\nsteps = 77\n").unwrap();
+        let shape = crate::images::ImageShape { channels: 1, height: 28, width: 28 };
+        let defaults = Config::for_images(shape);
+        let read = Config::read_over(&path, &defaults).unwrap();
+        let mut wanted = defaults.clone();
+        wanted.model = ModelKind::Vae;
+        wanted.training.steps = 77;
+        assert_eq!(read, wanted);
+        std::fs::write(&path, "[training]\nstesp = 77\n").unwrap();
+        assert!(Config::read_over(&path, &defaults).unwrap_err().to_string().contains("line 2"));
     }
 
     #[test]

@@ -39,6 +39,15 @@ pub enum TrainedRunError {
     /// The model with the run's prior.
     #[error(transparent)]
     Prior(#[from] ModelFileError),
+    /// There are no codes to send.
+    #[error(
+        "{}: the run's model is a VAE, whose latents are continuous: there are no codes for a device to send, so it cannot be exported. \
+         `vq report` compares it with runs that can; train one with model = \"vq-vae\"", folder.display()
+    )]
+    Continuous {
+        /// The run.
+        folder: PathBuf,
+    },
     /// A tensor is missing from the checkpoint.
     #[error("{checkpoint} has no tensor `{tensor}`: it is not a checkpoint of this run's architecture")]
     Missing {
@@ -56,6 +65,9 @@ impl TrainedRun {
     /// What is missing, unreadable or not what it was.
     pub fn load(folder: &RunFolder) -> Result<Self, TrainedRunError> {
         let record = RunRecord::load(&folder.record())?;
+        if matches!(record.quantizer, QuantizerRecord::Gaussian { .. }) {
+            return Err(TrainedRunError::Continuous { folder: folder.root().to_path_buf() });
+        }
         let checkpoint =
             Checkpoint { file: TensorFile::load(&folder.checkpoint_to_use())?, path: folder.checkpoint_to_use() };
         let trained = TrainedModel {
@@ -109,10 +121,10 @@ impl TrainedRun {
             serde_json::json!({ "name": recording.name, "train": recording.train, "sha256": recording.sha256 })
         });
         serde_json::json!({
-            "program_version": record.program_version,
-            "torch_version": record.torch_version,
-            "command": record.command,
-            "seed": record.seed,
+            "program_version": record.made.program_version,
+            "torch_version": record.made.torch_version,
+            "command": record.made.command,
+            "seed": record.made.seed,
             "recordings": recordings.collect::<Vec<_>>(),
         })
         .to_string()
@@ -201,6 +213,8 @@ impl Checkpoint {
                 let levels = levels.iter().enumerate().map(|(channel, &count)| Codebook::levels(channel, count));
                 Ok(TrainedQuantizer::Vectors { codebooks: levels.collect() })
             }
+            // Refused before: it has no codes.
+            QuantizerRecord::Gaussian { .. } => Ok(TrainedQuantizer::Vectors { codebooks: Vec::new() }),
             QuantizerRecord::Scalar { bits, .. } => {
                 let steps = self.values("quantizer.step")?.1;
                 Ok(TrainedQuantizer::Scalar { steps, bits: *bits as u8 })

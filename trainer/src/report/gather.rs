@@ -14,6 +14,7 @@ use crate::evaluate::Evaluated;
 use crate::export::Exported;
 use crate::export::from_run::TrainedRun;
 use crate::export::summary::ExportSummary;
+use crate::run::Provenance;
 use crate::stream;
 
 /// Gathers one run: `series` and `settings` are its metrics and configuration.
@@ -36,7 +37,7 @@ pub fn gather(
         results: results(&summary),
         memory: memory(&summary),
         series,
-        command: run.record.command.clone(),
+        command: run.record.made.command.clone(),
         settings,
         facts: facts(run),
         ..RunReport::default()
@@ -156,16 +157,21 @@ fn memory(summary: &ExportSummary) -> Vec<MemoryEntry> {
     ]
 }
 
+/// How a run was made.
+pub(super) fn provenance(made: &Provenance) -> Vec<Fact> {
+    vec![
+        Fact::new("started", &made.started),
+        Fact::new("seed", made.seed),
+        Fact::new("vq", &made.program_version),
+        Fact::new("torch", &made.torch_version),
+        Fact::new("device", &made.device),
+        Fact::new("training", format!("{:.0} s", made.training_seconds)),
+    ]
+}
+
 fn facts(run: &TrainedRun) -> Vec<Fact> {
     let record = &run.record;
-    let mut facts = vec![
-        Fact::new("started", &record.started),
-        Fact::new("seed", record.seed),
-        Fact::new("vq", &record.program_version),
-        Fact::new("torch", &record.torch_version),
-        Fact::new("device", &record.device),
-        Fact::new("training", format!("{:.0} s", record.training_seconds)),
-    ];
+    let mut facts = provenance(&record.made);
     for source in &record.recordings {
         let [train, validation] = [source.train, source.validation].map(|[from, to]| format!("{from}–{to}"));
         let text = format!("{}: trained on frames {train}, measured on {validation}", source.name);

@@ -24,6 +24,9 @@ pub struct MetricsLine {
     pub codebook: f64,
     /// The same distance as the encoder feels it, not yet times β.
     pub commitment: f64,
+    /// The divergence of a VAE's latents from their prior, in bits per sample of each channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence_bits: Option<f64>,
     /// The step's learning rate.
     pub learning_rate: f64,
     /// How many codes are in effective use, per symbol of a hop; empty while latents are not quantized yet.
@@ -50,8 +53,21 @@ pub struct Validation {
     pub prdn_percent: f64,
     /// Mean squared error over the variance of the training frames.
     pub mse_normalized: f64,
-    /// Bits of codes per sample of each channel, before any entropy coding.
+    /// Bits of codes per sample of each channel, before any entropy coding; of a VAE, the divergence of its latents from their
+    /// prior.
     pub bits_per_sample: f64,
+    /// What is measured of images alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageValidation>,
+}
+
+/// Distortion of images; see [`ImageEvaluation`](crate::images::ImageEvaluation).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ImageValidation {
+    /// Peak signal to noise ratio in dB.
+    pub psnr_db: f64,
+    /// Mean absolute error with levels from −1 to 1.
+    pub l1: f64,
 }
 
 /// The log, open for appending.
@@ -131,6 +147,7 @@ mod tests {
             reconstruction: 0.25,
             codebook: 0.1,
             commitment: 0.1,
+            divergence_bits: None,
             learning_rate: 1e-3,
             perplexity: vec![3.5],
             entropy_bits: vec![1.807],
@@ -141,6 +158,7 @@ mod tests {
                 prdn_percent: 8.0,
                 mse_normalized: 0.0064,
                 bits_per_sample: 0.5,
+                image: None,
             }),
         }
     }

@@ -56,9 +56,15 @@ impl Progress {
     fn text(&self, line: &MetricsLine) -> String {
         let mut text = format!("loss {:.4}  PRDN {:.2} %", line.loss, 100.0 * line.reconstruction.sqrt());
         if let Some(validation) = &self.validation {
-            text += &format!(" (held out {:.2} %)", validation.prdn_percent);
+            text += &match validation.image {
+                None => format!(" (held out {:.2} %)", validation.prdn_percent),
+                Some(image) => format!(" (held out {:.2} %, PSNR {:.2} dB)", validation.prdn_percent, image.psnr_db),
+            };
         }
         match line.perplexity.len() {
+            _ if line.divergence_bits.is_some() => {
+                text += &format!("  divergence {:.3} bits per sample", line.divergence_bits.unwrap_or_default());
+            }
             0 => text += "  no codes yet",
             _ => {
                 text += &format!("  perplexity {}", perplexity(&line.perplexity));
@@ -116,6 +122,7 @@ mod tests {
             reconstruction: 0.0064,
             codebook: 0.0,
             commitment: 0.0,
+            divergence_bits: None,
             learning_rate: 1e-3,
             perplexity: vec![],
             entropy_bits: vec![],
@@ -128,7 +135,8 @@ mod tests {
         assert_eq!(progress.text(&line), "loss 0.0123  PRDN 8.00 %  no codes yet  1 min 20 s left");
         line.perplexity = vec![50.2, 40.9];
         line.dead_codes = vec![3, 1];
-        line.validation = Some(Validation { prdn_percent: 6.5, mse_normalized: 0.0042, bits_per_sample: 0.7 });
+        line.validation =
+            Some(Validation { prdn_percent: 6.5, mse_normalized: 0.0042, bits_per_sample: 0.7, image: None });
         progress.line(&line);
         let text = progress.text(&line);
         assert!(text.contains("(held out 6.50 %)  perplexity 50/41  dead 4"), "{text}");

@@ -1,14 +1,17 @@
 //! What the codec does to the frames it was not trained on, as it would be deployed: int8 weights, codes.
 
+use std::f64::consts::LN_2;
+
 use tch::{Device, Tensor};
 
-use super::codec::Codec;
+use super::codec::{Codec, SignalNets};
 use super::prepare::Prepared;
 use super::windows::network_units;
 use crate::data::Channel;
 use crate::metrics::Distortion;
 use crate::nn::Precision;
-use crate::quantizer::Rounding;
+use crate::quantizer::Quantizer;
+use crate::random::for_beginning;
 use crate::run::{Normalization, Validation};
 
 /// Hops that go through the nets at once: enough to be quick, few enough to fit beside anything else.
@@ -36,11 +39,11 @@ pub(super) struct ValidationSet {
 
 impl ValidationSet {
     /// The held-out frames of `prepared`; empty if none holds a whole hop.
-    pub(super) fn new(prepared: &Prepared, codec: &Codec, bits_per_hop: u32, device: Device) -> Self {
-        let context = codec.margins.before() * codec.hop;
+    pub(super) fn new(prepared: &Prepared, nets: &SignalNets, bits_per_hop: u32, device: Device) -> Self {
+        let context = nets.margins.before() * nets.hop;
         let (mut parts, mut original, mut channels) = (Vec::new(), Vec::new(), Vec::new());
         for part in &prepared.parts {
-            let frames = part.validation.len() / codec.hop * codec.hop;
+            let frames = part.validation.len() / nets.hop * nets.hop;
             let held_out = part.validation.start..part.validation.start + frames;
             if held_out.is_empty() {
                 continue;
@@ -55,7 +58,7 @@ impl ValidationSet {
             parts,
             original,
             normalization: prepared.normalization.clone(),
-            bits_per_sample: f64::from(bits_per_hop) / (codec.hop * prepared.channels()) as f64,
+            bits_per_sample: f64::from(bits_per_hop) / (nets.hop * prepared.channels()) as f64,
             channels,
         }
     }
@@ -63,40 +66,49 @@ impl ValidationSet {
     /// Measures the codec; `quantized` is false while there are no codes yet. `None` if nothing is held out, or the
     /// held-out frames are constant.
     pub(super) fn measure(&self, codec: &Codec, quantized: bool) -> Option<Validation> {
-        if self.original.is_empty() {
-            return None;
+        let nets = codec.signal().filter(|_| !self.original.is_empty())?;
+        let (mut rebuilt, mut divergence) = (Vec::with_capacity(self.original.len()), 0.0);
+        for part in &self.parts {
+            let (counts, bits) = self.rebuild(nets, &codec.quantizer, part, quantized);
+            rebuilt.extend(counts);
+            divergence += bits;
         }
-        let rebuilt: Vec<i32> = self.parts.iter().flat_map(|part| self.rebuild(codec, part, quantized)).collect();
         let prdn_percent = Distortion::measure(&self.original, &rebuilt, &self.channels).prdn_percent?;
         let width = self.channels.len();
         let squares = self.original.iter().zip(&rebuilt).enumerate().map(|(index, (&x, &y))| {
             ((f64::from(x) - f64::from(y)) / f64::from(self.normalization.scale[index % width])).powi(2)
         });
         let mse_normalized = squares.sum::<f64>() / self.original.len() as f64;
-        Some(Validation { prdn_percent, mse_normalized, bits_per_sample: self.bits_per_sample })
+        let bits_per_sample = self.bits_per_sample + divergence / self.original.len() as f64;
+        Some(Validation { prdn_percent, mse_normalized, bits_per_sample, image: None })
     }
 
-    /// The decoded counts of the held-out frames of one recording, `[time, channels]`, in chunks with full context.
-    fn rebuild(&self, codec: &Codec, part: &HeldOut, quantized: bool) -> Vec<i32> {
+    /// The decoded counts of the held-out frames of one recording, `[time, channels]`, in chunks with full context, and the bits of
+    /// a VAE's divergence.
+    fn rebuild(&self, nets: &SignalNets, quantizer: &Quantizer, part: &HeldOut, quantized: bool) -> (Vec<i32>, f64) {
         let total = part.signal.size()[1] as usize;
-        let mut rebuilt = Vec::with_capacity((total - part.begin) * self.channels.len());
-        for begin in (part.begin..total).step_by(CHUNK_HOPS * codec.hop) {
-            let end = (begin + CHUNK_HOPS * codec.hop).min(total);
+        let (mut rebuilt, mut divergence) = (Vec::with_capacity((total - part.begin) * self.channels.len()), 0.0);
+        for begin in (part.begin..total).step_by(CHUNK_HOPS * nets.hop) {
+            let end = (begin + CHUNK_HOPS * nets.hop).min(total);
             // In whole hops, so that all chunks lie on one grid.
-            let from = begin - codec.margins.before().min(begin / codec.hop) * codec.hop;
-            let to = (end + codec.margins.after() * codec.hop).min(total);
+            let from = begin - nets.margins.before().min(begin / nets.hop) * nets.hop;
+            let to = (end + nets.margins.after() * nets.hop).min(total);
             let window = part.signal.narrow(1, from as i64, (to - from) as i64).unsqueeze(0);
             let samples = tch::no_grad(|| {
-                let latents = codec.encoder.forward(&window, Precision::Int8);
-                let latents = match quantized {
-                    true => codec.quantizer.forward(&latents, &Rounding::Nearest).latents,
-                    false => codec.quantizer.unquantized(&latents),
+                let latents = nets.encoder.forward(&window, Precision::Int8);
+                let latents = if quantized {
+                    let rounding = quantizer.measuring(&latents, &mut for_beginning(begin as u64));
+                    let quantized = quantizer.forward(&latents, &rounding);
+                    divergence += quantized.divergence.double_value(&[]) * ((end - begin) / nets.hop) as f64 / LN_2;
+                    quantized.latents
+                } else {
+                    quantizer.unquantized(&latents)
                 };
-                codec.decoder.forward(&latents, Precision::Int8)
+                nets.decoder.forward(&latents, Precision::Int8)
             });
             rebuilt.extend(self.counts(&samples.squeeze_dim(0).narrow(1, (begin - from) as i64, (end - begin) as i64)));
         }
-        rebuilt
+        (rebuilt, divergence)
     }
 
     /// `[channels, frames]` in network units to counts, `[time, channels]`.
@@ -113,30 +125,31 @@ impl ValidationSet {
 
 #[cfg(test)]
 mod tests {
+    use super::super::codec::tests::signal_codec;
     use super::super::prepare::tests::recording;
     use super::*;
     use crate::config::Config;
-    use crate::random::for_step;
 
     #[test]
     fn chunks_and_context_change_nothing() {
         let mut config = Config::default();
         config.data.validation_fraction = 0.9;
-        let codec = Codec::new(&config, 1, Device::Cpu, &mut for_step(2, 0)).unwrap();
+        let codec = signal_codec(&config, 1, 2);
+        let nets = codec.signal().unwrap();
         let hops = 3 * CHUNK_HOPS + 700;
         let wave = |t: usize| ((t as f64 * 0.05).sin() * 300.0 + (t as f64 * 0.31).cos() * 40.0) as i32;
-        let samples: Vec<i32> = (0..hops * codec.hop + 11).map(wave).collect();
+        let samples: Vec<i32> = (0..hops * nets.hop + 11).map(wave).collect();
         let prepared = Prepared::new(vec![recording(samples, 1)], &config).unwrap();
-        let set = ValidationSet::new(&prepared, &codec, 22, Device::Cpu);
+        let set = ValidationSet::new(&prepared, nets, 22, Device::Cpu);
         let measured = set.measure(&codec, false).unwrap();
         let part = &prepared.parts[0];
-        let held_out = part.validation.start..part.validation.start + part.validation.len() / codec.hop * codec.hop;
+        let held_out = part.validation.start..part.validation.start + part.validation.len() / nets.hop * nets.hop;
         // The same in one piece, from a hop's beginning far enough back.
-        let from = held_out.start - 40 * codec.hop;
+        let from = held_out.start - 40 * nets.hop;
         let window = network_units(&part.recording, from..held_out.end, &prepared.normalization).unsqueeze(0);
         let whole =
-            tch::no_grad(|| codec.decoder.forward(&codec.encoder.forward(&window, Precision::Int8), Precision::Int8));
-        let rebuilt = set.counts(&whole.squeeze_dim(0).narrow(1, (40 * codec.hop) as i64, held_out.len() as i64));
+            tch::no_grad(|| nets.decoder.forward(&nets.encoder.forward(&window, Precision::Int8), Precision::Int8));
+        let rebuilt = set.counts(&whole.squeeze_dim(0).narrow(1, (40 * nets.hop) as i64, held_out.len() as i64));
         let original: Vec<i32> = held_out.map(|t| part.recording.frame(t)[0]).collect();
         let wanted = Distortion::measure(&original, &rebuilt, &part.recording.channels).prdn_percent.unwrap();
         assert!((measured.prdn_percent - wanted).abs() < 1e-3, "{} instead of {wanted}", measured.prdn_percent);
@@ -149,8 +162,9 @@ mod tests {
     fn nothing_held_out_is_not_measured() {
         let mut config = Config::default();
         config.data.validation_fraction = 0.0;
-        let codec = Codec::new(&config, 1, Device::Cpu, &mut for_step(2, 0)).unwrap();
+        let codec = signal_codec(&config, 1, 2);
         let prepared = Prepared::new(vec![recording((0..4000).collect(), 1)], &config).unwrap();
-        assert_eq!(ValidationSet::new(&prepared, &codec, 22, Device::Cpu).measure(&codec, true), None);
+        let set = ValidationSet::new(&prepared, codec.signal().unwrap(), 22, Device::Cpu);
+        assert_eq!(set.measure(&codec, true), None);
     }
 }
