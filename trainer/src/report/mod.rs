@@ -6,6 +6,7 @@
 //!
 //! * [`data`]: what a report is made from;
 //! * [`gather`]: a run folder as that structure, its model run by `vq-core`;
+//! * [`gather_measured`]: the same for runs whose figures training itself left: on images, or of a VAE;
 //! * [`series`]: `metrics.jsonl` read back as curves;
 //! * `charts`, on their `axis`: training curves and code usage as figures;
 //! * `embed`: the numbers that the page's script draws, packed small and escaped;
@@ -17,6 +18,8 @@ mod charts;
 pub mod data;
 mod embed;
 pub mod gather;
+pub mod gather_measured;
+mod images;
 mod page;
 mod picture;
 pub mod series;
