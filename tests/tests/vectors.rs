@@ -11,7 +11,7 @@ use vq_core::{Options, self_test_decoder, self_test_encoder};
 use vq_tests::{Recipe, decode, encode, metadata, samples};
 use vq_trainer::export::export;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
-use vq_trainer::export::trained::TrainedQuantizer;
+use vq_trainer::export::trained::{TrainedQuantizer, half_octaves};
 use vq_trainer::stream::{StreamHeader, append_header, append_packet, parse};
 
 /// Frames that the priors are trained on, and frames of the input.
@@ -49,7 +49,7 @@ impl Vector {
     fn bless(&self) {
         let mut trained = self.recipe.trained();
         if let TrainedQuantizer::Scalar { steps, .. } = &mut trained.quantizer {
-            steps.fill(SCALAR_STEP);
+            steps.fill(half_octaves(SCALAR_STEP));
         }
         let exported = export(&trained, &self.recipe.signal(TRAINING_FRAMES), &metadata(self.recipe.channels))
             .expect("the recipe exports");

@@ -9,7 +9,9 @@ use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source}
 use vq_trainer::data::{OpenOptions, open};
 use vq_trainer::export::container::{ChannelParts, MetadataParts};
 use vq_trainer::export::export;
-use vq_trainer::export::trained::{NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
+use vq_trainer::export::trained::{
+    NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
+};
 
 const HOP: usize = 4;
 
@@ -30,7 +32,7 @@ impl Bench {
         let trained = TrainedModel {
             encoder: net(Operation::Convolution { kernel: HOP, stride: HOP, padding: 0, channels: HOP }, 1, HOP, HOP),
             decoder: net(Operation::Transposed { kernel: HOP, stride: HOP, padding: 0, channels: 1 }, HOP, 1, 1),
-            quantizer: TrainedQuantizer::Scalar { steps: vec![0.01; HOP], bits: 10 },
+            quantizer: TrainedQuantizer::Scalar { steps: vec![half_octaves(0.01); HOP], bits: 10 },
             normalization: vec![Normalization { offset: 1024, scale: 250.0 }],
         };
         let metadata = MetadataParts {

@@ -168,7 +168,7 @@ fn the_program_trains_measures_and_reports_on_images_and_says_what_it_cannot_do(
     done(&["report", "codes", "vae", "-o", "both.html"]);
     let page = std::fs::read_to_string(folder.join("both.html")).unwrap();
     assert_eq!(page.matches("data:image/png;base64").count(), 2);
-    for words in ["PSNR on validation", "Divergence of the latents", "bits per pixel", "Code usage"] {
+    for words in ["PSNR on validation", "Rate in the loss", "bits per pixel", "Code usage"] {
         assert!(page.contains(words), "{words}");
     }
 
@@ -200,7 +200,7 @@ fn a_vae_of_a_signal_is_trained_and_reported_and_not_exported() {
     assert!(done && text.contains("bits per sample of divergence"), "{text}{notes}");
     let lines = MetricsLog::read(&folder.join("vae/metrics.jsonl")).unwrap();
     let (first, last) = (&lines[0], lines.last().unwrap());
-    let (bits, validation) = (last.divergence_bits.unwrap(), last.validation.unwrap());
+    let (bits, validation) = (last.rate.unwrap(), last.validation.unwrap());
     assert!(bits > 0.05 && (validation.bits_per_sample / bits - 1.0).abs() < 0.5, "{bits} {validation:?}");
     assert!(validation.prdn_percent < 60.0 && last.reconstruction < first.reconstruction, "{validation:?}");
     // The loss is the evidence lower bound's, of nats per sample.
@@ -212,5 +212,5 @@ fn a_vae_of_a_signal_is_trained_and_reported_and_not_exported() {
     let (done, text, error) = vq(folder, &["report", "vae"]);
     assert!(done, "{text}{error}");
     let page = std::fs::read_to_string(folder.join("vae/report.html")).unwrap();
-    assert!(page.contains("A VAE, which has no codes") && page.contains("Divergence of the latents"));
+    assert!(page.contains("A VAE, which has no codes") && page.contains("Rate in the loss"));
 }

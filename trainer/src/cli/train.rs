@@ -13,10 +13,10 @@ use super::train_prior::{self, Retraining};
 use super::{train_images, train_predictor};
 use crate::codec::HostCodec;
 use crate::config::{Config, ModelKind, PredictorKind, PriorKind, QuantizerKind};
-use crate::data::{RatePolicy, Recording, fit};
+use crate::data::{OpenOptions, RatePolicy, Recording, fit};
 use crate::export::from_run::TrainedRun;
 use crate::images::{first_shape, is_images};
-use crate::run::{MetricsLog, QuantizerRecord, Record, RunRecord, now_rfc3339};
+use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, Record, RunRecord, now_rfc3339};
 use crate::train::{Job, Outcome, Progress, Source, prepare_process, set_threads};
 
 /// Train a codec on recordings of one kind of signal, or on images.
@@ -158,7 +158,8 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
     if has_prior {
         let held_out = run.held_out().iter().map(|recording| recording.samples.as_slice());
         let held_out = train_prior::shares(held_out, run.record.signal.channels.len());
-        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[] };
+        let start = run.prior.clone();
+        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[], start };
         bytes = train_prior::train(bytes.model()?, &run.training_samples(), &held_out, &retraining)?;
     }
     if has_predictor {
@@ -187,8 +188,12 @@ fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let config = config(arguments)?;
     set_threads(config.training.threads);
     let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
-    let retraining =
-        Retraining { config: &config.prior, seed: config.training.seed, qualities: &arguments.prior_qualities };
+    let retraining = Retraining {
+        config: &config.prior,
+        seed: config.training.seed,
+        qualities: &arguments.prior_qualities,
+        start: NamedTensors::new(),
+    };
     train_prior::run(model, &output, &retraining, |codec| open(codec, arguments))
 }
 
@@ -210,7 +215,17 @@ fn start(arguments: &Arguments) -> anyhow::Result<Job> {
         let recording = arguments.signal.open(path)?;
         // The run may be resumed from another folder.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        sources.push(Source { path, options: arguments.signal.options(), recording });
+        let options = arguments.signal.options();
+        if config.data.single_channels {
+            let channels = recording.channels.iter().map(|channel| channel.name.clone()).collect::<Vec<_>>();
+            for name in channels {
+                let options = OpenOptions { columns: vec![name], ..options.clone() };
+                let recording = crate::data::open(&path, &options)?;
+                sources.push(Source { path: path.clone(), options, recording });
+            }
+        } else {
+            sources.push(Source { path, options, recording });
+        }
     }
     let folder = folder(sources.first().map_or("run", |source| source.recording.name.as_str()));
     Ok(Job::start(sources, &config, &folder, &arguments.device, command)?)
@@ -282,7 +297,7 @@ fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
 
 fn summarise(job: &Job, record: &RunRecord, has_codes: bool) -> anyhow::Result<()> {
     let lines = MetricsLog::read(&job.folder().metrics())?;
-    let quantized = lines.iter().filter(|line| !line.perplexity.is_empty() || line.divergence_bits.is_some());
+    let quantized = lines.iter().filter(|line| !line.perplexity.is_empty() || line.rate.is_some());
     let measured = quantized.filter_map(|line| line.validation);
     let best = measured.min_by(|a, b| a.mse_normalized.total_cmp(&b.mse_normalized));
     let folder = job.folder().root().display();

@@ -60,6 +60,8 @@ impl Config {
     pub fn for_images(shape: ImageShape) -> Self {
         let mut config = Self::default();
         config.quantizer.kind = QuantizerKind::Vq;
+        // The prior in that loss runs along a signal's hops.
+        config.rate.enabled = false;
         config.training.learning_rate = 1e-3;
         config.training.unquantized = 0.05;
         config.vector.commitment = 0.25;

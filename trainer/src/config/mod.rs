@@ -47,6 +47,9 @@ pub enum ConfigError {
     },
 }
 
+/// The most bits of an integer latent.
+pub const MOST_INTEGER_BITS: u32 = 12;
+
 /// What the nets are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -139,6 +142,9 @@ section! {
         window_hops: usize = 32,
         /// The last part of each recording that is held out for validation, from 0 (none) to 0.9.
         validation_fraction: f64 = 0.2,
+        /// Whether every channel of a recording is trained on as if it were a recording of one channel: for a codec of single channels, from
+        /// recordings of several alike.
+        single_channels: bool = false,
     }
 }
 
@@ -246,6 +252,20 @@ section! {
 }
 
 section! {
+    /// Rate–distortion training, where the quantizer's kind is "scalar": the loss is bits + weight · error at all nine qualities at once, the bits
+    /// being those that the prior in training foresees. Codes then have 12 bits, latents are quantized from the first step on, and `scalar.bits`,
+    /// `scalar.range` and `training.unquantized` count for nothing.
+    RateConfig {
+        /// Whether bits count. If not, or with `prior.kind = "tables"`, only the error does, and the prior is trained behind it.
+        enabled: bool = true,
+        /// What an error as large as the signal's variance is worth at quality 9, in bits per sample. Each lower quality halves it.
+        distortion_weight: f64 = 1600.0,
+        /// How far low qualities, whose bits and errors are few and cheap, are made to count as much as high ones: from 0, not at all, to 1.
+        balance: f64 = 0.4,
+    }
+}
+
+section! {
     /// The loop.
     TrainingConfig {
         /// Seed of every random choice. The same seed, threads and machine give the same run.
@@ -339,6 +359,8 @@ pub struct Config {
     pub scalar: ScalarConfig,
     /// Used where model = "vae".
     pub vae: VaeConfig,
+    /// Rate–distortion training.
+    pub rate: RateConfig,
     /// The loop.
     pub training: TrainingConfig,
     /// What foresees the codes.
@@ -402,6 +424,7 @@ impl Config {
             self.fsq.commented("fsq"),
             self.scalar.commented("scalar"),
             self.vae.commented("vae"),
+            self.rate.commented("rate"),
             self.training.commented("training"),
             self.prior.commented("prior"),
             self.residual.commented("residual"),
@@ -441,8 +464,26 @@ impl Config {
             QuantizerKind::Rvq => codebooks(1, vector.stages.clone()),
             QuantizerKind::Product => codebooks(vector.parts, vector.part_stages.clone()),
             QuantizerKind::Fsq => QuantizerRecord::Finite { levels: self.levels() },
-            QuantizerKind::Scalar => QuantizerRecord::Scalar { dimension, bits: self.scalar.bits },
+            QuantizerKind::Scalar => QuantizerRecord::Scalar { dimension, bits: self.integer_bits() },
         }
+    }
+
+    /// Whether training is for bits and error together.
+    pub fn is_rated(&self) -> bool {
+        let has_prior = self.quantizer.kind == QuantizerKind::Scalar && self.prior.kind != PriorKind::Tables;
+        has_prior && self.rate.enabled && self.model == ModelKind::VqVae
+    }
+
+    /// Bits of an integer latent.
+    pub fn integer_bits(&self) -> u32 {
+        if self.is_rated() { MOST_INTEGER_BITS } else { self.scalar.bits }
+    }
+
+    /// The steps before codes exist.
+    pub fn unquantized_steps(&self) -> usize {
+        // A VAE's distributions are there from the start.
+        let none = self.is_rated() || self.model == ModelKind::Vae;
+        if none { 0 } else { self.step_at(self.training.unquantized) }
     }
 
     /// The levels of every latent of a finite scalar quantizer.

@@ -47,15 +47,6 @@ impl Config {
         }
     }
 
-    /// The step from which on codes (or, of a VAE, distributions) stand between encoder and decoder.
-    #[must_use]
-    pub fn codes_from(&self) -> usize {
-        match self.model {
-            ModelKind::VqVae => self.step_at(self.training.unquantized),
-            ModelKind::Vae => 0,
-        }
-    }
-
     /// What a nat of divergence costs at `step`, counted from 0.
     #[must_use]
     pub fn divergence_weight(&self, step: usize) -> f64 {

@@ -1,6 +1,6 @@
 //! The ranges of the configuration's values, checked before anything is built from them.
 
-use super::{CodebookUpdate, Config, ConfigError, ModelKind, NetworkKind, QuantizerKind};
+use super::{CodebookUpdate, Config, ConfigError, MOST_INTEGER_BITS, ModelKind, NetworkKind, QuantizerKind};
 use crate::run::QuantizerRecord;
 
 /// The largest sizes that a container holds and a microcontroller could run; they also keep arithmetic on them small.
@@ -91,7 +91,7 @@ impl Config {
         within("vector.kmeans_latents", vector.kmeans_latents as f64, 1.0, 1e7)?;
         within("vector.restart_every", vector.restart_every as f64, 1.0, 1e9)?;
         within("vector.restart_until", vector.restart_until, 0.0, 1.0)?;
-        within("scalar.bits", f64::from(scalar.bits), 2.0, 12.0)?;
+        within("scalar.bits", f64::from(scalar.bits), 2.0, f64::from(MOST_INTEGER_BITS))?;
         within("scalar.range", scalar.range, 0.1, 100.0)?;
         within("scalar.step", scalar.step, 0.0, 100.0)?;
         within("scalar.noise_until", scalar.noise_until, 0.0, 1.0)?;
@@ -165,6 +165,8 @@ impl Config {
         within("training.latent_noise", training.latent_noise, 0.0, 1e3)?;
         within("training.int8_from", training.int8_from, 0.0, 1.0)?;
         within("training.threads", training.threads as f64, 0.0, 1024.0)?;
+        within("rate.distortion_weight", self.rate.distortion_weight, 1e-3, 1e9)?;
+        within("rate.balance", self.rate.balance, 0.0, 1.0)?;
         within("prior.steps", self.prior.steps as f64, 1.0, 1e9)?;
         within("prior.learning_rate", self.prior.learning_rate, 1e-9, 1.0)?;
         within("residual.steps", self.residual.steps as f64, 1.0, 1e9)?;
@@ -172,10 +174,13 @@ impl Config {
         within("run.log_every", self.run.log_every as f64, 1.0, 1e9)?;
         within("run.validate_every", self.run.validate_every as f64, 1.0, 1e9)?;
         within("run.checkpoint_seconds", self.run.checkpoint_seconds, 0.0, 1e9)?;
-        if self.step_at(training.unquantized) >= training.steps {
+        if self.unquantized_steps() >= training.steps {
             return Err(refused("training.unquantized", "leaves no step for training with codes; lower it"));
         }
-        if self.quantizer.kind == QuantizerKind::Scalar && self.scalar.noise_until < training.unquantized {
+        if self.quantizer.kind == QuantizerKind::Scalar
+            && !self.is_rated()
+            && self.scalar.noise_until < training.unquantized
+        {
             return Err(refused(
                 "scalar.noise_until",
                 "ends before training.unquantized does; raise it to at least that",

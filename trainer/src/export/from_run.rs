@@ -7,11 +7,13 @@ use super::disassemble::disassemble;
 use super::file::{ModelBytes, ModelFileError};
 use super::predictor::PredictorParts;
 use super::priors::recurrent::RecurrentParts;
-use super::trained::{Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer};
+use super::trained::{
+    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
+};
 use super::{ExportError, Exported, export};
 use crate::architecture::NetSpec;
 use crate::data::Recording;
-use crate::run::{QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
+use crate::run::{NamedTensors, PlainTensor, QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
 
 /// A finished (or interrupted) training run, read back.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct TrainedRun {
     pub record: RunRecord,
     /// The nets and codes of the best checkpoint.
     pub trained: TrainedModel,
+    /// The prior in floats that was trained together with the nets, by the names of its tensors; empty where none was.
+    pub prior: NamedTensors,
     /// The recurrent prior that was trained at the run's end.
     pub recurrent: Option<RecurrentParts>,
     /// The predictor of bounded and lossless packets that was trained at the run's end.
@@ -85,7 +89,11 @@ impl TrainedRun {
         } else {
             (None, None)
         };
-        let mut run = Self { record, trained, recurrent, predictor, training: Vec::new(), validation: Vec::new() };
+        let of_prior =
+            |(name, tensor): (&String, &PlainTensor)| Some((name.strip_prefix("prior.")?.into(), tensor.clone()));
+        let prior = checkpoint.file.tensors.iter().filter_map(of_prior).collect();
+        let (training, validation) = (Vec::new(), Vec::new());
+        let mut run = Self { record, trained, prior, recurrent, predictor, training, validation };
         for source in &run.record.recordings {
             let recording = source.reopen()?;
             run.training.push(recording.slice(source.train[0]..source.train[1]));
@@ -217,6 +225,14 @@ impl Checkpoint {
             QuantizerRecord::Gaussian { .. } => Ok(TrainedQuantizer::Vectors { codebooks: Vec::new() }),
             QuantizerRecord::Scalar { bits, .. } => {
                 let steps = self.values("quantizer.step")?.1;
+                let wider = self.values("quantizer.wider")?.1;
+                let latents = steps.len();
+                let octaves = |row: usize, latent: usize| wider.get(row * latents + latent).copied().unwrap_or(0.0);
+                let widened = |(latent, step): (usize, &f32)| {
+                    let even = half_octaves(*step);
+                    std::array::from_fn(|row| even[row] * octaves(row, latent).exp2())
+                };
+                let steps = steps.iter().enumerate().map(widened).collect();
                 Ok(TrainedQuantizer::Scalar { steps, bits: *bits as u8 })
             }
         }

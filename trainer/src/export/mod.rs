@@ -201,7 +201,7 @@ impl TrainedQuantizer {
                 latent
                     .iter()
                     .zip(steps)
-                    .map(|(z, step)| (z / step).round_ties_even().clamp(-limit, limit) * step)
+                    .map(|(z, [.., step])| (z / step).round_ties_even().clamp(-limit, limit) * step)
                     .collect()
             }
             Self::Vectors { codebooks } => {

@@ -25,7 +25,7 @@ use crate::run::QuantizerRecord;
 pub use finite::FiniteQuantizer;
 pub use gaussian::GaussianLatents;
 pub use kmeans::{Clusters, kmeans, lloyd};
-pub use scalar::{Rounding, ScalarQuantizer};
+pub use scalar::{Rated, Rounding, ScalarQuantizer};
 use usage::{counts, dead_of, entropy_bits};
 pub use vector::VectorQuantizer;
 

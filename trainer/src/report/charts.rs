@@ -54,9 +54,9 @@ pub(super) fn charts(runs: &[RunReport]) -> Vec<Chart> {
         Chart { title: "PRDN on validation, %", ratios: true, lines: lines(&|run, _| vec![validation_line(run)]) },
         Chart { title: "PSNR on validation, dB", ratios: false, lines: lines(&|run, _| vec![psnr_line(run)]) },
         Chart {
-            title: "Divergence of the latents, bits per sample",
+            title: "Rate in the loss, bits per sample",
             ratios: true,
-            lines: lines(&|_, thinned| vec![divergence_line(thinned)]),
+            lines: lines(&|_, thinned| vec![rate_line(thinned)]),
         },
         Chart {
             title: "Perplexity of the codes",
@@ -106,9 +106,9 @@ fn psnr_line(run: &RunReport) -> Line {
     Line { name: "PSNR".into(), points: points.collect() }
 }
 
-fn divergence_line(lines: &[MetricLine]) -> Line {
-    let points = lines.iter().map(|line| (line.step, line.divergence_bits));
-    Line { name: "divergence".into(), points: points.collect() }
+fn rate_line(lines: &[MetricLine]) -> Line {
+    let points = lines.iter().map(|line| (line.step, line.rate));
+    Line { name: "rate".into(), points: points.collect() }
 }
 
 fn stage_lines(lines: &[MetricLine], get: fn(&MetricLine) -> &Vec<Option<f64>>) -> Vec<Line> {

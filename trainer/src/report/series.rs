@@ -27,8 +27,8 @@ pub struct MetricLine {
     pub codebook: Option<f64>,
     /// Commitment term, with its weight.
     pub commitment: Option<f64>,
-    /// Divergence of a VAE's latents from their prior, in bits per sample.
-    pub divergence_bits: Option<f64>,
+    /// Bits per sample, where they are in the loss: of codes, or of a VAE's divergence.
+    pub rate: Option<f64>,
     /// Learning rate of the step.
     pub learning_rate: Option<f64>,
     /// Norm of the gradient before clipping.
@@ -172,7 +172,7 @@ impl MetricLine {
         self.reconstruction = other.reconstruction.or(self.reconstruction);
         self.codebook = other.codebook.or(self.codebook);
         self.commitment = other.commitment.or(self.commitment);
-        self.divergence_bits = other.divergence_bits.or(self.divergence_bits);
+        self.rate = other.rate.or(self.rate);
         self.learning_rate = other.learning_rate.or(self.learning_rate);
         self.gradient_norm = other.gradient_norm.or(self.gradient_norm);
         if !other.perplexity.is_empty() {
@@ -205,7 +205,7 @@ impl MetricLine {
             reconstruction: field(|line| line.reconstruction),
             codebook: field(|line| line.codebook),
             commitment: field(|line| line.commitment),
-            divergence_bits: field(|line| line.divergence_bits),
+            rate: field(|line| line.rate),
             learning_rate: field(|line| line.learning_rate),
             gradient_norm: field(|line| line.gradient_norm),
             perplexity: stages(|line| &line.perplexity),

@@ -90,7 +90,7 @@ fn scalars(line: &MetricsLine) -> Vec<(String, f64)> {
     ]
     .map(|(tag, value)| (tag.to_string(), value))
     .into();
-    scalars.extend(line.divergence_bits.map(|bits| ("divergence_bits".to_string(), bits)));
+    scalars.extend(line.rate.map(|bits| ("loss/rate".to_string(), bits)));
     let mut symbols = |name: &str, values: &mut dyn Iterator<Item = f64>| {
         scalars.extend(values.enumerate().map(|(symbol, value)| (format!("{name}/{}", symbol + 1), value)));
     };

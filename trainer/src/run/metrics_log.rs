@@ -24,9 +24,6 @@ pub struct MetricsLine {
     pub codebook: f64,
     /// The same distance as the encoder feels it, not yet times β.
     pub commitment: f64,
-    /// The divergence of a VAE's latents from their prior, in bits per sample of each channel.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub divergence_bits: Option<f64>,
     /// The step's learning rate.
     pub learning_rate: f64,
     /// How many codes are in effective use, per symbol of a hop; empty while latents are not quantized yet.
@@ -41,6 +38,9 @@ pub struct MetricsLine {
     pub warnings: Vec<String>,
     /// Norm of the gradient over all weights, before clipping.
     pub gradient_norm: f64,
+    /// Bits per sample, the mean over the batch's qualities, where they are in the loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
     /// Present on lines where the held-out frames were measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
@@ -53,9 +53,12 @@ pub struct Validation {
     pub prdn_percent: f64,
     /// Mean squared error over the variance of the training frames.
     pub mse_normalized: f64,
-    /// Bits of codes per sample of each channel, before any entropy coding; of a VAE, the divergence of its latents from their
-    /// prior.
+    /// Bits of codes per sample of each channel: before any entropy coding, or where the rate is trained for as the prior foresees them; of
+    /// a VAE, the divergence of its latents from their prior.
     pub bits_per_sample: f64,
+    /// Where the rate is trained for: what training minimises, over several qualities; the other numbers are of the best quality.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
     /// What is measured of images alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageValidation>,
@@ -147,18 +150,19 @@ mod tests {
             reconstruction: 0.25,
             codebook: 0.1,
             commitment: 0.1,
-            divergence_bits: None,
             learning_rate: 1e-3,
             perplexity: vec![3.5],
             entropy_bits: vec![1.807],
             dead_codes: vec![2],
             warnings: Vec::new(),
             gradient_norm: 1.0,
+            rate: None,
             validation: (step == 20).then_some(Validation {
                 prdn_percent: 8.0,
                 mse_normalized: 0.0064,
                 bits_per_sample: 0.5,
                 image: None,
+                cost: None,
             }),
         }
     }

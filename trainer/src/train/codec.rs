@@ -6,6 +6,7 @@ use tch::nn::{self, VarStore};
 
 use super::TrainError;
 use super::image::ImageNets;
+use super::rate::RateDistortion;
 use crate::architecture::NetSpec;
 use crate::config::{Config, ModelKind};
 use crate::nn::{Net, Precision};
@@ -49,12 +50,14 @@ impl Margins {
 /// Encoder, quantizer and decoder, with all their tensors in one store.
 #[derive(Debug)]
 pub struct Codec {
-    /// `encoder.*`, `decoder.*` and `quantizer.*`.
+    /// `encoder.*`, `decoder.*`, `quantizer.*` and, where the rate is in the loss, `prior.*`.
     pub variables: VarStore,
     /// The two nets.
     pub nets: Nets,
     /// Latents to codes.
     pub quantizer: Quantizer,
+    /// What codes cost, where that is trained for.
+    pub rate: Option<RateDistortion>,
 }
 
 /// The two nets, by what they are for. Latents are `[batch, latents, positions]` between them, whatever the samples are: a
@@ -102,12 +105,13 @@ impl SignalNets {
 }
 
 impl Codec {
-    /// A codec of nets whose weights are in `variables`, with codes of its own.
-    pub fn new(config: &Config, variables: VarStore, nets: Nets) -> Self {
+    /// A codec of nets whose weights are in `variables`, with codes of its own, and what they cost where that is trained for.
+    pub fn new(config: &Config, variables: VarStore, nets: Nets, rate: Option<RateDistortion>) -> Self {
         if config.model == ModelKind::Vae {
             start_variances(&variables, config.network.latents as i64);
         }
-        Self { quantizer: Quantizer::new(&(variables.root() / "quantizer"), config), nets, variables }
+        let quantizer = Quantizer::new(&(variables.root() / "quantizer"), config);
+        Self { quantizer, rate, nets, variables }
     }
 
     /// The nets of a signal; `None` for images.
@@ -181,7 +185,7 @@ pub(super) mod tests {
     pub(in crate::train) fn signal_codec(config: &Config, channels: usize, seed: u64) -> Codec {
         let variables = VarStore::new(Device::Cpu);
         let nets = SignalNets::new(config, channels, &variables.root(), &mut for_step(seed, 0)).unwrap();
-        Codec::new(config, variables, Nets::Signal(nets))
+        Codec::new(config, variables, Nets::Signal(nets), None)
     }
 
     #[test]

@@ -62,10 +62,10 @@ impl Progress {
             };
         }
         match line.perplexity.len() {
-            _ if line.divergence_bits.is_some() => {
-                text += &format!("  divergence {:.3} bits per sample", line.divergence_bits.unwrap_or_default());
-            }
-            0 => text += "  no codes yet",
+            0 => match line.rate {
+                Some(bits) => text += &format!("  divergence {bits:.3} bits per sample"),
+                None => text += "  no codes yet",
+            },
             _ => {
                 text += &format!("  perplexity {}", perplexity(&line.perplexity));
                 text += &format!("  dead {}", line.dead_codes.iter().sum::<usize>());
@@ -122,21 +122,26 @@ mod tests {
             reconstruction: 0.0064,
             codebook: 0.0,
             commitment: 0.0,
-            divergence_bits: None,
             learning_rate: 1e-3,
             perplexity: vec![],
             entropy_bits: vec![],
             dead_codes: vec![],
             warnings: vec![],
             gradient_norm: 1.0,
+            rate: None,
             validation: None,
         };
         // A hundred steps took ten seconds, so the 800 that are left take eighty.
         assert_eq!(progress.text(&line), "loss 0.0123  PRDN 8.00 %  no codes yet  1 min 20 s left");
         line.perplexity = vec![50.2, 40.9];
         line.dead_codes = vec![3, 1];
-        line.validation =
-            Some(Validation { prdn_percent: 6.5, mse_normalized: 0.0042, bits_per_sample: 0.7, image: None });
+        line.validation = Some(Validation {
+            prdn_percent: 6.5,
+            mse_normalized: 0.0042,
+            bits_per_sample: 0.7,
+            cost: None,
+            image: None,
+        });
         progress.line(&line);
         let text = progress.text(&line);
         assert!(text.contains("(held out 6.50 %)  perplexity 50/41  dead 4"), "{text}");

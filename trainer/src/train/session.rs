@@ -14,12 +14,13 @@ use super::collapse;
 use super::corpus::Corpus;
 use super::image::{ImageCorpus, ImageNets, PreparedImages};
 use super::prepare::Prepared;
+use super::rate::RateDistortion;
 use super::schedule::learning_rate;
 use super::validation::ValidationSet;
 use super::windows::Windows;
 use crate::config::{Config, ModelKind, QuantizerKind};
 use crate::nn::Precision;
-use crate::quantizer::{Quantized, Rounding, check_alphabets};
+use crate::quantizer::{Quantized, Quantizer, Rounding, ScalarQuantizer, check_alphabets};
 use crate::random::{for_beginning, for_step, normal, uniform};
 use crate::run::{MetricsLine, QuantizerRecord, Validation};
 
@@ -37,7 +38,7 @@ pub struct Session {
     pub(super) step: usize,
     /// Seconds of training, over all resumptions.
     pub(super) seconds: f64,
-    /// The lowest validation error of a quantized codec so far, `mse_normalized`.
+    /// The lowest validation error of a quantized codec so far, `mse_normalized`, or where the rate is trained for the lowest `cost`.
     pub(super) best: Option<f64>,
     last: Option<StepNumbers>,
     /// The first step with a number that is not finite, and which of [`NAMES`] it was; −1 while there is none. On the device,
@@ -48,12 +49,22 @@ pub struct Session {
 /// The numbers of one step, still on the device, so that reading them is left to those who need them.
 #[derive(Debug)]
 struct StepNumbers {
-    /// Loss, reconstruction, codebook, commitment, gradient norm and divergence.
+    /// Loss, reconstruction, codebook, commitment, gradient norm and rate.
     values: Tensor,
     learning_rate: f64,
 }
 
-const NAMES: [&str; 6] = ["loss", "reconstruction error", "codebook loss", "commitment loss", "gradient", "divergence"];
+const NAMES: [&str; 6] = ["loss", "reconstruction error", "codebook loss", "commitment loss", "gradient", "rate"];
+
+/// What a batch came to.
+struct Forward {
+    loss: Tensor,
+    /// Mean squared error over the signal's variance.
+    reconstruction: Tensor,
+    quantized: Option<Quantized>,
+    /// Bits per sample, where they are in the loss: of codes, or of a VAE's divergence.
+    rate: Option<Tensor>,
+}
 
 impl Session {
     /// A run on recordings before its first step.
@@ -66,15 +77,16 @@ impl Session {
         let nets = SignalNets::new(config, prepared.channels(), &variables.root(), &mut random)?;
         let training_latents = prepared.parts.iter().map(|part| part.train.len() / nets.hop).sum();
         let hops = config.data.window_hops + nets.margins.before() + nets.margins.after();
-        let bits_per_hop = config.quantizer_record().bits_per_hop();
+        let rate =
+            RateDistortion::new(config, &(variables.root() / "prior"), nets.hop * prepared.channels(), &mut random);
         check_alphabets(&config.quantizer_record(), training_latents)
             .map_err(|what| TrainError::Unsuitable { what })?;
         let corpus = Corpus::Signal {
             windows: Windows::new(prepared, hops * nets.hop, device)?,
-            validation: ValidationSet::new(prepared, &nets, bits_per_hop, device),
+            validation: ValidationSet::new(prepared, &nets, config, device),
         };
         let samples = (nets.hop * prepared.channels()) as f64;
-        let codec = Codec::new(config, variables, Nets::Signal(nets));
+        let codec = Codec::new(config, variables, Nets::Signal(nets), rate);
         Ok(Self::new(config, codec, corpus, training_latents, samples))
     }
 
@@ -91,7 +103,7 @@ impl Session {
             .map_err(|what| TrainError::Unsuitable { what })?;
         let corpus = Corpus::Image(ImageCorpus::new(prepared, config, device));
         let samples = prepared.training.shape.bytes() as f64 / nets.positions() as f64;
-        let codec = Codec::new(config, variables, Nets::Image(nets));
+        let codec = Codec::new(config, variables, Nets::Image(nets), None);
         Ok(Self::new(config, codec, corpus, training_latents, samples))
     }
 
@@ -126,7 +138,8 @@ impl Session {
         self.step
     }
 
-    /// The lowest validation error of a quantized codec so far, over the variance of the training frames.
+    /// The lowest validation error of a quantized codec so far, over the variance of the training frames; with the rate in the loss, the lowest
+    /// of what training minimises.
     pub fn best(&self) -> Option<f64> {
         self.best
     }
@@ -141,33 +154,58 @@ impl Session {
 
     /// Whether codes exist: from the end of the warm-up on.
     fn quantizes(&self, step: usize) -> bool {
-        step >= self.config.codes_from()
+        step >= self.config.unquantized_steps()
     }
 
     /// One step: a batch, its losses, an update of weights and codes.
     pub fn advance(&mut self) {
         let training = self.config.training.clone();
         let mut random = for_step(training.seed, self.step);
-        if self.step == self.config.codes_from() {
+        if self.step == self.config.unquantized_steps() {
             self.start_codes(&mut random);
         }
         let precision =
             if self.step >= self.config.step_at(training.int8_from) { Precision::Int8 } else { Precision::Float };
         let window = self.corpus.draw(training.batch, &mut random);
-        let latents = self.codec.encode_inner(&window, precision);
+        let forward = match (&self.codec.rate, &self.codec.quantizer) {
+            (Some(rate), Quantizer::Scalar(scalar)) => {
+                self.forward_rated(rate, scalar, &window, precision, &mut random)
+            }
+            _ => self.forward(&window, precision, &mut random),
+        };
+        let rate = learning_rate(&training, self.step);
+        let norm = self.adam.minimise(&forward.loss, rate, training.gradient_clip);
+        if let Some(quantized) = &forward.quantized {
+            self.follow(quantized, &mut random);
+        }
+        let zero = || Tensor::zeros([], (Kind::Float, window.device()));
+        let (codebook, commitment) = forward
+            .quantized
+            .map_or_else(|| (zero(), zero()), |quantized| (quantized.codebook_loss, quantized.commitment_loss));
+        let bits = forward.rate.unwrap_or_else(zero);
+        let values = [forward.loss, forward.reconstruction, codebook, commitment, norm, bits];
+        let values = Tensor::stack(&values.map(|value| value.detach()), 0);
+        self.note_divergence(&values);
+        self.last = Some(StepNumbers { values, learning_rate: rate });
+        self.step += 1;
+    }
+
+    /// A batch, for its error alone.
+    fn forward(&self, window: &Tensor, precision: Precision, random: &mut ChaCha8Rng) -> Forward {
+        let latents = self.codec.encode_inner(window, precision);
         let quantized = self.quantizes(self.step).then(|| {
-            let rounding = self.rounding(&latents, &mut random);
+            let rounding = self.rounding(&latents, random);
             self.codec.quantizer.forward(&latents, &rounding)
         });
         let through = match &quantized {
             Some(quantized) => quantized.latents.shallow_clone(),
             None => {
-                let noise = normal(&latents.size(), &mut random).to_device(latents.device());
-                self.codec.quantizer.unquantized(&latents) + noise * training.latent_noise
+                let noise = normal(&latents.size(), random).to_device(latents.device());
+                self.codec.quantizer.unquantized(&latents) + noise * self.config.training.latent_noise
             }
         };
         let rebuilt = self.codec.decode_inner(&through, precision);
-        let error = self.corpus.error(&rebuilt, &self.codec.target(&window));
+        let error = self.corpus.error(&rebuilt, &self.codec.target(window));
         // Network units have variance 1, so this is the error over the signal's variance.
         let reconstruction = error.square().mean(Kind::Float);
         let distortion = self.corpus.distortion(&error);
@@ -175,31 +213,51 @@ impl Session {
             Some(quantized) => distortion + self.latent_loss(quantized),
             None => distortion,
         };
-        let rate = learning_rate(&training, self.step);
-        let norm = self.adam.minimise(&loss, rate, training.gradient_clip);
-        if let Some(quantized) = &quantized {
-            self.follow(quantized, &mut random);
+        let rate = quantized
+            .as_ref()
+            .filter(|_| self.config.model == ModelKind::Vae)
+            .map(|quantized| self.divergence_bits(quantized));
+        Forward { loss, reconstruction, quantized, rate }
+    }
+
+    /// A batch, each window at a quality of its own, for its bits and its error.
+    fn forward_rated(
+        &self,
+        rate: &RateDistortion,
+        scalar: &ScalarQuantizer,
+        window: &Tensor,
+        precision: Precision,
+        random: &mut ChaCha8Rng,
+    ) -> Forward {
+        let latents = self.codec.encode_inner(window, precision);
+        let qualities = rate.draw_qualities(latents.size()[0] as usize, random);
+        let noise = (uniform(&latents.size(), random) - 0.5).to_device(latents.device());
+        let rounds = self.step >= self.config.step_at(self.config.scalar.noise_until);
+        let rated = scalar.forward_rated(&latents, &qualities, &noise, rounds);
+        let rebuilt = self.codec.decode_inner(&rated.quantized.latents, precision);
+        let errors = (rebuilt - self.codec.target(window)).square();
+        let errors = errors.mean_dim([1i64, 2].as_slice(), false, Kind::Float);
+        let bits = rate.bits_per_sample(&rated.noisy, &qualities, precision == Precision::Int8);
+        let cost = rate.cost(&bits, &errors, &qualities);
+        Forward {
+            loss: cost.loss,
+            reconstruction: errors.mean(Kind::Float),
+            quantized: Some(rated.quantized),
+            rate: Some(cost.bits_per_sample),
         }
-        let zero = || Tensor::zeros([], (Kind::Float, latents.device()));
-        let [codebook, commitment, divergence] = quantized.map_or_else(
-            || [zero(), zero(), zero()],
-            |quantized| [quantized.codebook_loss, quantized.commitment_loss, quantized.divergence],
-        );
-        let values = [loss, reconstruction, codebook, commitment, norm, divergence].map(|value| value.detach());
-        let values = Tensor::stack(&values, 0);
-        self.note_divergence(&values);
-        self.last = Some(StepNumbers { values, learning_rate: rate });
-        self.step += 1;
     }
 
     /// What codes, or a VAE's latents, add to the loss.
     fn latent_loss(&self, quantized: &Quantized) -> Tensor {
         match self.config.model {
             ModelKind::VqVae => quantized.loss(self.config.vector.commitment),
-            ModelKind::Vae => {
-                &quantized.divergence * (self.config.divergence_weight(self.step) / self.samples_per_position)
-            }
+            ModelKind::Vae => self.divergence_bits(quantized) * (self.config.divergence_weight(self.step) * LN_2),
         }
+    }
+
+    /// The divergence of a VAE's latents from their prior, in bits per sample of each channel.
+    fn divergence_bits(&self, quantized: &Quantized) -> Tensor {
+        &quantized.divergence / (LN_2 * self.samples_per_position)
     }
 
     /// Keeps this step and the first of its `values` that is not finite, unless an earlier step had one.
@@ -247,7 +305,7 @@ impl Session {
             _ if self.config.model == ModelKind::Vae => return,
             QuantizerKind::Vq | QuantizerKind::Rvq | QuantizerKind::Product => self.config.vector.kmeans_latents,
             QuantizerKind::Fsq => return,
-            QuantizerKind::Scalar => self.training_latents,
+            QuantizerKind::Scalar => self.training_latents.min(self.config.vector.kmeans_latents),
         };
         let (mut collected, mut vectors) = (Vec::new(), 0);
         let mut batch_vectors = 0;
@@ -261,6 +319,9 @@ impl Session {
         }
         let latents = Tensor::cat(&collected, 0).narrow(0, 0, wanted as i64);
         self.codec.quantizer.start(&latents, batch_vectors, random);
+        if let (Some(rate), Quantizer::Scalar(scalar)) = (&mut self.codec.rate, &self.codec.quantizer) {
+            rate.start_on(&scalar.in_steps(&latents));
+        }
     }
 
     /// The numbers of the last step. Waits for the device.
@@ -270,11 +331,9 @@ impl Session {
     pub fn numbers(&self) -> Result<Option<MetricsLine>, TrainError> {
         let Some(StepNumbers { values, learning_rate }) = &self.last else { return Ok(None) };
         let values = Vec::<f64>::try_from(values.to_kind(Kind::Double).to_device(Device::Cpu)).unwrap_or_default();
-        let &[loss, reconstruction, codebook, commitment, gradient_norm, divergence] = values.as_slice() else {
+        let &[loss, reconstruction, codebook, commitment, gradient_norm, rate] = values.as_slice() else {
             return Ok(None);
         };
-        let is_vae = self.config.model == ModelKind::Vae;
-        let divergence_bits = is_vae.then_some(divergence / LN_2 / self.samples_per_position);
         let diverged = Vec::<i64>::try_from(self.diverged.to_device(Device::Cpu)).unwrap_or_default();
         if let &[step, which] = diverged.as_slice()
             && let Ok(step) = usize::try_from(step)
@@ -294,13 +353,13 @@ impl Session {
             reconstruction,
             codebook,
             commitment,
-            divergence_bits,
             learning_rate: *learning_rate,
             warnings: collapse::warnings(&self.config, self.step, &health),
             perplexity: health.perplexity,
             entropy_bits: health.entropy_bits,
             dead_codes: health.dead_codes,
             gradient_norm,
+            rate: (self.codec.rate.is_some() || self.config.model == ModelKind::Vae).then_some(rate),
             validation: None,
         }))
     }
@@ -309,7 +368,7 @@ impl Session {
     pub fn validate(&mut self) -> (Option<Validation>, bool) {
         let quantized = self.step > 0 && self.quantizes(self.step - 1);
         let measured = self.corpus.measure(&self.codec, quantized);
-        let error = measured.filter(|_| quantized).map(|measured| measured.mse_normalized);
+        let error = measured.filter(|_| quantized).map(|measured| measured.cost.unwrap_or(measured.mse_normalized));
         let better = error.is_some_and(|error| self.best.is_none_or(|best| error < best));
         if better {
             self.best = error;

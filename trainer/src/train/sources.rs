@@ -101,6 +101,10 @@ fn begin_on_images(
     device: Device,
     made: Provenance,
 ) -> Result<(Session, Record), TrainError> {
+    if config.is_rated() {
+        let what = "the rate in the loss is for signals; set rate.enabled = false for images".into();
+        return Err(TrainError::Unsuitable { what });
+    }
     let ImageSources { paths, wanted, opened } = sources;
     let sha256 = sha256(&opened);
     let prepared = PreparedImages::new(opened, config)?;

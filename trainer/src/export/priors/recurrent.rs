@@ -14,7 +14,7 @@ const SUM: f64 = 1.0 / 4096.0;
 const SCALE: f64 = 1.0 / 2048.0;
 /// A condition is read by the cell as if it were a code, by the readout as if it were a state.
 pub const CONDITION_GAIN: f64 = CODE / STATE;
-/// A mean is in 1/256 code.
+/// A mean is in 1/256 step of quality 9.
 const MEAN: f64 = 1.0 / 256.0;
 /// Room above the largest mean that was seen.
 const HEADROOM: f64 = 1.5;
@@ -41,7 +41,7 @@ pub struct Matrix {
     pub biases: Vec<f32>,
 }
 
-/// A recurrent prior in floats. Means are in codes, scales in octaves of codes; gates are in torch's order.
+/// A recurrent prior in floats. Means are in steps of quality 9, scales in octaves of them; gates are in torch's order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedRecurrent {
     /// Its sizes.
@@ -67,7 +67,7 @@ pub struct TrainedRecurrent {
     pub conditions: [[f32; CONDITIONS]; QUALITIES],
     /// Bit `quality − 1` of the qualities that it was trained for.
     pub qualities: u16,
-    /// The largest mean of each symbol that was seen.
+    /// The largest mean of each symbol that was seen, in steps of quality 9.
     pub largest_means: Vec<f32>,
     /// Mean cost of a hop at each quality, in bits.
     pub expected: [f64; QUALITIES],

@@ -137,6 +137,7 @@ impl<'a> Measurement<'a> {
             prdn_percent: evaluation.prdn_percent,
             mse_normalized: self.sums[1] / values,
             bits_per_sample: evaluation.bits_per_pixel / evaluation.shape.channels as f64,
+            cost: None,
             image: Some(ImageValidation { psnr_db: evaluation.psnr_db, l1: evaluation.l1 }),
         })
     }

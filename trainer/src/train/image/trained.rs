@@ -45,7 +45,7 @@ impl TrainedImages {
         let variables = VarStore::new(device(device_name)?);
         let shape = record.images.shape;
         let nets = ImageNets::new(&config, shape, &variables.root(), &mut for_beginning(config.training.seed))?;
-        let mut codec = Codec::new(&config, variables, Nets::Image(nets));
+        let mut codec = Codec::new(&config, variables, Nets::Image(nets), None);
         codec.load(&folder.checkpoint_to_use())?;
         Ok(Self { folder: folder.clone(), config, record, codec })
     }
