@@ -53,8 +53,9 @@ pub mod prior;
 mod residual;
 
 pub use codec::{
-    Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, FeedError, FrameQueue, Frames, Options, Piece,
-    Progress, SelfTestError, Status, Surprisal, decoded_crc, packet_codes, self_test_decoder, self_test_encoder,
+    Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, FeedError, FrameQueue, Frames, Level, Options,
+    Piece, Progress, SelfTestError, Status, Surprisal, decoded_crc, packet_codes, running_mean, self_test_decoder,
+    self_test_encoder,
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};
 pub use model::{Model, ModelError};

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for path in &arguments.records {
         let recording = arguments.stretch.slice(arguments.signal.open(path)?)?;
-        let recording = arguments.fit.fit(recording, &codec)?;
+        let recording = arguments.fit.admit(recording, &codec)?;
         let options = arguments.coding.options(&codec, &recording.channels, recording.frames());
         let context = || path.display().to_string();
         let evaluated = evaluate(&codec, &recording, options.with_context(context)?).with_context(context)?;

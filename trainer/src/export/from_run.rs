@@ -123,10 +123,11 @@ impl TrainedRun {
     /// # Errors
     /// What cannot be exported.
     pub fn export(&self, name: &str) -> Result<Exported, ExportError> {
-        let exported = export(&self.trained, &self.training_samples(), &self.metadata(name))?;
+        let samples = self.training_samples();
+        let exported = export(&self.trained, &samples, &self.metadata(name))?;
         match (&self.recurrent, &self.predictor) {
             (None, None) => Ok(exported),
-            (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref()),
+            (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref(), &samples),
         }
     }
 

@@ -14,11 +14,13 @@ pub mod priors;
 pub mod proof;
 pub mod reference;
 pub mod summary;
+pub mod surprise;
 pub mod symbols;
 pub mod trained;
 pub mod window;
 
 use vq_core::kernels::Arithmetic;
+use vq_core::model::QUALITIES;
 use vq_core::model::records::Scaling;
 
 use crate::architecture::{NetSpec, Operation, Shape};
@@ -75,7 +77,8 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// The same models with a recurrent prior before their tables, and a recurrent predictor of bounded and lossless packets.
+    /// The same models with a recurrent prior before their tables, and a recurrent predictor of bounded and lossless packets. `samples` are those
+    /// that the models were exported with: what is surprising is measured on them anew.
     ///
     /// # Errors
     /// A prior of other symbols, or a predictor of other channels than the models'.
@@ -83,15 +86,16 @@ impl Exported {
         &self,
         recurrent: Option<&RecurrentParts>,
         predictor: Option<&PredictorParts>,
+        samples: &[i32],
     ) -> Result<Self, ExportError> {
         let with = |bytes: &ModelBytes| {
-            let mut parts =
-                disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
-            parts.priors.recurrent = recurrent.cloned();
-            parts.predictor = predictor.cloned();
-            assemble(&parts)
+            let parts = disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
+            let priors = PriorParts { recurrent: recurrent.cloned(), ..parts.priors };
+            Ok::<_, ContainerError>(ModelParts { priors, predictor: predictor.cloned(), ..parts })
         };
-        Ok(Self { integer: with(&self.integer)?, float: with(&self.float)? })
+        let (integer, float) = (with(&self.integer)?.calibrate(samples)?, with(&self.float)?);
+        let float = ModelParts { surprise_limits: integer.surprise_limits, ..float };
+        Ok(Self { integer: assemble(&integer)?, float: assemble(&float)? })
     }
 }
 
@@ -135,12 +139,14 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         symbols: quantizer.symbols,
         tables: quantizer.tables,
         predictor: None,
+        surprise_limits: [0; QUALITIES],
         quality: quantizer.quality,
         test_frames: test_frames.clone(),
         metadata: metadata.clone(),
     };
     // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
     integer.priors = PriorParts::train(assemble(&integer)?.model().map_err(ContainerError::from)?, samples)?;
+    let integer = integer.calibrate(samples)?;
     let quantizer = symbols::float(&trained.quantizer, rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
@@ -151,11 +157,24 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         tables: quantizer.tables,
         priors: integer.priors.clone(),
         predictor: None,
+        surprise_limits: integer.surprise_limits,
         quality: quantizer.quality,
         test_frames,
         metadata: metadata.clone(),
     };
     Ok(Exported { integer: assemble(&integer)?, float: assemble(&float)? })
+}
+
+impl ModelParts {
+    /// Measures on `samples` `[time, channels]` what is surprising under the priors.
+    ///
+    /// # Errors
+    /// Parts that do not fit together, or a model that cannot encode the samples.
+    pub fn calibrate(self, samples: &[i32]) -> Result<Self, ExportError> {
+        let bytes = assemble(&self)?;
+        let surprise_limits = surprise::limits(bytes.model().map_err(ContainerError::from)?, samples)?;
+        Ok(Self { surprise_limits, ..self })
+    }
 }
 
 /// What every node gives for representative input.
