@@ -242,14 +242,21 @@ impl TrainedQuantizer {
 /// exactly, multiplied by a power of two.
 fn channel_scaling(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> (Vec<Scaling>, f64) {
     let channels = trained.normalization.len();
-    let needed = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+    let peak = |channel: usize, offset: i32| {
         let counts = samples.iter().skip(channel).step_by(channels);
-        let peak = counts.map(|x| (i64::from(*x) - i64::from(normal.offset)).unsigned_abs()).max().unwrap_or(0);
+        counts.map(|x| (i64::from(*x) - i64::from(offset)).unsigned_abs()).max().unwrap_or(0)
+    };
+    let needed = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+        let peak = peak(channel, normal.offset);
         let source_bits = metadata.channels.get(channel).and_then(|channel| channel.source_bits);
         channel_scale(normal, gain_exponent(peak as f64, source_bits))
     });
     let line = needed.fold(f64::MIN_POSITIVE, f64::max);
-    (trained.normalization.iter().map(|normal| scaling(normal, line)).collect(), line)
+    let scalings = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+        let reach = peak(channel, normal.offset) as f64 / (f64::from(normal.scale) * line);
+        Scaling { reach: reach.clamp(1.0, 32_767.0) as u16, ..scaling(normal, line) }
+    });
+    (scalings.collect(), line)
 }
 
 fn float_scaling(normalization: &trained::Normalization) -> Scaling {
@@ -259,6 +266,7 @@ fn float_scaling(normalization: &trained::Normalization) -> Scaling {
         gain_out: normalization.scale.to_bits() as i32,
         shift: 0,
         shift_out: 0,
+        reach: 0,
     }
 }
 

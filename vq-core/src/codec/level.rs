@@ -79,6 +79,7 @@ impl Level {
                 gain_out: times(scaling.gain_out, up_by),
                 shift: (i32::from(scaling.shift) + octave).clamp(1, 62) as u8,
                 shift_out: (i32::from(scaling.shift_out) - up).clamp(1, 62) as u8,
+                ..scaling
             },
             Arithmetic::Float => {
                 let factor = |mantissa: u16, octave: i32| f32::from(mantissa) / 32768.0 * power_of_two(octave);
@@ -173,7 +174,8 @@ mod tests {
     use crate::kernels::portable::Integer;
 
     /// Counts times eight into the net, as for a converter of 12 bits.
-    const SCALING: Scaling = Scaling { offset: 1024, gain: 1 << 30, gain_out: 1 << 30, shift: 27, shift_out: 33 };
+    const SCALING: Scaling =
+        Scaling { offset: 1024, gain: 1 << 30, gain_out: 1 << 30, shift: 27, shift_out: 33, reach: 0 };
 
     fn levels() -> impl Strategy<Value = Level> {
         prop_oneof![
@@ -225,7 +227,7 @@ mod tests {
 
         #[test]
         fn any_level_scales_any_sample(level in levels(), sample: i32, element: i16, gain in 1i32.., shift in 1u8..=47) {
-            let scaling = level.scaling(Scaling { offset: 7, gain, gain_out: gain, shift, shift_out: shift }, Arithmetic::Integer);
+            let scaling = level.scaling(Scaling { offset: 7, gain, gain_out: gain, shift, shift_out: shift, reach: 0 }, Arithmetic::Integer);
             let _ = (Integer::scale_in(&scaling, sample), Integer::scale_out(&scaling, element));
             let _ = level.scaling(SCALING, Arithmetic::Float);
         }

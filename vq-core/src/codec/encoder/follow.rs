@@ -1,7 +1,8 @@
 //! Following an input that moves: levels of channels, from the sensor's own to where a drift or another amplifier took the signal.
 //!
-//! Blocks of hops are judged by the range of their samples. What three blocks in a row show is no artefact: a channel that
-//! comes close to the end of what the nets can represent gets a level in whose middle it lies, and gets back to the sensor's own once it fits there.
+//! Blocks of hops are judged by the range and the mean of their samples, against the largest that the model was trained on. What three blocks in a row
+//! show is no artefact: a channel whose baseline is off, or whose amplitude is far beyond, gets a level around its mean, and gets back to the
+//! sensor's own once it lies well there.
 
 use super::{Encoder, EncoderError};
 use crate::codec::level::{Level, worst_level_bytes};
@@ -9,19 +10,17 @@ use crate::coder::range::RangeEncoder;
 use crate::kernels::{Arithmetic, Kernels, Native};
 use crate::model::records::Scaling;
 
-/// Fewest hops of a block: a heartbeat or a step of most sensors.
-const BLOCK_HOPS: usize = 32;
+/// Fewest hops of a block, most of a heartbeat or a step.
+const BLOCK_HOPS: usize = 16;
 /// Blocks in a row after which a level changes.
 const BLOCKS: i32 = 3;
-/// Beyond this, three quarters of what the nets' input can hold, a level is too small.
-const NEAR_THE_END: u16 = 24_576;
-/// Within this, a half, a signal lies well.
-const WELL_WITHIN: u16 = 16_384;
+/// The largest input that a model without one is taken to be trained on.
+const UNKNOWN_REACH: u16 = 16_384;
 /// An octave of amplitude.
 const OCTAVE: i8 = 8;
 
-/// Words of memory of a channel: three levels, two ranges and a count, filled up to a multiple of 8 bytes.
-pub(in crate::codec) const WORDS: usize = 3 * Level::WORDS + 2 * 2 + 2;
+/// Words of memory of a channel: three levels, a range, a sum and a count, filled up to a multiple of 8 bytes.
+pub(in crate::codec) const WORDS: usize = 3 * Level::WORDS + 2 + 2 + 2;
 
 /// The levels of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,36 +34,46 @@ pub(super) enum Which {
 }
 
 /// Where the words behind the levels lie.
-const BLOCK: usize = 3 * Level::WORDS;
-const KEPT: usize = BLOCK + 2;
-const COUNT: usize = KEPT + 2;
+const RANGE: usize = 3 * Level::WORDS;
+const SUM: usize = RANGE + 2;
+const COUNT: usize = SUM + 2;
 
-/// The range of some samples.
+/// What a block of samples is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Range {
+struct Block {
     low: i32,
     high: i32,
+    mean: i32,
 }
 
-impl Range {
-    /// Of no samples.
-    const EMPTY: Self = Self { low: i32::MAX, high: i32::MIN };
+/// How a block lies at a level, as a net's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Position {
+    /// The largest magnitude.
+    peak: u16,
+    /// The magnitude of the mean.
+    mean: u16,
+    /// The largest magnitude that the model was trained on.
+    reach: u16,
+}
 
-    fn middle(self) -> i32 {
-        ((i64::from(self.low) + i64::from(self.high)) >> 1) as i32
+impl Position {
+    fn of(block: Block, scaling: &Scaling) -> Self {
+        let magnitude = |sample: i32| Native::scale_in(scaling, sample).unsigned_abs();
+        let reach = if scaling.reach == 0 { UNKNOWN_REACH } else { scaling.reach };
+        Self { peak: magnitude(block.low).max(magnitude(block.high)), mean: magnitude(block.mean), reach }
     }
 
-    fn union(self, other: Self) -> Self {
-        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
+    /// Off the middle by a third of all that was trained on, or almost twice as large: behind the input, where layers have twice the range that was measured, it
+    /// would soon be cut off.
+    fn is_off(self) -> bool {
+        let most = (u32::from(self.reach) * 7 / 4).min(28_672);
+        u32::from(self.peak) > most || self.mean > self.reach / 3
     }
 
-    fn narrower(self, other: Self) -> Self {
-        if self.high.abs_diff(self.low) <= other.high.abs_diff(other.low) { self } else { other }
-    }
-
-    /// The largest magnitude that its samples have as a net's input.
-    fn peak(self, scaling: &Scaling) -> u16 {
-        Native::scale_in(scaling, self.low).unsigned_abs().max(Native::scale_in(scaling, self.high).unsigned_abs())
+    fn is_well(self) -> bool {
+        let most = (u32::from(self.reach) * 5 / 4).min(20_480);
+        u32::from(self.peak) <= most && self.mean <= self.reach / 6
     }
 }
 
@@ -99,8 +108,7 @@ impl Encoder<'_> {
         for channel in 0..self.model.channels() {
             let sensor = self.level(Which::Sensor, channel);
             self.put_level(Which::Input, channel, sensor);
-            self.put_range(channel, BLOCK, Range::EMPTY);
-            self.put_range(channel, KEPT, Range::EMPTY);
+            self.forget_block(channel);
             // A stream that begins off the middle is brought there by its first block.
             self.put_word(channel, COUNT, BLOCKS - 1);
         }
@@ -142,8 +150,11 @@ impl Encoder<'_> {
 
     /// Sees a sample of the hop under construction.
     pub(super) fn see(&mut self, channel: usize, sample: i32) {
-        let range = self.range(channel, BLOCK).union(Range { low: sample, high: sample });
-        self.put_range(channel, BLOCK, range);
+        if let Some([low, high, sum_low, sum_high, ..]) = self.channel_words_mut(channel).get_mut(RANGE..) {
+            (*low, *high) = ((*low).min(sample), (*high).max(sample));
+            let sum = (i64::from(*sum_high) << 32 | i64::from(*sum_low as u32)).wrapping_add(i64::from(sample));
+            (*sum_low, *sum_high) = (sum as i32, (sum >> 32) as i32);
+        }
     }
 
     /// Behind a hop of samples: at a block's end judges its ranges. Where a level changes, the next hop is taken at the new one, and the packet of
@@ -157,57 +168,48 @@ impl Encoder<'_> {
         if self.block_hops < least || self.hops_to_level.is_some() {
             return;
         }
-        self.block_hops = 0;
+        let frames = core::mem::take(&mut self.block_hops) * self.model.hop();
         let mut changes = false;
         for channel in 0..self.model.channels() {
-            if let Some(level) = self.judge(channel) {
+            if let Some(level) = self.judge(channel, frames) {
                 self.put_level(Which::Input, channel, level);
                 self.put_word(channel, COUNT, 0);
                 changes = true;
             }
-            self.put_range(channel, BLOCK, Range::EMPTY);
+            self.forget_block(channel);
         }
         if changes {
             self.hops_to_level = Some(before);
         }
     }
 
-    /// The level that a channel should have, if it is another one.
-    fn judge(&mut self, channel: usize) -> Option<Level> {
-        let (block, kept) = (self.range(channel, BLOCK), self.range(channel, KEPT));
+    /// The level that a channel should have after a block of so many frames, if it is another one.
+    fn judge(&mut self, channel: usize, frames: usize) -> Option<Level> {
+        let block = self.block(channel, frames);
         let (count, level) = (self.word(channel, COUNT), self.level(Which::Input, channel));
-        let nears_its_end = block.peak(&self.input_scaling(channel)) > NEAR_THE_END;
-        let (count, kept) = if nears_its_end {
-            // The first block of a stream has none before it.
-            (count.max(0) + 1, if count > 0 && kept != Range::EMPTY { kept.narrower(block) } else { block })
-        } else if self.is_nearer(channel, self.fitting(channel, block), level) {
-            (count.min(0) - 1, if count < 0 { kept.union(block) } else { block })
+        let is_off = Position::of(block, &self.input_scaling(channel)).is_off();
+        let fitting = || Some(self.fitting(channel, block)).filter(|fitting| *fitting != level);
+        let (count, level) = if is_off {
+            (count.max(0) + 1, fitting())
         } else {
-            (0, Range::EMPTY)
+            // A level that is not the sensor's own is left for that, or for one of less amplitude.
+            let own = self.level(Which::Sensor, channel);
+            let nearer = fitting().filter(|fitting| *fitting == own || fitting.scale < level.scale);
+            (if nearer.is_some() { count.min(0) - 1 } else { 0 }, nearer)
         };
         self.put_word(channel, COUNT, count);
-        self.put_range(channel, KEPT, kept);
-        if count.abs() < BLOCKS {
-            return None;
-        }
-        let fitting = self.fitting(channel, kept);
-        (fitting != level && (nears_its_end || self.is_nearer(channel, fitting, level))).then_some(fitting)
+        level.filter(|_| count.abs() >= BLOCKS)
     }
 
-    /// Whether a level is nearer to the sensor's own than another one: itself, or of less amplitude.
-    fn is_nearer(&self, channel: usize, level: Level, than: Level) -> bool {
-        level != than && (level == self.level(Which::Sensor, channel) || level.scale < than.scale)
-    }
-
-    /// The level at which a range lies well: the sensor's own, or the smallest around the range's middle.
-    fn fitting(&self, channel: usize, range: Range) -> Level {
+    /// The level at which a block lies well: the sensor's own, or the smallest around its mean.
+    fn fitting(&self, channel: usize, block: Block) -> Level {
         let (own, scaling) = (self.level(Which::Sensor, channel), self.model.scaling(channel));
-        let fits = |level: Level| range.peak(&level.scaling(scaling, Arithmetic::Integer)) <= WELL_WITHIN;
-        if fits(own) {
+        let is_well = |level: Level| Position::of(block, &level.scaling(scaling, Arithmetic::Integer)).is_well();
+        if is_well(own) {
             return own;
         }
-        let mut level = Level { offset: range.middle().saturating_sub(scaling.offset), ..own };
-        while !fits(level) && level.scale <= i8::MAX - OCTAVE {
+        let mut level = Level { offset: block.mean.saturating_sub(scaling.offset), ..own };
+        while !is_well(level) && level.scale <= i8::MAX - OCTAVE {
             level.scale += OCTAVE;
         }
         level
@@ -221,13 +223,15 @@ impl Encoder<'_> {
         level.put(self.channel_words_mut(channel), which as usize);
     }
 
-    fn range(&self, channel: usize, place: usize) -> Range {
-        Range { low: self.word(channel, place), high: self.word(channel, place + 1) }
+    fn block(&self, channel: usize, frames: usize) -> Block {
+        let word = |place: usize| self.word(channel, RANGE + place);
+        let sum = i64::from(word(3)) << 32 | i64::from(word(2) as u32);
+        Block { low: word(0), high: word(1), mean: sum.checked_div(frames as i64).unwrap_or(0) as i32 }
     }
 
-    fn put_range(&mut self, channel: usize, place: usize, range: Range) {
-        self.put_word(channel, place, range.low);
-        self.put_word(channel, place + 1, range.high);
+    fn forget_block(&mut self, channel: usize) {
+        let words = self.channel_words_mut(channel).get_mut(RANGE..COUNT).unwrap_or_default();
+        words.iter_mut().zip([i32::MAX, i32::MIN, 0, 0]).for_each(|(word, empty)| *word = empty);
     }
 
     fn word(&self, channel: usize, place: usize) -> i32 {
