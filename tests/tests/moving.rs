@@ -117,7 +117,7 @@ fn a_drift_is_followed() {
     assert!(error < 1.3 * least, "{error} where {least} without drift");
     let bytes = |packets: &[Vec<u8>]| packets.iter().map(Vec::len).sum::<usize>() as f64;
     println!("drift: {:+.1} % bytes", 100.0 * (bytes(&packets) / bytes(&own) - 1.0));
-    assert!(bytes(&packets) < 1.35 * bytes(&own), "{} for {}", bytes(&packets), bytes(&own));
+    assert!(bytes(&packets) < 1.45 * bytes(&own), "{} for {}", bytes(&packets), bytes(&own));
     let (_, _, clipped) = through(model, options.follow_input(false), &signal);
     assert!(clipped > 1000, "the drift leaves the range");
 }

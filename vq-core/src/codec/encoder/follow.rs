@@ -64,11 +64,11 @@ impl Position {
         Self { peak: magnitude(block.low).max(magnitude(block.high)), mean: magnitude(block.mean), reach }
     }
 
-    /// Off the middle by a third of all that was trained on, or almost twice as large: behind the input, where layers have twice the range that was measured, it
+    /// Off the middle by half of all that was trained on, or almost twice as large: behind the input, where layers have twice the range that was measured, it
     /// would soon be cut off.
     fn is_off(self) -> bool {
         let most = (u32::from(self.reach) * 7 / 4).min(28_672);
-        u32::from(self.peak) > most || self.mean > self.reach / 3
+        u32::from(self.peak) > most || self.mean > self.reach / 2
     }
 
     fn is_well(self) -> bool {
