@@ -20,6 +20,7 @@ const BETWEEN_EIGHTHS: [u32; 8] = [34_219, 37_316, 40_693, 44_376, 48_393, 52_77
 
 /// Where a channel's samples lie, seen from where its model was trained. All zero for the sensor that it was trained for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Level {
     /// Counts by which the sample that is zero to the nets lies higher.
     pub offset: i32,
@@ -147,9 +148,11 @@ const fn eighths(numerator: u32, denominator: u32) -> i8 {
         quotient = (numerator << 16) / denominator;
         octave -= 1;
     }
-    let mut eighth = 0;
-    while eighth < BETWEEN_EIGHTHS.len() && quotient >= BETWEEN_EIGHTHS[eighth] as u64 {
-        eighth += 1;
+    let (mut eighth, mut edges): (usize, &[u32]) = (0, &BETWEEN_EIGHTHS);
+    while let Some((edge, rest)) = edges.split_first()
+        && quotient >= *edge as u64
+    {
+        (eighth, edges) = (eighth + 1, rest);
     }
     let eighths = octave * 8 + eighth as i32;
     if eighths < -128 {

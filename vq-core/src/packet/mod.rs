@@ -14,13 +14,21 @@
 pub mod cobs;
 mod index;
 mod mode;
+#[cfg(feature = "heapless")]
+mod queue;
 mod stream_header;
+#[cfg(feature = "embedded-io")]
+mod writer;
 
 use core::fmt;
 
 pub use index::IndexForm;
 pub use mode::{MAX_BOUND, Mode};
+#[cfg(feature = "heapless")]
+pub use queue::{PacketBuffer, PacketQueue, QueueError};
 pub use stream_header::stream_header;
+#[cfg(feature = "embedded-io")]
+pub use writer::FrameWriter;
 
 use crate::bytes::{array_at, u8_at, u16_at};
 
@@ -48,6 +56,7 @@ const CRC_16: crc::Crc<u16, crc::NoTable> = crc::Crc::<u16, crc::NoTable>::new(&
 
 /// What a packet says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Header {
     /// What it promises.
     pub mode: Mode,
@@ -65,6 +74,7 @@ pub struct Header {
 
 /// Why a packet was refused. A refused packet leaves the decoder as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PacketError {
     /// Fewer bytes than the smallest packet.

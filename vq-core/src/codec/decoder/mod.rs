@@ -25,6 +25,7 @@ use crate::residual::Predictor;
 
 /// How far samples can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Status {
     /// Every code that they depend on arrived.
     Complete,

@@ -57,10 +57,12 @@ impl Account {
     pub(super) fn quality(&self, model: &Model<'_>, now: u8, most: u8) -> u8 {
         let per_hop = model.hop() as u64 * u64::from(self.budget.bits);
         let per_hop = (per_hop << 8).checked_div(u64::from(self.budget.frames)).unwrap_or(0).min(1 << 40);
-        // 0 where a burst was sent too much, 2 where a burst was saved, in 1/256.
-        let share = ((self.burst.saturating_sub(self.ahead) >> 8) * 256).checked_div((self.burst >> 8).max(1));
-        let allowed = per_hop * share.unwrap_or(0).clamp(0, 512) as u64 >> 8;
-        let fits = |quality: u8| u64::from(model.expected_hop_cost(quality)) * u64::from(self.ratio) >> 8 <= allowed;
+        // 0 where a burst was sent too much, 2 where a burst was saved, in 1/256: a burst has at most 52 bits.
+        let left = self.burst.saturating_sub(self.ahead).clamp(0, 2 * self.burst) as u64;
+        let share = (left * 256).checked_div(self.burst as u64).unwrap_or(0);
+        let allowed = (per_hop * share) >> 8;
+        let takes = |quality: u8| (u64::from(model.expected_hop_cost(quality)) * u64::from(self.ratio)) >> 8;
+        let fits = |quality: u8| takes(quality) <= allowed;
         let mut quality = now.clamp(1, most);
         if fits(quality) {
             while quality < most && fits(quality + 1) {

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Why an encoder cannot be made, or a frame not be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EncoderError {
     /// The memory is not aligned to 8 bytes: use a [`Memory`](crate::Memory).
