@@ -242,7 +242,8 @@ fn nothing_grows_by_more_than_a_hundredth() {
     let sizes = PredictorSizes { hidden: 8, taps: 4, cross: 0 };
     let recurrent = with_predictor(tables.model().unwrap(), sizes, 6);
     let mut noise = Noise::new(8);
-    let square = |half: usize| (0..16_000).map(|t| if t / half % 2 == 0 { FULL - 1 } else { -FULL }).collect();
+    let square =
+        |half: usize| (0..16_000).map(|t| if (t / half).is_multiple_of(2) { FULL - 1 } else { -FULL }).collect();
     let signals: [(&str, Vec<i32>); 8] = [
         ("alternating full scale", square(1)),
         ("a square wave of 3", square(3)),

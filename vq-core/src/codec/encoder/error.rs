@@ -27,6 +27,8 @@ pub enum EncoderError {
     Mode,
     /// A change that has to be made before a stream's first frame.
     Started,
+    /// A frame that was pushed while polls had left work undone.
+    Unfinished,
     /// A frame with another number of samples than the model has channels.
     Channels {
         /// Channels of the model.
@@ -48,6 +50,7 @@ impl fmt::Display for EncoderError {
             }
             Self::Mode => f.write_str("the encoder has no memory for this mode: choose Options::any_mode"),
             Self::Started => f.write_str("what a sensor's input is must be said before a stream's first frame"),
+            Self::Unfinished => f.write_str("polls left work undone: poll until idle before a frame is pushed"),
             Self::Channels { model, frame } => write!(f, "a frame of {frame} samples for a model of {model} channels"),
         }
     }
