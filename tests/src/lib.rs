@@ -1,6 +1,7 @@
 //! Models and signals that the tests across crates share.
 
 pub mod hostile;
+pub mod lapped;
 
 use proptest::prelude::*;
 use vq_core::model::recurrent::CONDITIONS;

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod architecture;
+pub mod bitrate;
 pub mod bound;
 pub mod budget;
 pub mod cli;

@@ -61,7 +61,7 @@ pub fn draft(config: &Config, signal: &SignalRecord, run: &str) -> Result<ModelB
     let predictor = largest_predictor(config, channels);
     let Exported { integer, .. } = match (&recurrent, &predictor) {
         (None, None) => exported,
-        (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref())?,
+        (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref(), &samples)?,
     };
     Ok(integer)
 }

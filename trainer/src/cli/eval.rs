@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             refuse_known(&codec, &whole, &stretch)?;
         }
         let recording = arguments.stretch.slice(whole)?;
-        let recording = arguments.fit.fit(recording, &codec)?;
+        let recording = arguments.fit.admit(recording, &codec)?;
         let options = arguments.coding.options(&codec, &recording.channels, recording.frames());
         let context = || path.display().to_string();
         let evaluated = evaluate(&codec, &recording, options.with_context(context)?).with_context(context)?;

@@ -79,7 +79,7 @@ pub(super) fn train(
     let fitted = fit(&parts, training, held_out, retraining.config.kind, &settings, report)?;
     output::print(&table(&fitted))?;
     parts.priors.recurrent = fitted.recurrent;
-    Ok(assemble(&parts)?)
+    Ok(assemble(&parts.calibrate(training)?)?)
 }
 
 /// What was measured, a row for each prior.

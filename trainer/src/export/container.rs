@@ -76,6 +76,8 @@ pub struct ModelParts {
     pub priors: PriorParts,
     /// What bounded and lossless packets are predicted with, if not the adaptive predictor.
     pub predictor: Option<PredictorParts>,
+    /// The bits of a hop above which best effort is given up, at each quality; see [`surprise`](super::surprise).
+    pub surprise_limits: [u16; QUALITIES],
     /// Stages sent at each quality.
     pub quality: [u8; QUALITIES],
     /// Frames of the self-test less their channel's offset, `[time, channels]`.
@@ -228,6 +230,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         recurrent_length: recurrent.map_or(0, |_| RecurrentPrior::BYTES as u32),
         predictor: predictor.unwrap_or(0),
         predictor_length: predictor.map_or(0, |_| ResidualPredictor::BYTES as u32),
+        surprise_limits: parts.surprise_limits,
     };
     tables.0[..Directory::BYTES].copy_from_slice(&directory.to_bytes());
     let (message, tables_offset) = write_message(&parts.metadata, &tables.0)?;

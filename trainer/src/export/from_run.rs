@@ -146,10 +146,11 @@ impl TrainedRun {
         let trained_bytes = self.recurrent.as_ref().map_or(0, |recurrent| recurrent.bytes() + RECORD_BYTES)
             + self.predictor.as_ref().map_or(0, |predictor| predictor.bytes() + RECORD_BYTES);
         let most = (self.budget.flash > 0).then(|| self.budget.flash.saturating_sub(trained_bytes));
-        let exported = export_within(&self.trained, &self.training_samples(), &self.metadata(name), most)?;
+        let samples = self.training_samples();
+        let exported = export_within(&self.trained, &samples, &self.metadata(name), most)?;
         match (&self.recurrent, &self.predictor) {
             (None, None) => Ok(exported),
-            (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref()),
+            (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref(), &samples),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod priors;
 pub mod proof;
 pub mod reference;
 pub mod summary;
+pub mod surprise;
 pub mod symbols;
 pub mod trained;
 pub mod window;
@@ -79,7 +80,8 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// The same models with a recurrent prior before their tables, and a recurrent predictor of bounded and lossless packets.
+    /// The same models with a recurrent prior before their tables, and a recurrent predictor of bounded and lossless packets. `samples` are those
+    /// that the models were exported with: what is surprising is measured on them anew.
     ///
     /// # Errors
     /// A prior of other symbols, or a predictor of other channels than the models'.
@@ -87,15 +89,16 @@ impl Exported {
         &self,
         recurrent: Option<&RecurrentParts>,
         predictor: Option<&PredictorParts>,
+        samples: &[i32],
     ) -> Result<Self, ExportError> {
         let with = |bytes: &ModelBytes| {
-            let mut parts =
-                disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
-            parts.priors.recurrent = recurrent.cloned();
-            parts.predictor = predictor.cloned();
-            assemble(&parts)
+            let parts = disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
+            let priors = PriorParts { recurrent: recurrent.cloned(), ..parts.priors };
+            Ok::<_, ContainerError>(ModelParts { priors, predictor: predictor.cloned(), ..parts })
         };
-        Ok(Self { integer: with(&self.integer)?, float: with(&self.float)? })
+        let (integer, float) = (with(&self.integer)?.calibrate(samples)?, with(&self.float)?);
+        let float = ModelParts { surprise_limits: integer.surprise_limits, ..float };
+        Ok(Self { integer: assemble(&integer)?, float: assemble(&float)? })
     }
 
     /// The same models with the decoder net of `other`, which was exported with the same encoder and codes. They keep these models' identities, so
@@ -174,6 +177,7 @@ pub fn export_within(
         symbols: quantizer.symbols,
         tables: quantizer.tables,
         predictor: None,
+        surprise_limits: [0; QUALITIES],
         quality: quantizer.quality,
         test_frames: test_frames.clone(),
         metadata: metadata.clone(),
@@ -187,6 +191,7 @@ pub fn export_within(
             PriorParts::train_within(model, samples, most.saturating_sub(records_included(&uniform, &integer)))?
         }
     };
+    let integer = integer.calibrate(samples)?;
     let quantizer = symbols::float(&trained.quantizer, rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
@@ -197,6 +202,7 @@ pub fn export_within(
         tables: quantizer.tables,
         priors: integer.priors.clone(),
         predictor: None,
+        surprise_limits: integer.surprise_limits,
         quality: quantizer.quality,
         test_frames,
         metadata: metadata.clone(),
@@ -209,6 +215,18 @@ fn records_included(uniform: &ModelBytes, parts: &ModelParts) -> usize {
     let scalar = parts.symbols.iter().any(|symbol| symbol.kind == SymbolKind::Integer);
     let sets = if scalar { QUALITIES } else { 1 };
     uniform.bytes().len() + (sets - 1) * parts.symbols.len() * SymbolPrior::BYTES + 16
+}
+
+impl ModelParts {
+    /// Measures on `samples` `[time, channels]` what is surprising under the priors.
+    ///
+    /// # Errors
+    /// Parts that do not fit together, or a model that cannot encode the samples.
+    pub fn calibrate(self, samples: &[i32]) -> Result<Self, ExportError> {
+        let bytes = assemble(&self)?;
+        let surprise_limits = surprise::limits(bytes.model().map_err(ContainerError::from)?, samples)?;
+        Ok(Self { surprise_limits, ..self })
+    }
 }
 
 /// What every node gives for representative input.
@@ -276,14 +294,21 @@ impl TrainedQuantizer {
 /// exactly, multiplied by a power of two.
 fn channel_scaling(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> (Vec<Scaling>, f64) {
     let channels = trained.normalization.len();
-    let needed = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+    let peak = |channel: usize, offset: i32| {
         let counts = samples.iter().skip(channel).step_by(channels);
-        let peak = counts.map(|x| (i64::from(*x) - i64::from(normal.offset)).unsigned_abs()).max().unwrap_or(0);
+        counts.map(|x| (i64::from(*x) - i64::from(offset)).unsigned_abs()).max().unwrap_or(0)
+    };
+    let needed = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+        let peak = peak(channel, normal.offset);
         let source_bits = metadata.channels.get(channel).and_then(|channel| channel.source_bits);
         channel_scale(normal, gain_exponent(peak as f64, source_bits))
     });
     let line = needed.fold(f64::MIN_POSITIVE, f64::max);
-    (trained.normalization.iter().map(|normal| scaling(normal, line)).collect(), line)
+    let scalings = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+        let reach = peak(channel, normal.offset) as f64 / (f64::from(normal.scale) * line);
+        Scaling { reach: reach.clamp(1.0, 32_767.0) as u16, ..scaling(normal, line) }
+    });
+    (scalings.collect(), line)
 }
 
 fn float_scaling(normalization: &trained::Normalization) -> Scaling {
@@ -293,6 +318,7 @@ fn float_scaling(normalization: &trained::Normalization) -> Scaling {
         gain_out: normalization.scale.to_bits() as i32,
         shift: 0,
         shift_out: 0,
+        reach: 0,
     }
 }
 

@@ -43,8 +43,8 @@ impl<'a> Prior<'a> {
     /// A prior at the start of a packet.
     pub(crate) fn new(model: Model<'a>, quality: u8, memory: &'a mut [u16]) -> Self {
         let symbols = usize::from(model.header().symbols_per_hop).min(memory.len() / 2);
-        let (codes, rest) = memory.split_at_mut(symbols);
-        let (past, rest) = rest.split_at_mut(symbols);
+        let (codes, rest) = memory.split_at_mut_checked(symbols).unwrap_or_default();
+        let (past, rest) = rest.split_at_mut_checked(symbols).unwrap_or_default();
         // An odd number of symbols leaves two codes unused, for the sake of alignment.
         let rest = rest.get_mut(symbols % 2 * 2..).unwrap_or_default();
         let recurrent = model.recurrent_prior().map(|record| {

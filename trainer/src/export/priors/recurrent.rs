@@ -129,7 +129,7 @@ impl TrainedRecurrent {
         let shifts: Vec<u8> = self.largest_means.iter().map(|mean| mean_shift(*mean)).collect();
         // What a step of an output of a symbol is worth.
         let output_step =
-            |output: usize| if output % 2 == 0 { MEAN * f64::from(1u32 << shifts[output / 2]) } else { SCALE };
+            |output: usize| if output.is_multiple_of(2) { MEAN * f64::from(1u32 << shifts[output / 2]) } else { SCALE };
         let gate = |matrix: &Matrix, columns: usize, value: &dyn Fn(usize) -> f64, places: &[usize]| {
             let rows = (0..3 * hidden).map(|row| matrix.row(row, columns, value, places, SUM)).collect::<Vec<Row>>();
             stream(&rows, places.len())

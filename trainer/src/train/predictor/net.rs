@@ -77,7 +77,7 @@ impl Net {
         let differences = (1..=self.sizes.taps as i64).map(past).chain(cross);
         let mut left = next.shallow_clone();
         for (place, difference) in differences.enumerate() {
-            left = left - output(DISTRIBUTION_OUTPUTS + place) * difference;
+            left = &left - output(DISTRIBUTION_OUTPUTS + place) * difference;
         }
         let share = |mean: usize, scale: usize| {
             let octaves = (output(scale) * OCTAVES).clamp(SCALES.0, SCALES.1);

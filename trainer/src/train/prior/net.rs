@@ -160,7 +160,7 @@ impl Net {
         let unit_count = (self.sizes.units * self.symbols) as i64;
         let mut outputs = readout.narrow(2, unit_count, 2 * symbols);
         if let Some(skip) = &self.skip {
-            outputs = outputs + skip.forward(&before, int8).constant_pad_nd([0, 0, 1, 0]);
+            outputs = &outputs + skip.forward(&before, int8).constant_pad_nd([0, 0, 1, 0]);
         }
         let seen = match &self.in_hop_units {
             Some(units) => {

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Why an encoder cannot be made, or a frame not be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EncoderError {
     /// The memory is not aligned to 8 bytes: use a [`Memory`](crate::Memory).
@@ -24,6 +25,10 @@ pub enum EncoderError {
     },
     /// A mode that the options left no memory for.
     Mode,
+    /// A change that has to be made before a stream's first frame.
+    Started,
+    /// A frame that was pushed while polls had left work undone.
+    Unfinished,
     /// A frame with another number of samples than the model has channels.
     Channels {
         /// Channels of the model.
@@ -44,6 +49,8 @@ impl fmt::Display for EncoderError {
                 write!(f, "a packet of {have} bytes cannot hold every hop of this model: allow at least {need}")
             }
             Self::Mode => f.write_str("the encoder has no memory for this mode: choose Options::any_mode"),
+            Self::Started => f.write_str("what a sensor's input is must be said before a stream's first frame"),
+            Self::Unfinished => f.write_str("polls left work undone: poll until idle before a frame is pushed"),
             Self::Channels { model, frame } => write!(f, "a frame of {frame} samples for a model of {model} channels"),
         }
     }

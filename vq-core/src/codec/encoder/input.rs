@@ -21,11 +21,13 @@ impl Encoder<'_> {
             with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(lines));
         }
         for (channel, sample) in frame.enumerate() {
-            let scaling = self.model.scaling(channel);
+            let offset = i64::from(self.model.scaling(channel).offset);
             let reach = (1i64 << self.options.chosen_sample_bits()) - 1;
-            let kept = (i64::from(sample) - i64::from(scaling.offset)).clamp(-reach, reach) + i64::from(scaling.offset);
+            let kept = (i64::from(sample) - offset).clamp(-reach, reach) + offset;
             let kept = kept.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
             self.keep(channel, kept);
+            self.see(channel, sample);
+            let scaling = self.input_scaling(channel);
             let saturates = self.take_sample(channel, &scaling, sample);
             self.beyond |= saturates;
             let clipped = match self.mode {
