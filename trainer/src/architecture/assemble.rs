@@ -131,7 +131,7 @@ impl NetworkPlan<'_> {
             output,
         };
         let (_, decoder) = plan.assemble(channels)?;
-        look_ahead::as_soon_as(decoder, device, self.hop())
+        look_ahead::as_soon_as(decoder, device)
     }
 
     /// The linear paths alone, over windows of two hops.

@@ -24,9 +24,9 @@ pub(super) fn limit(
         return Ok((encoder, decoder));
     }
     let hop = encoder.input_rows;
-    let mut nets = (encoder, decoder);
+    let mut nets = (with_late_transform(encoder, hop, frames), with_late_transform(decoder, hop, frames));
     for part in (0..=STEPS).rev() {
-        let shortened = (shorten(&nets.0, part, hop, frames), shorten(&nets.1, part, hop, frames));
+        let shortened = (shorten(&nets.0, part), shorten(&nets.1, part));
         if wait(&shortened.0, &shortened.1)? <= frames || part == 0 {
             nets = shortened;
             break;
@@ -35,36 +35,27 @@ pub(super) fn limit(
     Ok(nets)
 }
 
-/// A decoder that waits no longer than `other` does.
-pub(super) fn as_soon_as(decoder: NetSpec, other: &NetSpec, hop: usize) -> Result<NetSpec, ArchitectureError> {
-    let frames = other.lag()?;
-    if decoder.lag()? <= frames {
-        return Ok(decoder);
+/// A decoder that waits no longer than `device` does, and whose linear path is the device's: both undo the same analysis.
+pub(super) fn as_soon_as(mut decoder: NetSpec, device: &NetSpec) -> Result<NetSpec, ArchitectureError> {
+    let of_device = device.nodes.iter().find(|node| node.name == LINEAR);
+    if let (Some(node), Some(of_device)) = (decoder.nodes.iter_mut().find(|node| node.name == LINEAR), of_device) {
+        node.operation = of_device.operation;
     }
-    for part in (1..STEPS).rev() {
-        let shortened = shorten(&decoder, part, hop, usize::MAX);
+    let frames = device.lag()?;
+    for part in (1..=STEPS).rev() {
+        let shortened = shorten(&decoder, part);
         if shortened.lag()? <= frames {
             return Ok(shortened);
         }
     }
-    Ok(shorten(&decoder, 0, hop, frames))
+    Ok(shorten(&decoder, 0))
 }
 
-/// The net whose layers wait for `part` of [`STEPS`] of what they waited for.
-fn shorten(net: &NetSpec, part: usize, hop: usize, frames: usize) -> NetSpec {
+/// The net whose layers, but for the linear path, wait for `part` of [`STEPS`] of what they waited for.
+fn shorten(net: &NetSpec, part: usize) -> NetSpec {
     let mut net = net.clone();
-    for node in &mut net.nodes {
-        let linear = node.name == LINEAR;
+    for node in net.nodes.iter_mut().filter(|node| node.name != LINEAR) {
         match &mut node.operation {
-            Operation::Convolution { kernel, padding, .. } | Operation::Transposed { kernel, padding, .. }
-                if linear =>
-            {
-                if frames >= *kernel - hop {
-                    *padding = *kernel - hop;
-                } else {
-                    (*kernel, *padding) = (hop, 0);
-                }
-            }
             Operation::Convolution { kernel, stride, padding, .. }
             | Operation::Depthwise { kernel, stride, padding } => {
                 let ahead = kernel.saturating_sub(*stride + *padding);
@@ -72,6 +63,18 @@ fn shorten(net: &NetSpec, part: usize, hop: usize, frames: usize) -> NetSpec {
             }
             Operation::Transposed { padding, .. } => *padding = *padding * part / STEPS,
             Operation::Add { .. } => {}
+        }
+    }
+    net
+}
+
+/// The net whose linear path overlaps as far back as it can, if that takes no more than `frames`, and has no overlap otherwise.
+fn with_late_transform(mut net: NetSpec, hop: usize, frames: usize) -> NetSpec {
+    for node in net.nodes.iter_mut().filter(|node| node.name == LINEAR) {
+        if let Operation::Convolution { kernel, padding, .. } | Operation::Transposed { kernel, padding, .. } =
+            &mut node.operation
+        {
+            (*kernel, *padding) = if frames >= *kernel - hop { (*kernel, *kernel - hop) } else { (hop, 0) };
         }
     }
     net
@@ -145,8 +148,10 @@ mod tests {
     fn another_decoder_waits_no_longer() {
         let (_, device) = assembled(Some(16), false);
         let (_, large) = assembled(None, true);
-        let soon = as_soon_as(large.clone(), &device, 16).unwrap();
+        let soon = as_soon_as(large.clone(), &device).unwrap();
         assert!(soon.lag().unwrap() <= device.lag().unwrap());
-        assert_eq!(as_soon_as(device.clone(), &large, 16).unwrap(), device);
+        let linear = |net: &NetSpec| net.nodes.iter().find(|node| node.name == LINEAR).map(|node| node.operation);
+        assert_eq!(linear(&soon), linear(&device));
+        assert_ne!(linear(&large), linear(&device));
     }
 }
