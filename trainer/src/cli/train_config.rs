@@ -2,7 +2,7 @@
 
 use super::train::Arguments;
 use crate::budget;
-use crate::config::{Config, Preset};
+use crate::config::{Config, Preset, QuantizerKind};
 use crate::run::{ChannelRecord, SignalRecord};
 use crate::train::{Source, torch_version};
 
@@ -22,7 +22,12 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
         let name = format!("{preset:?}").to_lowercase();
         eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {name}");
     }
-    let config = effective(arguments, chosen)?;
+    let mut config = effective(arguments, chosen)?;
+    if arguments.config.is_none() && chosen == Some(Preset::Biosignal) && config.is_rated() {
+        // A transform that loses nothing has as many latents as its hop has samples, over all channels.
+        config.network.latents *= first.channels.len();
+        config.validate()?;
+    }
     if arguments.budget.is_none() {
         return Ok(config);
     }
@@ -37,6 +42,10 @@ fn effective(arguments: &Arguments, preset: Option<Preset>) -> anyhow::Result<Co
     let mut config = match (&arguments.config, preset) {
         (Some(path), Some(preset)) => Config::read_over(path, preset)?,
         (Some(path), None) => Config::read(path)?,
+        // The nets of codebooks are others than those of integer latents.
+        (None, Some(Preset::Biosignal)) if arguments.quantizer.is_some_and(|kind| kind != QuantizerKind::Scalar) => {
+            Config::default()
+        }
         (None, preset) => preset.map_or_else(Config::default, Preset::config),
     };
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);
