@@ -1,10 +1,8 @@
 //! Nets that suit a class of signals: what a configuration that names no nets starts from.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Config, ConfigError, LayerPlan, OutputPlan, PriorKind, QuantizerKind};
+use super::{Config, LayerPlan, OutputPlan, PriorKind, QuantizerKind};
 
 /// A class of signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -88,30 +86,10 @@ impl Config {
         self.training.steps = 1600;
         self.training.batch = 18;
         self.training.learning_rate = 4e-3;
-        self.training.int8_from = 0.6;
+        self.training.int8_from = 0.5;
         self.prior.kind = PriorKind::Small;
         self.prior.steps = 300;
         self.prior.learning_rate = 1.5e-3;
-    }
-
-    /// Reads a configuration over the defaults of a class of signals; its values are checked later.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub fn read_over(path: &Path, preset: Preset) -> Result<Self, ConfigError> {
-        // Faults of the file are told with their line, which a merged table has not.
-        let alone = Self::read(path)?;
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: path.into(), source })?;
-        let (Ok(given), Ok(mut merged)) = (text.parse::<toml::Table>(), toml::Table::try_from(preset.config())) else {
-            return Ok(alone);
-        };
-        for (section, keys) in given {
-            match (merged.get_mut(&section), keys) {
-                (Some(toml::Value::Table(merged)), toml::Value::Table(keys)) => merged.extend(keys),
-                (_, keys) => drop(merged.insert(section, keys)),
-            }
-        }
-        merged.try_into().map_err(|source| ConfigError::Syntax { file: path.into(), source })
     }
 }
 
@@ -150,19 +128,5 @@ mod tests {
         ] {
             assert_eq!(Preset::of_signal(hertz * 1000, channels), preset, "{hertz} Hz, {channels}");
         }
-    }
-
-    #[test]
-    fn a_file_goes_over_a_preset_key_by_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("c.toml");
-        std::fs::write(&path, "[network]\nlatents = 12\n[training]\nsteps = 7\n").unwrap();
-        let mut wanted = Preset::Speech.config();
-        wanted.network.latents = 12;
-        wanted.training.steps = 7;
-        assert_eq!(Config::read_over(&path, Preset::Speech).unwrap(), wanted);
-        std::fs::write(&path, "[network]\nlatent = 12\n").unwrap();
-        let error = Config::read_over(&path, Preset::Imu).unwrap_err().to_string();
-        assert!(error.contains("latent") && error.contains("line 2"), "{error}");
     }
 }

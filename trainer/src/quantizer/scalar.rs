@@ -20,7 +20,7 @@ pub enum Rounding {
     /// To the nearest code: what the device does.
     Nearest,
     /// Integer latents: this noise, even over ±½ integer and of the latents' shape, instead of rounding: smooth, for the
-    /// first part of training.
+    /// first part of training. A VAE: standard normal noise.
     Noise(Tensor),
     /// Codebooks: only so many residual stages; the others are left out, as at a lower quality.
     Stages(usize),
