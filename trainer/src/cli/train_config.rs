@@ -2,7 +2,7 @@
 
 use super::train::Arguments;
 use crate::budget;
-use crate::config::{Config, Preset};
+use crate::config::{Config, Preset, QuantizerKind};
 use crate::images::first_shape;
 use crate::run::{ChannelRecord, SignalRecord};
 use crate::train::{Source, torch_version};
@@ -13,7 +13,7 @@ pub(super) fn given(arguments: &Arguments) -> anyhow::Result<Config> {
     if arguments.are_images() {
         return effective(arguments, Config::for_images(first_shape(&arguments.records)?));
     }
-    effective(arguments, arguments.preset.map_or_else(Config::default, Preset::config))
+    effective(arguments, defaults(arguments, arguments.preset))
 }
 
 /// The configuration for recordings. Without a file and a preset, the recordings' rate and channels choose the preset; with a budget in the
@@ -27,7 +27,12 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
         let name = format!("{preset:?}").to_lowercase();
         eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {name}");
     }
-    let config = effective(arguments, chosen.map_or_else(Config::default, Preset::config))?;
+    let mut config = effective(arguments, defaults(arguments, chosen))?;
+    if arguments.config.is_none() && chosen == Some(Preset::Biosignal) && config.is_rated() {
+        // A transform that loses nothing has as many latents as its hop has samples, over all channels.
+        config.network.latents *= first.channels.len();
+        config.validate()?;
+    }
     if arguments.budget.is_none() {
         return Ok(config);
     }
@@ -36,6 +41,16 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
     let rung = budget::fitting(&config, &signal, &run_text(sources, config.training.seed))?;
     eprintln!("budget: rung {} of the ladder, {}\nbudget: {}", rung.number, rung.what, rung.cost.line());
     Ok(rung.config)
+}
+
+/// What a preset says, unless the quantizer that is asked for needs other nets: those of codebooks are not those of integer latents.
+fn defaults(arguments: &Arguments, preset: Option<Preset>) -> Config {
+    let has_codebooks = arguments.quantizer.is_some_and(|kind| kind != QuantizerKind::Scalar);
+    match preset {
+        Some(Preset::Biosignal) if has_codebooks => Config::default(),
+        Some(preset) => preset.config(),
+        None => Config::default(),
+    }
 }
 
 fn effective(arguments: &Arguments, defaults: Config) -> anyhow::Result<Config> {
