@@ -89,7 +89,7 @@ fn recordings_that_cannot_be_trained_on_are_refused_with_what_to_do() {
     place.refused(&["absent.csv"], &["absent.csv", "cannot read"]);
     place.wave("fine.csv", 3000, 0.0);
     place.refused(&["fine.csv", "--columns", "ppg"], &["no column `ppg`", "ecg"]);
-    fs::write(place.path("two.csv"), "a,b\n1,2\n3,5\n".repeat(1)).unwrap();
+    fs::write(place.path("two.csv"), "a,b\n1,2\n3,5\n").unwrap();
     place.refused(&["fine.csv", "two.csv"], &["two", "2 channels", "1"]);
     // The rate of a WAV file is its own.
     let spec =

@@ -180,10 +180,20 @@ fn the_program_trains_measures_and_reports_on_images_and_says_what_it_cannot_do(
     let export = refused(&["export", "codes", "-o", "codes.vqm"]);
     assert!(export.contains("the run is on images") && export.contains("vq eval --run"), "{export}");
     assert!(refused(&["train", "photographs", "--rate", "100", "-o", "x"]).contains("leave them out"));
-    let odd = "[image]\nheight = 18\n";
-    std::fs::write(folder.join("odd.toml"), odd).unwrap();
-    let size = refused(&["train", "photographs", "--config", "odd.toml", "-o", "x"]);
-    assert!(size.contains("multiples of 4"), "{size}");
+    for of_signals in [["--preset", "speech"], ["--budget", "flash=40K"], ["--held-out", "photographs"]] {
+        let error = refused(&["train", "photographs", of_signals[0], of_signals[1], "-o", "x"]);
+        assert!(error.contains(of_signals[0]) && error.contains("leave them out"), "{error}");
+    }
+    for (given, words) in [
+        ("[image]\nheight = 18\n", "multiples of 4"),
+        ("[augmentation]\ngain = 0.2\n", "image.mirror"),
+        ("[budget]\nflash = 40000\n", "no [budget] limits them"),
+        ("[quantizer]\nkind = \"scalar\"\n[rate]\nenabled = true\n", "rate.enabled = false"),
+    ] {
+        std::fs::write(folder.join("odd.toml"), given).unwrap();
+        let error = refused(&["train", "photographs", "--config", "odd.toml", "-o", "x"]);
+        assert!(error.contains(words), "{error}");
+    }
     assert!(!folder.join("x").exists());
 }
 
