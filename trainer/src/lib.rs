@@ -18,6 +18,7 @@ pub mod datasets;
 pub mod evaluate;
 pub mod export;
 mod hexadecimal;
+pub mod images;
 pub mod laboratory;
 pub mod metrics;
 pub mod report;

@@ -83,7 +83,9 @@ fn recordings_that_cannot_be_trained_on_are_refused_with_what_to_do() {
     place.table("constant.csv", 3000, |_| "7".into());
     place.refused(&["constant.csv", "--lsb", "1"], &["`ecg` holds the value 7", "--columns"]);
     place.wave("short.csv", 60, 0.0);
-    place.refused(&["short.csv"], &["a training window has", "the longest recording has 48", "data.window_hops"]);
+    place.refused(&["short.csv"], &["only 6 latents", "train on more"]);
+    place.wave("brief.csv", 110, 0.0);
+    place.refused(&["brief.csv"], &["a training window has", "the longest recording has 88", "data.window_hops"]);
     place.refused(&["absent.csv"], &["absent.csv", "cannot read"]);
     place.wave("fine.csv", 3000, 0.0);
     place.refused(&["fine.csv", "--columns", "ppg"], &["no column `ppg`", "ecg"]);

@@ -181,10 +181,10 @@ fn a_run_learns_and_its_folder_tells_all() {
     assert_eq!(best.tensors["decoder.layer2_depthwise.weight"].shape, [6, 1, 3]);
     assert_eq!(best.tensors["decoder.layer2.weight"].shape, [6, 6, 2]);
     assert!(!best.tensors.keys().any(|name| name.starts_with("optimizer")));
-    let record = job.record();
+    let record = job.record().signal().unwrap();
     assert_eq!(std::fs::read_dir(folder.join("tensorboard")).unwrap().count(), 1);
     assert_eq!((record.recordings[0].train, record.recordings[0].validation), ([0, 4800], [4800, 6000]));
-    assert!(record.training_seconds > 0.0);
+    assert!(record.made.training_seconds > 0.0);
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub struct NetworkPlan<'a> {
     pub lapped: bool,
     /// Latents per hop.
     pub latents: usize,
+    /// Channels that the encoder gives: the latents, or twice as many where it gives their mean and variance.
+    pub encoded: usize,
     /// Taps of the linear paths; 0 leaves them out.
     pub linear_kernel: usize,
     /// Frames that both nets together may wait for beyond the hop; `None` centres all kernels.
@@ -121,6 +123,7 @@ impl NetworkPlan<'_> {
         let plan = NetworkPlan {
             lapped: self.lapped,
             latents: self.latents,
+            encoded: self.encoded,
             linear_kernel: self.linear_kernel,
             look_ahead: None,
             encoder: self.encoder,
@@ -165,12 +168,12 @@ impl NetworkPlan<'_> {
             };
             net.layer(operation, layer);
         }
-        let latents = Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels: self.latents };
+        let latents = Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels: self.encoded };
         let linear = Operation::Convolution {
             kernel: self.linear_kernel,
             stride: self.hop(),
             padding: centred(self.linear_kernel, self.hop()),
-            channels: self.latents,
+            channels: self.encoded,
         };
         net.finish(latents, (self.linear_kernel > 0).then_some(linear));
         NetSpec { input_channels: channels, input_rows: self.hop(), nodes: net.nodes }
@@ -288,6 +291,7 @@ mod tests {
         let plan = NetworkPlan {
             lapped: true,
             latents: 16,
+            encoded: 16,
             linear_kernel: 0,
             look_ahead: None,
             encoder: &[],
@@ -315,6 +319,7 @@ mod tests {
             NetworkPlan {
                 lapped: false,
                 latents,
+                encoded: latents,
                 linear_kernel: 16,
                 look_ahead: None,
                 encoder: &encoder,
@@ -341,6 +346,7 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 0,
             look_ahead: None,
             encoder: &encoder,
@@ -357,6 +363,7 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 16,
             look_ahead: None,
             encoder: &encoder,
@@ -394,6 +401,7 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 0,
             look_ahead: None,
             encoder: &encoder,

@@ -91,6 +91,7 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 32,
             look_ahead,
             encoder: &encoder,

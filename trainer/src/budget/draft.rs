@@ -56,7 +56,7 @@ pub fn draft(config: &Config, signal: &SignalRecord, run: &str) -> Result<ModelB
     let exported = export(&trained, &samples, &metadata)?;
     let recurrent = match &record {
         QuantizerRecord::Scalar { dimension, .. } => largest_prior(config, *dimension),
-        QuantizerRecord::Vector { .. } | QuantizerRecord::Finite { .. } => None,
+        QuantizerRecord::Vector { .. } | QuantizerRecord::Finite { .. } | QuantizerRecord::Gaussian { .. } => None,
     };
     let predictor = largest_predictor(config, channels);
     let Exported { integer, .. } = match (&recurrent, &predictor) {
@@ -118,6 +118,8 @@ fn quantizer(record: &QuantizerRecord, noise: &mut Noise) -> TrainedQuantizer {
         QuantizerRecord::Finite { levels } => TrainedQuantizer::Vectors {
             codebooks: levels.iter().enumerate().map(|(channel, &count)| Codebook::levels(channel, count)).collect(),
         },
+        // Refused before, with every limit: it has no codes.
+        QuantizerRecord::Gaussian { .. } => TrainedQuantizer::Vectors { codebooks: Vec::new() },
         QuantizerRecord::Scalar { dimension, bits } => {
             TrainedQuantizer::Scalar { steps: vec![half_octaves(0.1); *dimension], bits: *bits as u8 }
         }

@@ -68,7 +68,7 @@ fn bytes(text: &str) -> Option<usize> {
     };
     let number: f64 = text.get(..digits)?.parse().ok()?;
     let bytes = number * f64::from(unit);
-    (bytes >= 1.0 && bytes < 1e12).then_some(bytes as usize)
+    (1.0..1e12).contains(&bytes).then_some(bytes as usize)
 }
 
 impl BudgetRequest {

@@ -19,19 +19,25 @@ use crate::laboratory::known_to_model;
 /// Every figure is computed from the bytes that `vq encode` writes, headers included, and the samples that `vq decode`
 /// returns. PRDN is 100·‖error‖/‖signal − mean‖, PRD is 100·‖error‖/‖signal − zero‖; samples are counted per channel,
 /// bits per sample of a channel. Surprisal is the bits that a packet's codes take in percent of what the model expects of ordinary
-/// signal: an anomaly score, of every packet in --json.
+/// signal: an anomaly score, of every packet in --json. A run on images is measured on images with --run in place of --model.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The recordings.
     #[arg(value_name = "RECORDS", required = true)]
     records: Vec<PathBuf>,
     #[command(flatten)]
-    model: ModelArgument,
+    model: Option<ModelArgument>,
+    /// The folder of a run on images, in place of a model; then the records are images.
+    #[arg(long, value_name = "RUN", required_unless_present = "model", conflicts_with = "model")]
+    run: Option<PathBuf>,
+    /// Where to run the nets of a run: cpu, cuda, cuda:1.
+    #[arg(long, default_value = "cpu", requires = "run")]
+    device: String,
     /// Print JSON in place of the table.
     #[arg(long)]
     json: bool,
     /// Measure on recordings that the model was trained on too.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "run")]
     on_training_data: bool,
     #[command(flatten)]
     stretch: StretchArguments,
@@ -44,8 +50,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let bytes = arguments.model.read()?;
-    let codec = arguments.model.codec(&bytes)?;
+    let Some(model) = &arguments.model else { return measure_run(arguments) };
+    let bytes = model.read()?;
+    let codec = model.codec(&bytes)?;
     let mut rows = Vec::new();
     for path in &arguments.records {
         let whole = arguments.signal.open(path)?;
@@ -77,6 +84,17 @@ fn refuse_known(codec: &HostCodec<'_>, whole: &Recording, stretch: &Range<usize>
         known.frames.end,
         known.record
     )
+}
+
+#[cfg(feature = "train")]
+fn measure_run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Some(run) = &arguments.run else { anyhow::bail!("give a model with --model, or a run on images with --run") };
+    super::eval_images::run(run, &arguments.records, &arguments.device, arguments.json)
+}
+
+#[cfg(not(feature = "train"))]
+fn measure_run(_: &Arguments) -> anyhow::Result<()> {
+    anyhow::bail!("--run needs libtorch, and this program was built without it (--no-default-features)")
 }
 
 /// Key in the JSON, heading, decimals.

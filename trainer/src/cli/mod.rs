@@ -10,6 +10,8 @@ mod data;
 mod decode;
 mod encode;
 mod eval;
+#[cfg(feature = "train")]
+mod eval_images;
 mod export;
 mod inspect;
 mod output;
@@ -18,6 +20,8 @@ mod report;
 mod train;
 #[cfg(feature = "train")]
 mod train_config;
+#[cfg(feature = "train")]
+mod train_images;
 #[cfg(feature = "train")]
 mod train_predictor;
 #[cfg(feature = "train")]

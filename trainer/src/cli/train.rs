@@ -1,4 +1,4 @@
-//! `vq train`: recordings to a run folder.
+//! `vq train`: recordings or images to a run folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,26 +9,29 @@ use clap::Args;
 
 use super::arguments::SignalArguments;
 use super::output;
-use super::train_config;
-use super::train_predictor;
 use super::train_prior::{self, Retraining};
+use super::{train_config, train_images, train_predictor};
 use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
-use crate::config::{PredictorKind, Preset, PriorKind, QuantizerKind};
+use crate::config::{ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
 use crate::data::{OpenOptions, RatePolicy, Recording, fit};
 use crate::export::from_run::TrainedRun;
-use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, now_rfc3339};
+use crate::images::is_images;
+use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, Record, RunRecord, now_rfc3339};
 use crate::train::{Job, Outcome, Progress, Source, prepare_process, set_threads};
 
-/// Train a codec on recordings of one kind of signal.
+/// Train a codec on recordings of one kind of signal, or on images.
+///
+/// Images are PNG and JPEG files, folders of them, and IDX files such as Fashion-MNIST's; their defaults depend on their size: `vq train
+/// --print-config IMAGES` shows them.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Recordings to train on.
+    /// Recordings to train on, or images, or a folder of them.
     #[arg(value_name = "RECORD", required_unless_present_any = ["resume", "print_config"])]
-    records: Vec<PathBuf>,
+    pub(super) records: Vec<PathBuf>,
     /// Recordings to hold out whole, to measure on; if none is named, the configuration's data.split says what is.
     #[arg(long, value_name = "RECORD", num_args = 1..)]
-    held_out: Vec<PathBuf>,
+    pub(super) held_out: Vec<PathBuf>,
     /// Configuration; `--print-config` shows every key.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -81,7 +84,14 @@ pub(super) struct Arguments {
     #[arg(long)]
     print_config: bool,
     #[command(flatten)]
-    signal: SignalArguments,
+    pub(super) signal: SignalArguments,
+}
+
+impl Arguments {
+    /// Whether the records are images.
+    pub(super) fn are_images(&self) -> bool {
+        self.records.first().is_some_and(|path| is_images(path))
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -102,18 +112,30 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     describe(&job)?;
     let stop = stop_on_interrupt()?;
     let config = job.session().config();
-    let mut progress = Progress::new(config.training.steps, job.session().step(), job.record().training_seconds);
+    let before = job.record().made().training_seconds;
+    let mut progress = Progress::new(config.training.steps, job.session().step(), before);
     let outcome = job.train(&mut progress, &stop);
     progress.finish();
     match outcome? {
-        Outcome::Finished => {
-            foresee(&job)?;
-            summarise(&job)
-        }
+        Outcome::Finished => finish(&job, arguments),
         Outcome::Interrupted => {
             let (step, folder) = (job.session().step(), job.folder().root().display());
             println!("Stopped after step {step}. Go on with: vq train --resume {folder}");
             Ok(())
+        }
+    }
+}
+
+/// What follows the last step.
+fn finish(job: &Job, arguments: &Arguments) -> anyhow::Result<()> {
+    match job.record() {
+        Record::Image(_) => train_images::finish(job, &arguments.device),
+        Record::Signal(record) => {
+            let has_codes = job.session().config().model == ModelKind::VqVae;
+            if has_codes {
+                foresee(job)?;
+            }
+            summarise(job, record, has_codes)
         }
     }
 }
@@ -173,6 +195,13 @@ fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
 
 fn start(arguments: &Arguments) -> anyhow::Result<Job> {
     let given = train_config::given(arguments)?;
+    let command = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let folder = |name: &str| arguments.output.clone().unwrap_or_else(|| default_folder(name));
+    if arguments.are_images() {
+        let sources = train_images::open(arguments, &given)?;
+        let name = arguments.records.first().and_then(|path| path.file_stem()).unwrap_or_default().to_string_lossy();
+        return Ok(Job::start(sources, &given, &folder(&name), &arguments.device, command)?);
+    }
     let mut sources = Vec::new();
     let trained = arguments.records.iter().map(|path| (path, false));
     for (path, held_out) in trained.chain(arguments.held_out.iter().map(|path| (path, true))) {
@@ -192,21 +221,24 @@ fn start(arguments: &Arguments) -> anyhow::Result<Job> {
         }
     }
     let config = train_config::for_recordings(arguments, &sources)?;
-    let folder = arguments.output.clone().unwrap_or_else(|| default_folder(&sources));
-    let command = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let folder = folder(sources.first().map_or("run", |source| source.recording.name.as_str()));
     Ok(Job::start(sources, &config, &folder, &arguments.device, command)?)
 }
 
-fn default_folder(sources: &[Source]) -> PathBuf {
-    let name = sources.first().map_or("run", |source| source.recording.name.as_str());
+fn default_folder(name: &str) -> PathBuf {
     // Colons are not allowed in names everywhere.
     Path::new("runs").join(format!("{name}-{}", now_rfc3339().replace(':', "-")))
 }
 
 fn describe(job: &Job) -> anyhow::Result<()> {
-    let record = job.record();
-    let codec = job.session().codec();
-    let hop = codec.hop;
+    let record = match job.record() {
+        Record::Signal(record) => record,
+        Record::Image(record) => {
+            train_images::describe(record, job.folder());
+            return Ok(());
+        }
+    };
+    let hop = record.encoder.input_rows;
     let (train, held_out) = record.recordings.iter().fold((0, 0), |(train, held_out), part| {
         (train + part.train[1] - part.train[0], held_out + part.validation[1] - part.validation[0])
     });
@@ -220,25 +252,31 @@ fn describe(job: &Job) -> anyhow::Result<()> {
         job.folder().root().display()
     );
     job.notes().iter().for_each(|sentence| output::note(sentence));
-    let codes = match &record.quantizer {
+    eprintln!(
+        "encoder {} weights, {} multiply-accumulates per frame; decoder {}, {}; {}, {:.4} bits per sample; hop {hop}",
+        record.encoder.weights()?,
+        record.encoder.multiply_accumulates()? / hop,
+        record.decoder.weights()?,
+        record.decoder.multiply_accumulates()? / hop,
+        codes(&record.quantizer),
+        f64::from(record.quantizer.bits_per_hop()) / (hop * record.signal.channels.len()) as f64,
+    );
+    Ok(())
+}
+
+/// What is between the nets, in words.
+pub(super) fn codes(quantizer: &QuantizerRecord) -> String {
+    match quantizer {
         QuantizerRecord::Vector { dimension, stages, parts: 1, .. } => {
             format!("codebooks of {stages:?} codes of {dimension}")
         }
         QuantizerRecord::Vector { dimension, stages, parts, .. } => {
             format!("{parts} parts with codebooks of {stages:?} codes of {}", dimension / parts)
         }
+        QuantizerRecord::Gaussian { dimension } => format!("{dimension} continuous latents"),
         QuantizerRecord::Finite { levels } => format!("{} latents of {levels:?} levels", levels.len()),
         QuantizerRecord::Scalar { dimension, bits } => format!("{dimension} integers of {bits} bits"),
-    };
-    eprintln!(
-        "encoder {} weights, {} multiply-accumulates per frame; decoder {}, {}; {codes}, {:.4} bits per sample; hop {hop}",
-        record.encoder.weights()?,
-        record.encoder.multiply_accumulates()? / hop,
-        record.decoder.weights()?,
-        record.decoder.multiply_accumulates()? / hop,
-        f64::from(record.quantizer.bits_per_hop()) / (hop * record.signal.channels.len()) as f64,
-    );
-    Ok(())
+    }
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the program.
@@ -255,18 +293,24 @@ fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn summarise(job: &Job) -> anyhow::Result<()> {
+fn summarise(job: &Job, record: &RunRecord, has_codes: bool) -> anyhow::Result<()> {
     let lines = MetricsLog::read(&job.folder().metrics())?;
-    let measured = lines.iter().filter(|line| !line.perplexity.is_empty()).filter_map(|line| line.validation);
+    let quantized = lines.iter().filter(|line| !line.perplexity.is_empty() || line.rate.is_some());
+    let measured = quantized.filter_map(|line| line.validation);
     let best = measured.min_by(|a, b| a.mse_normalized.total_cmp(&b.mse_normalized));
     let folder = job.folder().root().display();
-    println!("{} steps in {:.0} s.", job.session().step(), job.record().training_seconds);
+    println!("{} steps in {:.0} s.", job.session().step(), record.made.training_seconds);
     if let Some(best) = best {
         println!(
-            "Held out, in float with int8 weights: PRDN {:.2} % at {:.4} bits per sample of codes.",
-            best.prdn_percent, best.bits_per_sample
+            "Held out, in float with int8 weights: PRDN {:.2} % at {:.4} bits per sample of {}.",
+            best.prdn_percent,
+            best.bits_per_sample,
+            if has_codes { "codes" } else { "divergence" }
         );
     }
-    println!("Go on with: vq export {folder} -o model.vqm");
+    match has_codes {
+        true => println!("Go on with: vq export {folder} -o model.vqm"),
+        false => println!("A VAE has no codes to export. Compare it with other runs: vq report {folder} RUN…"),
+    }
     Ok(())
 }

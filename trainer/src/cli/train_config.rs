@@ -2,13 +2,18 @@
 
 use super::train::Arguments;
 use crate::budget;
-use crate::config::{Config, Preset};
+use crate::config::{Config, Preset, QuantizerKind};
+use crate::images::first_shape;
 use crate::run::{ChannelRecord, SignalRecord};
 use crate::train::{Source, torch_version};
 
-/// The configuration that the arguments say by themselves: without recordings, the preset that is named or none.
+/// The configuration that the arguments say by themselves. Its defaults are those of the images, if the records are some; of recordings, which are
+/// not opened, those of the preset that is named.
 pub(super) fn given(arguments: &Arguments) -> anyhow::Result<Config> {
-    effective(arguments, arguments.preset)
+    if arguments.are_images() {
+        return effective(arguments, Config::for_images(first_shape(&arguments.records)?));
+    }
+    effective(arguments, defaults(arguments, arguments.preset))
 }
 
 /// The configuration for recordings. Without a file and a preset, the recordings' rate and channels choose the preset; with a budget in the
@@ -22,7 +27,12 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
         let name = format!("{preset:?}").to_lowercase();
         eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {name}");
     }
-    let config = effective(arguments, chosen)?;
+    let mut config = effective(arguments, defaults(arguments, chosen))?;
+    if arguments.config.is_none() && chosen == Some(Preset::Biosignal) && config.is_rated() {
+        // A transform that loses nothing has as many latents as its hop has samples, over all channels.
+        config.network.latents *= first.channels.len();
+        config.validate()?;
+    }
     if arguments.budget.is_none() {
         return Ok(config);
     }
@@ -33,11 +43,20 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
     Ok(rung.config)
 }
 
-fn effective(arguments: &Arguments, preset: Option<Preset>) -> anyhow::Result<Config> {
-    let mut config = match (&arguments.config, preset) {
-        (Some(path), Some(preset)) => Config::read_over(path, preset)?,
-        (Some(path), None) => Config::read(path)?,
-        (None, preset) => preset.map_or_else(Config::default, Preset::config),
+/// What a preset says, unless the quantizer that is asked for needs other nets: those of codebooks are not those of integer latents.
+fn defaults(arguments: &Arguments, preset: Option<Preset>) -> Config {
+    let has_codebooks = arguments.quantizer.is_some_and(|kind| kind != QuantizerKind::Scalar);
+    match preset {
+        Some(Preset::Biosignal) if has_codebooks => Config::default(),
+        Some(preset) => preset.config(),
+        None => Config::default(),
+    }
+}
+
+fn effective(arguments: &Arguments, defaults: Config) -> anyhow::Result<Config> {
+    let mut config = match &arguments.config {
+        Some(path) => Config::read_over(path, &defaults)?,
+        None => defaults,
     };
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);

@@ -78,7 +78,7 @@ pub(super) fn train(
         |kind, step, bits: f64| eprintln!("prior {kind:?}, step {step}/{}: {bits:.2} bits a hop", settings.steps);
     let fitted = fit(&parts, training, held_out, retraining.config.kind, &settings, report)?;
     output::print(&table(&fitted))?;
-    parts.priors.recurrent = fitted.recurrent;
+    parts.priors = parts.priors.with_recurrent(fitted.recurrent, &parts.symbols);
     Ok(assemble(&parts.calibrate(training)?)?)
 }
 

@@ -5,50 +5,25 @@
 
 mod augmentation;
 mod budget;
+mod file;
+mod image;
 mod preset;
 mod section;
+mod vae;
 mod validate;
-
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::{LayerPlan, NetworkPlan, OutputPlan};
+use crate::architecture::{ArchitectureError, LayerPlan, NetSpec, NetworkPlan, OutputPlan};
 use crate::run::QuantizerRecord;
 use section::{Section, section};
 
 pub use augmentation::AugmentationConfig;
 pub use budget::BudgetConfig;
+pub use file::ConfigError;
+pub use image::{ImageConfig, ImageDistortion};
 pub use preset::Preset;
-
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{file}: cannot read the configuration: {source}")]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The text is not TOML, has a key that does not exist, or a value of the wrong type.
-    #[error("{file}: {source}\n`vq train --print-config` prints every key with its meaning and default")]
-    Syntax {
-        /// The file.
-        file: PathBuf,
-        /// What and where.
-        source: toml::de::Error,
-    },
-    /// A value is out of its range.
-    #[error("configuration, {key}: {what}")]
-    Value {
-        /// The key, with its section.
-        key: &'static str,
-        /// What is wrong and what to do.
-        what: String,
-    },
-}
+pub use vae::{ModelKind, VaeConfig};
 
 /// The most bits of an integer latent.
 pub const MOST_INTEGER_BITS: u32 = 12;
@@ -369,12 +344,16 @@ section! {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// What lies between encoder and decoder.
+    pub model: ModelKind,
     /// What the training windows are cut from.
     pub data: DataConfig,
     /// What is done to training windows.
     pub augmentation: AugmentationConfig,
     /// The two nets.
     pub network: NetworkConfig,
+    /// Used where images are trained on.
+    pub image: ImageConfig,
     /// How latents become codes.
     pub quantizer: QuantizerConfig,
     /// Used where the quantizer has codebooks: "vq", "rvq" and "product".
@@ -383,6 +362,8 @@ pub struct Config {
     pub fsq: FsqConfig,
     /// Used where the quantizer's kind is "scalar".
     pub scalar: ScalarConfig,
+    /// Used where model = "vae".
+    pub vae: VaeConfig,
     /// Rate–distortion training.
     pub rate: RateConfig,
     /// The loop.
@@ -398,36 +379,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads and checks a configuration.
-    ///
-    /// # Errors
-    /// If the file cannot be read, has an unknown key, or a value out of range.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let config = Self::read(path)?;
-        config.validate()?;
-        Ok(config)
-    }
-
-    /// Reads a configuration whose values are checked later, with others in place of some.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or has an unknown key.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let file = || path.to_path_buf();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })
-    }
-
     /// The configuration as TOML, with every key explained.
     pub fn to_commented_toml(&self) -> String {
         let sections = [
             self.data.commented("data"),
             self.augmentation.commented("augmentation"),
             self.network.commented("network"),
+            self.image.commented("image"),
             self.quantizer.commented("quantizer"),
             self.vector.commented("vector"),
             self.fsq.commented("fsq"),
             self.scalar.commented("scalar"),
+            self.vae.commented("vae"),
             self.rate.commented("rate"),
             self.training.commented("training"),
             self.prior.commented("prior"),
@@ -435,7 +398,7 @@ impl Config {
             self.budget.commented("budget"),
             self.run.commented("run"),
         ];
-        sections.join("\n")
+        format!("{}\n{}", self.model.commented(), sections.join("\n"))
     }
 
     /// The plan of the nets.
@@ -444,12 +407,27 @@ impl Config {
         NetworkPlan {
             lapped: network.kind == NetworkKind::Lapped,
             latents: network.latents,
+            encoded: self.encoded(),
             linear_kernel: network.linear_kernel,
             look_ahead: usize::try_from(network.look_ahead).ok(),
             encoder: &network.encoder,
             decoder: &network.decoder,
             output: &network.output,
         }
+    }
+
+    /// The nets of a signal of `channels` channels: encoder, decoder and, if there is one, the larger decoder for hosts.
+    ///
+    /// # Errors
+    /// If they cannot be built.
+    pub fn signal_nets(&self, channels: usize) -> Result<(NetSpec, NetSpec, Option<NetSpec>), ArchitectureError> {
+        let (plan, network) = (self.network_plan(), &self.network);
+        let (encoder, decoder) = plan.assemble(channels)?;
+        let host = match network.host_decoder.as_slice() {
+            [] => None,
+            layers => Some(plan.another_decoder(channels, &decoder, layers, &network.host_output)?),
+        };
+        Ok((encoder, decoder, host))
     }
 
     /// The kind of codes and their alphabets, as a run records them.
@@ -461,6 +439,9 @@ impl Config {
             parts,
             cosine: self.vector.cosine,
         };
+        if self.model == ModelKind::Vae {
+            return QuantizerRecord::Gaussian { dimension };
+        }
         match self.quantizer.kind {
             QuantizerKind::Vq => codebooks(1, vec![vector.codes]),
             QuantizerKind::Rvq => codebooks(1, vector.stages.clone()),
@@ -472,7 +453,8 @@ impl Config {
 
     /// Whether training is for bits and error together.
     pub fn is_rated(&self) -> bool {
-        self.quantizer.kind == QuantizerKind::Scalar && self.rate.enabled && self.prior.kind != PriorKind::Tables
+        let has_prior = self.quantizer.kind == QuantizerKind::Scalar && self.prior.kind != PriorKind::Tables;
+        has_prior && self.rate.enabled && self.model == ModelKind::VqVae
     }
 
     /// Bits of an integer latent.
@@ -482,7 +464,9 @@ impl Config {
 
     /// The steps before codes exist.
     pub fn unquantized_steps(&self) -> usize {
-        if self.is_rated() { 0 } else { self.step_at(self.training.unquantized) }
+        // A VAE's distributions are there from the start.
+        let none = self.is_rated() || self.model == ModelKind::Vae;
+        if none { 0 } else { self.step_at(self.training.unquantized) }
     }
 
     /// The levels of every latent of a finite scalar quantizer.

@@ -1,16 +1,14 @@
 //! Nets that suit a class of signals: what a configuration that names no nets starts from.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Config, ConfigError, LayerPlan, OutputPlan};
+use super::{Config, LayerPlan, OutputPlan, PriorKind, QuantizerKind};
 
 /// A class of signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// ECG, PPG, EMG and the like, 100 to 500 Hz: the configuration's own defaults.
+    /// ECG, PPG, EMG and the like, 100 to 500 Hz: integer latents, trained for rate and distortion.
     Biosignal,
     /// Accelerometers and gyroscopes, several axes at 25 to 400 Hz.
     Imu,
@@ -42,7 +40,7 @@ impl Preset {
         let mut config = Config::default();
         let network = &mut config.network;
         match self {
-            Self::Biosignal => {}
+            Self::Biosignal => config.choose_integers(),
             Self::Imu => {
                 // A third of a second at 50 Hz. All axes share the latents.
                 network.latents = 16;
@@ -74,24 +72,24 @@ impl Preset {
 }
 
 impl Config {
-    /// Reads a configuration over the defaults of a class of signals; its values are checked later.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub fn read_over(path: &Path, preset: Preset) -> Result<Self, ConfigError> {
-        // Faults of the file are told with their line, which a merged table has not.
-        let alone = Self::read(path)?;
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: path.into(), source })?;
-        let (Ok(given), Ok(mut merged)) = (text.parse::<toml::Table>(), toml::Table::try_from(preset.config())) else {
-            return Ok(alone);
-        };
-        for (section, keys) in given {
-            match (merged.get_mut(&section), keys) {
-                (Some(toml::Value::Table(merged)), toml::Value::Table(keys)) => merged.extend(keys),
-                (_, keys) => drop(merged.insert(section, keys)),
-            }
-        }
-        merged.try_into().map_err(|source| ConfigError::Syntax { file: path.into(), source })
+    /// Nets, prior and training for integer latents, as many as a hop of one channel has samples: some minutes on one core.
+    fn choose_integers(&mut self) {
+        self.quantizer.kind = QuantizerKind::Scalar;
+        let network = &mut self.network;
+        network.latents = 16;
+        network.linear_kernel = 48;
+        network.encoder = vec![layer(8, 4, 8, 0), layer(6, 2, 16, 0), layer(6, 2, 16, 0)];
+        network.decoder = vec![layer(3, 1, 24, 1), layer(4, 2, 24, 0), layer(4, 2, 16, 0)];
+        network.output = OutputPlan { kernel: 8, stride: 4 };
+        self.data.window_hops = 128;
+        self.scalar.noise_until = 0.2;
+        self.training.steps = 1600;
+        self.training.batch = 18;
+        self.training.learning_rate = 4e-3;
+        self.training.int8_from = 0.5;
+        self.prior.kind = PriorKind::Small;
+        self.prior.steps = 300;
+        self.prior.learning_rate = 1.5e-3;
     }
 }
 
@@ -112,7 +110,7 @@ mod tests {
             assert_eq!(encoder.output().unwrap().channels, decoder.input_channels);
             assert!(encoder.multiply_accumulates().unwrap() / encoder.input_rows < 2500, "{preset:?}");
         }
-        assert_eq!(Preset::Biosignal.config(), Config::default());
+        assert!(Preset::Biosignal.config().is_rated());
         assert_eq!(Preset::value_variants().len(), 4);
     }
 
@@ -130,19 +128,5 @@ mod tests {
         ] {
             assert_eq!(Preset::of_signal(hertz * 1000, channels), preset, "{hertz} Hz, {channels}");
         }
-    }
-
-    #[test]
-    fn a_file_goes_over_a_preset_key_by_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("c.toml");
-        std::fs::write(&path, "[network]\nlatents = 12\n[training]\nsteps = 7\n").unwrap();
-        let mut wanted = Preset::Speech.config();
-        wanted.network.latents = 12;
-        wanted.training.steps = 7;
-        assert_eq!(Config::read_over(&path, Preset::Speech).unwrap(), wanted);
-        std::fs::write(&path, "[network]\nlatent = 12\n").unwrap();
-        let error = Config::read_over(&path, Preset::Imu).unwrap_err().to_string();
-        assert!(error.contains("latent") && error.contains("line 2"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! The ranges of the configuration's values, checked before anything is built from them.
 
-use super::{CodebookUpdate, Config, ConfigError, MOST_INTEGER_BITS, NetworkKind, QuantizerKind};
+use super::{CodebookUpdate, Config, ConfigError, MOST_INTEGER_BITS, ModelKind, NetworkKind, QuantizerKind};
 use crate::run::QuantizerRecord;
 
 /// The largest sizes that a container holds and a microcontroller could run; they also keep arithmetic on them small.
@@ -18,7 +18,9 @@ impl Config {
         self.validate_data()?;
         self.validate_augmentation()?;
         self.validate_network()?;
+        self.validate_image()?;
         self.validate_quantizer()?;
+        self.validate_vae()?;
         self.validate_training()
     }
 
@@ -60,6 +62,23 @@ impl Config {
         within("network.output", network.output.kernel as f64, 1.0, MAX_KERNEL as f64)?;
         within("network.output", network.output.stride as f64, 1.0, 1024.0)?;
         within("network.encoder: the hop, the product of its strides,", self.network_plan().hop() as f64, 1.0, 65536.0)
+    }
+
+    fn validate_image(&self) -> Result<(), ConfigError> {
+        let image = &self.image;
+        if ![0, 1, 3].contains(&image.channels) {
+            return Err(refused("image.channels", "must be 1 (grey), 3 (colour) or 0 (as the first image)"));
+        }
+        within("image.height", image.height as f64, 0.0, 65536.0)?;
+        within("image.width", image.width as f64, 0.0, 65536.0)?;
+        let layers = [("image.encoder", &image.encoder), ("image.decoder", &image.decoder)];
+        for (key, layer) in layers.into_iter().flat_map(|(key, layers)| layers.iter().map(move |layer| (key, layer))) {
+            filter(key, layer.kernel, layer.stride, layer.resample)?;
+            within(key, layer.channels as f64, 1.0, MAX_CHANNELS as f64)?;
+            within(key, layer.residual as f64, 0.0, 64.0)?;
+        }
+        filter("image.latents", image.latents.kernel, image.latents.stride, image.latents.resample)?;
+        filter("image.output", image.output.kernel, image.output.stride, image.output.resample)
     }
 
     fn validate_quantizer(&self) -> Result<(), ConfigError> {
@@ -134,6 +153,24 @@ impl Config {
         })
     }
 
+    fn validate_vae(&self) -> Result<(), ConfigError> {
+        within("vae.divergence", self.vae.divergence, 0.0, 1e6)?;
+        within("vae.divergence_warmup", self.vae.divergence_warmup, 0.0, 1.0)?;
+        if self.model == ModelKind::VqVae {
+            return Ok(());
+        }
+        if self.network.kind == NetworkKind::Lapped {
+            return Err(refused("model", "a VAE learns its latents' variance; set network.kind = \"learned\""));
+        }
+        if !self.network.host_decoder.is_empty() {
+            return Err(refused("model", "a VAE has no codes that hosts could decode; leave network.host_decoder out"));
+        }
+        if self.budget.limits() {
+            return Err(refused("model", "a VAE runs on no device, so no [budget] limits it; leave that out"));
+        }
+        Ok(())
+    }
+
     fn validate_training(&self) -> Result<(), ConfigError> {
         let training = &self.training;
         within("training.steps", training.steps as f64, 1.0, 1e9)?;
@@ -182,6 +219,21 @@ fn stages(key: &'static str, stages: &[usize]) -> Result<(), ConfigError> {
 
 fn refused(key: &'static str, what: &str) -> ConfigError {
     ConfigError::Value { key, what: what.into() }
+}
+
+/// The ranges of a filter of an image's net.
+fn filter(key: &'static str, kernel: usize, stride: usize, resample: usize) -> Result<(), ConfigError> {
+    within(key, kernel as f64, 1.0, 64.0)?;
+    within(key, stride as f64, 1.0, 64.0)?;
+    within(key, resample as f64, 1.0, 64.0)?;
+    covers(key, kernel, stride)?;
+    if (kernel - stride).is_multiple_of(2) {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        key,
+        what: format!("a kernel of {kernel} at stride {stride} has no middle; make both odd or both even"),
+    })
 }
 
 fn covers(key: &'static str, kernel: usize, stride: usize) -> Result<(), ConfigError> {
@@ -262,6 +314,20 @@ mod tests {
         assert!(refuse(gradient).contains("moving-average"));
         let single = "[quantizer]\nkind = \"product\"\n[vector]\nparts = 8\ncosine = true";
         assert!(refuse(single).contains("no direction"));
+    }
+
+    #[test]
+    fn images_and_the_vae_are_checked_too() {
+        let refuse = |text: &str| toml::from_str::<Config>(text).unwrap().validate().unwrap_err().to_string();
+        let even = refuse("[image]\nlatents = { kernel = 4 }");
+        assert!(even.contains("image.latents") && even.contains("both even"), "{even}");
+        assert!(refuse("[image]\nchannels = 2").contains("image.channels"));
+        assert!(refuse("[image]\nencoder = [{ kernel = 2, stride = 4, channels = 8 }]").contains("skips rows"));
+        assert!(refuse("model = \"vae\"\n[network]\nkind = \"lapped\"").contains("learned"));
+        assert!(refuse("model = \"vae\"\n[budget]\nflash = 40000").contains("[budget]"));
+        let host = "model = \"vae\"\n[network]\nhost_decoder = [{ kernel = 3, stride = 1, channels = 8 }]";
+        assert!(refuse(host).contains("network.host_decoder"));
+        assert!(refuse("[vae]\ndivergence = -1.0").contains("vae.divergence"));
     }
 
     #[test]

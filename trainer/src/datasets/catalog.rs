@@ -5,6 +5,14 @@ use super::{Dataset, DatasetError, Source};
 /// All sets.
 pub const DATASETS: &[Dataset] = &[
     Dataset {
+        name: "fashion-mnist",
+        title: "Fashion-MNIST: 60 000 and 10 000 grey images of clothes, 28 by 28; Debian's package dataset-fashion-mnist has the same \
+                files, in /usr/share/datasets/fashion-mnist",
+        terms: "MIT; cite Xiao, Rasul & Vollgraf 2017 (arXiv:1708.07747)",
+        source: Source::Web("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"),
+        checksums: include_str!("fashion-mnist.sha256"),
+    },
+    Dataset {
         name: "mitdb",
         title: "MIT-BIH Arrhythmia Database: 22 of its 48 ECG records, two leads, 360 Hz, half an hour each",
         terms: "ODC-By 1.0; cite Moody & Mark 2001 (IEEE Eng in Med and Biol 20(3):45-50) and Goldberger et al. 2000",

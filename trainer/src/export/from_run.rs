@@ -54,6 +54,15 @@ pub enum TrainedRunError {
     /// The model with the run's prior.
     #[error(transparent)]
     Prior(#[from] ModelFileError),
+    /// There are no codes to send.
+    #[error(
+        "{}: the run's model is a VAE, whose latents are continuous: there are no codes for a device to send, so it cannot be exported. \
+         `vq report` compares it with runs that can; train one with model = \"vq-vae\"", folder.display()
+    )]
+    Continuous {
+        /// The run.
+        folder: PathBuf,
+    },
     /// A tensor is missing from the checkpoint.
     #[error("{checkpoint} has no tensor `{tensor}`: it is not a checkpoint of this run's architecture")]
     Missing {
@@ -71,6 +80,9 @@ impl TrainedRun {
     /// What is missing, unreadable or not what it was.
     pub fn load(folder: &RunFolder) -> Result<Self, TrainedRunError> {
         let record = RunRecord::load(&folder.record())?;
+        if matches!(record.quantizer, QuantizerRecord::Gaussian { .. }) {
+            return Err(TrainedRunError::Continuous { folder: folder.root().to_path_buf() });
+        }
         let checkpoint =
             Checkpoint { file: TensorFile::load(&folder.checkpoint_to_use())?, path: folder.checkpoint_to_use() };
         let trained = TrainedModel {
@@ -224,6 +236,8 @@ impl Checkpoint {
                 let levels = levels.iter().enumerate().map(|(channel, &count)| Codebook::levels(channel, count));
                 Ok(TrainedQuantizer::Vectors { codebooks: levels.collect() })
             }
+            // Refused before: it has no codes.
+            QuantizerRecord::Gaussian { .. } => Ok(TrainedQuantizer::Vectors { codebooks: Vec::new() }),
             QuantizerRecord::Scalar { bits, .. } => {
                 let steps = self.values("quantizer.step")?.1;
                 let wider = self.values("quantizer.wider")?.1;

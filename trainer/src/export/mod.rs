@@ -93,7 +93,7 @@ impl Exported {
     ) -> Result<Self, ExportError> {
         let with = |bytes: &ModelBytes| {
             let parts = disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
-            let priors = PriorParts { recurrent: recurrent.cloned(), ..parts.priors };
+            let priors = parts.priors.with_recurrent(recurrent.cloned(), &parts.symbols);
             Ok::<_, ContainerError>(ModelParts { priors, predictor: predictor.cloned(), ..parts })
         };
         let (integer, float) = (with(&self.integer)?.calibrate(samples)?, with(&self.float)?);

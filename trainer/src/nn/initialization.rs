@@ -97,6 +97,7 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 16,
+            encoded: 16,
             linear_kernel: 18,
             look_ahead,
             encoder: &layers,

@@ -20,7 +20,7 @@ pub enum Rounding {
     /// To the nearest code: what the device does.
     Nearest,
     /// Integer latents: this noise, even over ±½ integer and of the latents' shape, instead of rounding: smooth, for the
-    /// first part of training.
+    /// first part of training. A VAE: standard normal noise.
     Noise(Tensor),
     /// Codebooks: only so many residual stages; the others are left out, as at a lower quality.
     Stages(usize),
@@ -145,6 +145,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::config::QuantizerKind;
     use crate::random::{for_step, uniform};
 
     fn values(tensor: &Tensor) -> Vec<f32> {
@@ -197,6 +198,57 @@ mod tests {
         let largest = values(&noisy.abs().amax([0, 2], false));
         assert!(largest[0] <= 0.25 && largest[0] > 0.24, "{largest:?}");
         assert!(largest[1] <= 1.0 && largest[1] > 0.97, "{largest:?}");
+    }
+
+    fn rated(store: &nn::VarStore) -> ScalarQuantizer {
+        let mut config = Config::default();
+        config.quantizer.kind = QuantizerKind::Scalar;
+        config.network.latents = 2;
+        let quantizer = ScalarQuantizer::new(&store.root(), &config);
+        tch::no_grad(|| quantizer.step.shallow_clone().copy_(&Tensor::from_slice(&[0.5f32, 2.0])));
+        quantizer
+    }
+
+    #[test]
+    fn windows_are_quantized_at_their_quality() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let quantizer = rated(&store);
+        // Quality 9 as it is; of quality 7, two half octaves lower, the second latent's step is an octave wider than its share.
+        tch::no_grad(|| drop(quantizer.wider.shallow_clone().get(6).get(1).fill_(1.0)));
+        let latents = Tensor::from_slice(&[1.3f32, 5.1, 1.3, 9.0]).view([2, 2, 1]);
+        let qualities = Tensor::from_slice(&[8i64, 6]);
+        let rated = quantizer.forward_rated(&latents, &qualities, &latents.zeros_like(), true);
+        assert_eq!(values(&rated.quantized.latents), [1.5, 6.0, 1.0, 8.0]);
+        let noisy = values(&rated.noisy);
+        for (value, wanted) in noisy.iter().zip([2.6, 2.55, 1.3, 1.125]) {
+            assert!((value - wanted).abs() < 1e-5, "{noisy:?}");
+        }
+    }
+
+    #[test]
+    fn noise_reaches_the_rate_always_and_the_decoder_before_rounding_begins() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let quantizer = rated(&store);
+        let latents = Tensor::from_slice(&[1.3f32, 5.1]).view([1, 2, 1]);
+        let noise = Tensor::from_slice(&[0.4f32, -0.25]).view([1, 2, 1]);
+        let forward = |rounds| quantizer.forward_rated(&latents, &Tensor::from_slice(&[8i64]), &noise, rounds);
+        for (value, wanted) in values(&forward(false).quantized.latents).iter().zip([1.5f32, 4.6]) {
+            assert!((value - wanted).abs() < 1e-5);
+        }
+        assert_eq!(values(&forward(true).quantized.latents), [1.5, 6.0]);
+        assert_eq!(values(&forward(true).noisy), values(&forward(false).noisy));
+    }
+
+    #[test]
+    fn every_step_learns_from_its_quality() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let quantizer = rated(&store);
+        let latents = Tensor::from_slice(&[1.3f32, 5.1]).view([1, 2, 1]);
+        let rated = quantizer.forward_rated(&latents, &Tensor::from_slice(&[4i64]), &latents.zeros_like(), true);
+        rated.quantized.latents.sum(Kind::Float).backward();
+        let gradient = quantizer.wider.grad().abs().sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+        let felt: Vec<bool> = values(&gradient).iter().map(|sum| *sum > 0.0).collect();
+        assert_eq!(felt, (0..QUALITIES).map(|row| row == 4).collect::<Vec<bool>>());
     }
 
     #[test]

@@ -23,6 +23,11 @@ pub struct RunReport {
     pub name: String,
     /// The few numbers of the headline. `None` before the run was evaluated.
     pub summary: Option<Summary>,
+    /// A sentence in place of the one that `summary` makes, for runs that are not of recordings or have no codes.
+    pub headline: Option<String>,
+    /// A PNG of images over their reconstructions. `None` leaves the figure out.
+    #[serde(skip)]
+    pub reconstructions: Option<Vec<u8>>,
     /// A signal and its reconstruction. `None` leaves the figure out.
     pub waveform: Option<Waveform>,
     /// The results table, top to bottom. Rows of several runs meet by label and unit.

@@ -19,6 +19,7 @@ use crate::export::comparison::{LayerError, compare};
 use crate::export::from_run::TrainedRun;
 use crate::export::summary::ExportSummary;
 use crate::export::trained::{Codebook, TrainedNet, TrainedQuantizer};
+use crate::run::Provenance;
 use crate::stream;
 use crate::summary::NetMemory;
 
@@ -47,7 +48,7 @@ pub fn gather(
         plans: NetMemory::of(&codec.model()),
         layers: layers(run, exported, &codec)?,
         series,
-        command: run.record.command.clone(),
+        command: run.record.made.command.clone(),
         settings,
         facts: facts(run),
         ..RunReport::default()
@@ -230,16 +231,21 @@ fn memory(summary: &ExportSummary) -> Vec<MemoryEntry> {
     ]
 }
 
+/// How a run was made.
+pub(super) fn provenance(made: &Provenance) -> Vec<Fact> {
+    vec![
+        Fact::new("started", &made.started),
+        Fact::new("seed", made.seed),
+        Fact::new("vq", &made.program_version),
+        Fact::new("torch", &made.torch_version),
+        Fact::new("device", &made.device),
+        Fact::new("training", format!("{:.0} s", made.training_seconds)),
+    ]
+}
+
 fn facts(run: &TrainedRun) -> Vec<Fact> {
     let record = &run.record;
-    let mut facts = vec![
-        Fact::new("started", &record.started),
-        Fact::new("seed", record.seed),
-        Fact::new("vq", &record.program_version),
-        Fact::new("torch", &record.torch_version),
-        Fact::new("device", &record.device),
-        Fact::new("training", format!("{:.0} s", record.training_seconds)),
-    ];
+    let mut facts = provenance(&record.made);
     for source in &record.recordings {
         let [train, validation] = [source.train, source.validation].map(|[from, to]| format!("{from}–{to}"));
         let text = format!("{}: trained on frames {train}, measured on {validation}", source.name);

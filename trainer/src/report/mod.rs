@@ -6,6 +6,7 @@
 //!
 //! * [`data`]: what a report is made from;
 //! * [`gather`]: a run folder as that structure, its model run by `vq-core`;
+//! * [`gather_measured`]: the same for runs whose figures training itself left: on images, or of a VAE;
 //! * [`series`]: `metrics.jsonl` read back as curves;
 //! * `charts`, on their `axis`: training curves and code usage as figures;
 //! * `rates`, `embedding`, `plans`: rate against distortion, codebooks in the plane, memory and integers layer by layer;
@@ -19,6 +20,8 @@ pub mod data;
 mod embed;
 mod embedding;
 pub mod gather;
+pub mod gather_measured;
+mod images;
 mod page;
 mod picture;
 mod plans;

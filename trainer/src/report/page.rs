@@ -2,10 +2,9 @@
 
 use super::charts::{Chart, charts, usage_figure};
 use super::data::{Fact, ReportData, ResultRow, RunReport, Summary, Value};
-use super::embed;
 use super::picture::picture;
 use super::text::{NO_VALUE, count, duration, escape, number};
-use super::{plans, rates};
+use super::{embed, images, plans, rates};
 
 /// The scripts, in the order in which each needs the ones before it.
 const SCRIPT: &str =
@@ -28,6 +27,7 @@ pub fn page(data: &ReportData) -> String {
         headlines = headlines(&data.runs),
         sections = [
             waveform(data),
+            images::section(&data.runs),
             results(&data.runs),
             rates::section(&data.runs),
             memory(&data.runs),
@@ -56,6 +56,9 @@ fn headlines(runs: &[RunReport]) -> String {
 
 /// The few numbers of a run in a sentence.
 fn headline(run: &RunReport) -> String {
+    if let Some(headline) = &run.headline {
+        return escape(headline);
+    }
     match (&run.summary, run.series.last_prdn()) {
         (Some(summary), _) => evaluated(summary),
         (None, Some((step, prdn))) => format!(
@@ -252,7 +255,7 @@ fn preformatted(label: &str, text: &str) -> String {
     format!("<pre tabindex=\"0\" aria-label=\"{label}\">{}</pre>\n", escape(text))
 }
 
-fn run_title(run: &RunReport, runs: &[RunReport]) -> String {
+pub(super) fn run_title(run: &RunReport, runs: &[RunReport]) -> String {
     match runs {
         [_] => String::new(),
         _ => format!("<h3>{}</h3>\n", escape(&run.name)),
@@ -338,6 +341,15 @@ mod tests {
             assert!(!html.contains(word), "{word}");
         }
         assert!(html.contains("default-src 'none'"));
+    }
+
+    #[test]
+    fn pictures_are_inside_the_page_under_the_names_of_their_runs() {
+        let with = |name: &str| RunReport { reconstructions: Some(vec![1, 2, 3]), ..run(name, 0) };
+        let html = report(vec![with("a"), RunReport { headline: Some("as <said>".into()), ..with("b") }]);
+        assert_eq!(html.matches("src=\"data:image/png;base64,AQID\"").count(), 2);
+        assert!(html.contains("as &lt;said&gt;") && html.contains("<h3>b</h3>"));
+        assert!(!report(vec![run("a", 10)]).contains("<img"));
     }
 
     #[test]

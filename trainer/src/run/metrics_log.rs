@@ -53,11 +53,24 @@ pub struct Validation {
     pub prdn_percent: f64,
     /// Mean squared error over the variance of the training frames.
     pub mse_normalized: f64,
-    /// Bits of codes per sample of each channel: before any entropy coding, or where the rate is trained for as the prior foresees them.
+    /// Bits of codes per sample of each channel: before any entropy coding, or where the rate is trained for as the prior foresees them; of
+    /// a VAE, the divergence of its latents from their prior.
     pub bits_per_sample: f64,
     /// Where the rate is trained for: what training minimises, over several qualities; the other numbers are of the best quality.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,
+    /// What is measured of images alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageValidation>,
+}
+
+/// Distortion of images; see [`ImageEvaluation`](crate::images::ImageEvaluation).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ImageValidation {
+    /// Peak signal to noise ratio in dB.
+    pub psnr_db: f64,
+    /// Mean absolute error with levels from −1 to 1.
+    pub l1: f64,
 }
 
 /// The log, open for appending.
@@ -148,6 +161,7 @@ mod tests {
                 prdn_percent: 8.0,
                 mse_normalized: 0.0064,
                 bits_per_sample: 0.5,
+                image: None,
                 cost: None,
             }),
         }

@@ -3,15 +3,17 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::images::is_on_images;
 use super::{RunError, read, write_atomically};
 use crate::architecture::NetSpec;
 use crate::data::{self, Channel, OpenOptions, Recording};
 
-/// Everything that `run.json` holds.
+/// How a run was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunRecord {
+pub struct Provenance {
     /// Version of `vq` that trained.
     pub program_version: String,
     /// The command line that started the run.
@@ -24,6 +26,16 @@ pub struct RunRecord {
     pub device: String,
     /// When the run started, RFC 3339, UTC.
     pub started: String,
+    /// Seconds spent training so far, over all resumptions.
+    pub training_seconds: f64,
+}
+
+/// Everything that `run.json` holds of a run on recordings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// How the run was made.
+    #[serde(flatten)]
+    pub made: Provenance,
     /// What was trained on.
     pub recordings: Vec<RecordingRecord>,
     /// The signal that the codec is for.
@@ -39,8 +51,6 @@ pub struct RunRecord {
     pub host_decoder: Option<NetSpec>,
     /// What turns latents into codes.
     pub quantizer: QuantizerRecord,
-    /// Seconds spent training so far, over all resumptions.
-    pub training_seconds: f64,
 }
 
 /// One recording and its split.
@@ -129,6 +139,11 @@ pub enum QuantizerRecord {
         /// Levels of each latent.
         levels: Vec<usize>,
     },
+    /// No codes: a mean and a variance per latent, of a VAE.
+    Gaussian {
+        /// Latents per hop.
+        dimension: usize,
+    },
     /// One integer per latent, `|q| <= 2^(bits−1) − 1`: the latent divided by its step, rounded.
     Scalar {
         /// Latents per hop.
@@ -150,6 +165,7 @@ impl QuantizerRecord {
                 stages.iter().flat_map(|&codes| std::iter::repeat_n(codes, *parts)).collect()
             }
             Self::Finite { levels } => levels.clone(),
+            Self::Gaussian { .. } => Vec::new(),
             Self::Scalar { dimension, bits } => vec![(1 << bits) - 1; *dimension],
         }
     }
@@ -185,12 +201,12 @@ impl RunRecord {
     /// Reads `run.json`.
     ///
     /// # Errors
-    /// If it cannot be read or is not a run's record.
+    /// If it cannot be read or is not the record of a run on recordings.
     pub fn load(path: &Path) -> Result<Self, RunError> {
-        serde_json::from_slice(&read(path)?).map_err(|error| RunError::Malformed {
-            file: path.to_path_buf(),
-            what: format!("not the record of a training run: {error}"),
-        })
+        if is_on_images(path)? {
+            return Err(RunError::OnImages { file: path.to_path_buf() });
+        }
+        load(path)
     }
 
     /// What a shipped model says about its run, as JSON: enough to repeat it, and nothing that differs when it is.
@@ -200,25 +216,30 @@ impl RunRecord {
             serde_json::json!({ "name": recording.name, "train": recording.train, "sha256": recording.sha256 })
         });
         serde_json::json!({
-            "program_version": self.program_version,
-            "torch_version": self.torch_version,
-            "command": self.command,
-            "seed": self.seed,
+            "program_version": self.made.program_version,
+            "torch_version": self.made.torch_version,
+            "command": self.made.command,
+            "seed": self.made.seed,
             "recordings": recordings.collect::<Vec<_>>(),
         })
         .to_string()
     }
+}
 
-    /// Writes `run.json`, whole or not at all.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn save(&self, path: &Path) -> Result<(), RunError> {
-        let mut text = serde_json::to_vec_pretty(self)
-            .map_err(|error| RunError::Malformed { file: path.to_path_buf(), what: error.to_string() })?;
-        text.push(b'\n');
-        write_atomically(path, &text)
-    }
+/// Reads a record.
+pub(super) fn load<R: DeserializeOwned>(path: &Path) -> Result<R, RunError> {
+    serde_json::from_slice(&read(path)?).map_err(|error| RunError::Malformed {
+        file: path.to_path_buf(),
+        what: format!("not the record of a training run: {error}"),
+    })
+}
+
+/// Writes a record, whole or not at all.
+pub(super) fn save<R: Serialize>(record: &R, path: &Path) -> Result<(), RunError> {
+    let mut text = serde_json::to_vec_pretty(record)
+        .map_err(|error| RunError::Malformed { file: path.to_path_buf(), what: error.to_string() })?;
+    text.push(b'\n');
+    write_atomically(path, &text)
 }
 
 /// The present moment as RFC 3339 in UTC, to the second.

@@ -54,15 +54,15 @@ impl Augmentation {
         let mut windows = windows;
         if settings.gain > 0.0 {
             let most = (1.0 + settings.gain).ln();
-            windows = windows * each(random, &|x| (most * x).exp(), 1);
+            windows = &windows * each(random, &|x| (most * x).exp(), 1);
         }
         if settings.inversion > 0.0 {
-            windows = windows * each(random, &|x| if (x + 1.0) / 2.0 < settings.inversion { -1.0 } else { 1.0 }, 1);
+            windows = &windows * each(random, &|x| if (x + 1.0) / 2.0 < settings.inversion { -1.0 } else { 1.0 }, 1);
         }
         if settings.wander > 0.0 {
             let (low, high) = WANDER;
             let frequency = each(random, &|x| low * (high / low).powf((x + 1.0) / 2.0), 1);
-            windows = windows + sine(random, settings.wander, &frequency);
+            windows = &windows + sine(random, settings.wander, &frequency);
         }
         if settings.hum > 0.0 {
             let mains = |x: f64| match settings.hum_frequency {
@@ -71,12 +71,12 @@ impl Augmentation {
                 frequency => frequency,
             };
             let frequency = each(random, &mains, 1);
-            windows = windows + sine(random, settings.hum, &frequency);
-            windows = windows + sine(random, settings.hum * THIRD_HARMONIC, &(frequency * 3.0));
+            windows = &windows + sine(random, settings.hum, &frequency);
+            windows = &windows + sine(random, settings.hum * THIRD_HARMONIC, &(frequency * 3.0));
         }
         if settings.noise > 0.0 {
             let amplitude = each(random, &|x| settings.noise * (x + 1.0) / 2.0, 1);
-            windows = windows + normal(&[batch, channels, frames], random).to_device(device) * amplitude;
+            windows = &windows + normal(&[batch, channels, frames], random).to_device(device) * amplitude;
         }
         windows
     }

@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn stretched_windows_are_the_signal_at_another_speed_and_stay_in_their_recording() {
         let wave = |t: i32| ((f64::from(t) * 0.1).sin() * 1000.0).round() as i32;
-        let recordings = vec![recording((0..400).map(wave).collect(), 1), recording(vec![5000, -5000].repeat(60), 1)];
+        let recordings = vec![recording((0..400).map(wave).collect(), 1), recording([5000, -5000].repeat(60), 1)];
         let mut config = Config::default();
         config.data.validation_fraction = 0.0;
         let prepared = Prepared::new(recordings, &config).unwrap();

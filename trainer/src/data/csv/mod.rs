@@ -231,8 +231,8 @@ mod tests {
         for (text, expected) in [
             ("", "a.csv: the file holds no rows"),
             ("a,b\n", "no rows of numbers"),
-            ("a,b\n1,2\n3,nan\n", "a.csv: row 3, column `b`: `nan` is no sample; fill the gap"),
-            ("a,b\n1,2\n# cut here\n3,\n", "row 4, column `b`: the field is empty; fill the gap"),
+            ("a,b\n1,2\n3,nan\n", "a.csv: row 3, column `b`: `nan` is no sample; give --fill-gaps"),
+            ("a,b\n1,2\n# cut here\n3,\n", "row 4, column `b`: the field is empty; give --fill-gaps"),
             ("a\n1\n2\n\n4\n", "row 4: the row is empty"),
             ("a,b\n1,2\n3,oops\n", "row 3, column `b`: `oops` is not a number; correct it"),
             ("a,b\n1,2\n3\n", "row 3: 1 fields where 2 are expected; complete the row"),

@@ -27,6 +27,9 @@ const FLASH_PRICE_PER_KIB: f64 = 0.002;
 /// How often flash becomes dearer for tables that must fit.
 const DEARER: usize = 6;
 
+/// A bit for every quality.
+const ALL_QUALITIES: u16 = (1 << QUALITIES) - 1;
+
 /// The prior's part of [`super::container::ModelParts`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PriorParts {
@@ -46,6 +49,14 @@ impl PriorParts {
     pub fn uniform(symbols: &[Symbol]) -> Self {
         let sets = vec![symbols.iter().map(SymbolPrior::uniform).collect()];
         Self { sets, tables: Vec::new(), quality: [0; QUALITIES], recurrent: None }
+    }
+
+    /// The same with another recurrent prior. Where it holds at every quality nothing reads the tables, and they are left out.
+    #[must_use]
+    pub fn with_recurrent(self, recurrent: Option<RecurrentParts>, symbols: &[Symbol]) -> Self {
+        let holds_always = recurrent.as_ref().is_some_and(|recurrent| recurrent.record.qualities == ALL_QUALITIES);
+        let tables = if holds_always { Self::uniform(symbols) } else { self };
+        Self { recurrent, ..tables }
     }
 
     /// A prior for what `model` makes of `samples` `[time, channels]`.
