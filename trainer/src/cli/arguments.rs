@@ -184,7 +184,7 @@ impl CodingArguments {
     /// The encoder's options for so many frames of these channels.
     ///
     /// # Errors
-    /// A bound in another unit than the recording's, or too large a one; a bitrate without packets, or one that no quality can reach.
+    /// A bound in another unit than the recording's, or too large a one; a bitrate without packets, or one that is none.
     pub(super) fn options(
         &self,
         codec: &HostCodec<'_>,
