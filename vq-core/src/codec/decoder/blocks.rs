@@ -7,6 +7,7 @@ use crate::codebook::Codebook;
 use crate::codec::Surprisal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeDecoder;
+use crate::features::PREDICTION;
 use crate::kernels::Kernels;
 use crate::model::plan::row_elements;
 use crate::residual::{Place, decode_point};
@@ -138,6 +139,7 @@ impl Blocks<'_, '_> {
             Work::Symbol(from) => self.decode(from),
             Work::Layer(index, hop) => self.run_layer(index, hop),
             Work::Output(hop) => return self.output(hop),
+            Work::Kind | Work::Sample(..) if !PREDICTION => self.work = Work::Begin,
             Work::Kind => self.kind(),
             Work::Sample(index, width) => return self.sample(index, width),
         }
@@ -174,7 +176,7 @@ impl Blocks<'_, '_> {
 
     fn begin_coded(&mut self) {
         let fresh = core::mem::replace(&mut self.fresh, false);
-        let Some(bound) = self.bound else {
+        let Some(bound) = self.bound.filter(|_| PREDICTION) else {
             self.begin_latents();
             self.work = Work::Symbol(0);
             return;

@@ -22,7 +22,7 @@ pub enum EncoderError {
         /// Bytes allowed.
         have: usize,
     },
-    /// A mode that the options left no memory for.
+    /// A mode that the options left no memory for, or this build of vq-core no code (feature `prediction`).
     Mode,
     /// A frame with another number of samples than the model has channels.
     Channels {
@@ -43,7 +43,9 @@ impl fmt::Display for EncoderError {
             Self::PacketTooSmall { need, have } => {
                 write!(f, "a packet of {have} bytes cannot hold every hop of this model: allow at least {need}")
             }
-            Self::Mode => f.write_str("the encoder has no memory for this mode: choose Options::any_mode"),
+            Self::Mode => f.write_str(
+                "the encoder has no memory for this mode, or no code: choose Options::any_mode and vq-core's feature `prediction`",
+            ),
             Self::Channels { model, frame } => write!(f, "a frame of {frame} samples for a model of {model} channels"),
         }
     }

@@ -17,7 +17,7 @@ impl Encoder<'_> {
             self.lost += 1;
             return;
         }
-        if self.filled == 0 && self.mode == Mode::BestEffort {
+        if self.filled == 0 && !self.is_predicting() {
             with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(lines));
         }
         for (channel, sample) in frame.enumerate() {
@@ -28,9 +28,10 @@ impl Encoder<'_> {
             self.keep(channel, kept);
             let saturates = self.take_sample(channel, &scaling, sample);
             self.beyond |= saturates;
-            let clipped = match self.mode {
-                Mode::BestEffort => saturates && self.options.chosen_fallback() == Mode::BestEffort,
-                Mode::Bounded(_) | Mode::Lossless => kept != sample,
+            let clipped = if self.is_predicting() {
+                kept != sample
+            } else {
+                saturates && self.options.chosen_fallback() == Mode::BestEffort
             };
             self.saturated += u64::from(clipped);
         }
@@ -41,7 +42,7 @@ impl Encoder<'_> {
     /// Scales a sample into the net's input, if the net runs; tells whether it may be beyond what the net can represent.
     fn take_sample(&mut self, channel: usize, scaling: &Scaling, sample: i32) -> bool {
         let row = row_elements(self.model.header().channels) as usize;
-        let runs = self.mode == Mode::BestEffort;
+        let runs = !self.is_predicting();
         with_lines!(self.model, self.lines, |K, lines| {
             let scaled = K::scale_in(scaling, sample);
             if runs && let Some(element) = self.stream.input::<K>(lines).get_mut(self.filled * row + channel) {
@@ -74,9 +75,10 @@ impl Encoder<'_> {
     /// Ends the part of the stream before a loss with the last hop whose look-ahead is complete. The frames behind it are lost too:
     /// what is in a packet depends on no frame that was not there.
     fn cut(&mut self) {
-        let hops = match self.mode {
-            Mode::BestEffort => self.model.look_ahead_hops() - self.skip.min(self.model.look_ahead_hops()),
-            Mode::Bounded(_) | Mode::Lossless => 0,
+        let hops = if self.is_predicting() {
+            0
+        } else {
+            self.model.look_ahead_hops() - self.skip.min(self.model.look_ahead_hops())
         };
         self.unsent = hops * self.model.hop() + self.filled;
         self.filled = 0;
@@ -95,10 +97,7 @@ impl Encoder<'_> {
 
     /// Hops to run until every sample is covered by codes and the decoder's look-ahead.
     pub(super) fn hops_to_close(&self) -> usize {
-        let beyond = match self.mode {
-            Mode::BestEffort => self.model.look_ahead_hops() + self.model.closing_hops(),
-            Mode::Bounded(_) | Mode::Lossless => 0,
-        };
+        let beyond = if self.is_predicting() { 0 } else { self.model.look_ahead_hops() + self.model.closing_hops() };
         usize::from(self.filled > 0) + beyond
     }
 

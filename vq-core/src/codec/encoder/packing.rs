@@ -4,7 +4,7 @@ use super::Encoder;
 use super::work::{Step, Work};
 use crate::codec::Surprisal;
 use crate::coder::range::RangeEncoder;
-use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES, Mode};
+use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES};
 
 /// Bytes that a step adds to a checksum.
 const CHECKED_BYTES: usize = 32;
@@ -55,7 +55,7 @@ impl Encoder<'_> {
     pub(super) fn begin_seal(&mut self) {
         let header = Header {
             mode: self.mode,
-            quality: if self.mode == Mode::BestEffort { self.options.chosen_quality() } else { 0 },
+            quality: if self.is_predicting() { 0 } else { self.options.chosen_quality() },
             form: self.options.index_form(),
             first_hop: self.hop,
             hops: self.hops,
