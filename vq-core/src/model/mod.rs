@@ -79,10 +79,12 @@ impl Directory {
     const PRIORS: usize = 80;
     const RECURRENT: usize = 88;
 
-    fn from_bytes(bytes: &[u8]) -> Self {
+    // Into its callers, which then pay for the fields that they look at and not for all.
+    #[inline(always)]
+    fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         Self {
-            encoder: Net::from_bytes(bytes.get(..Net::BYTES).unwrap_or_default()),
-            decoder: Net::from_bytes(bytes.get(Net::BYTES..).unwrap_or_default()),
+            encoder: Net::from_bytes(&array_at(bytes, 0)),
+            decoder: Net::from_bytes(&array_at(bytes, Net::BYTES)),
             scaling: u32_at(bytes, Self::SCALING),
             symbols: u32_at(bytes, Self::SYMBOLS),
             symbol_count: u16_at(bytes, Self::SYMBOL_COUNT),
@@ -182,8 +184,9 @@ impl<'a> Model<'a> {
 
     /// The tables' directory.
     #[must_use]
+    #[inline(always)]
     pub fn directory(&self) -> Directory {
-        Directory::from_bytes(self.tables)
+        Directory::from_bytes(self.tables.first_chunk().unwrap_or(&[0; Directory::BYTES]))
     }
 
     /// The whole file.

@@ -16,7 +16,7 @@ pub(crate) use boards::{
     BOARDS, Board, CORTEX_M0_LARGE, CORTEX_M3_LARGE, CORTEX_M4F, CORTEX_M7, CORTEX_M33, CORTEX_M33_DSP, RISC_V, builds,
 };
 pub(crate) use emulator::{Counts, run as emulate};
-pub(crate) use image::Sizes;
+pub(crate) use image::{Sizes, sections};
 
 use crate::process::{cargo, run};
 use crate::project::Project;
@@ -102,7 +102,8 @@ pub(crate) fn build(
     build_program(project, toolchain, board, &program, Some(model))
 }
 
-fn image_path(project: &Project, toolchain: &Toolchain, board: &Board, name: &str) -> PathBuf {
+/// Where a program's image lies once it is built.
+pub(crate) fn image_path(project: &Project, toolchain: &Toolchain, board: &Board, name: &str) -> PathBuf {
     toolchain.target_folder(project).join(board.triple).join("release").join(name)
 }
 

@@ -15,12 +15,13 @@ use crate::firmware::{self, BOARDS, CORTEX_M4F};
 use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
+use crate::size;
 use crate::stages::Stages;
 use crate::toolchains;
 use tally::Tally;
 
 /// vq-core's features, in every set that one may build for a device.
-const CORE_FEATURES: [&str; 5] = ["", "f32", "micromath", "metadata", "f32,metadata"];
+const CORE_FEATURES: [&str; 5] = ["", "f32", "micromath,prediction", "metadata,priors,depthwise", "f32,metadata"];
 
 /// What follows clippy's own arguments.
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
@@ -132,6 +133,13 @@ impl Checks<'_> {
             self.tally.device_check(&format!("no panic is reachable on {}", board.name), result);
             let result = firmware::compare_kernels(self.project, &self.toolchain, board);
             self.tally.device_check(&format!("the kernels of {} compute what they are defined to", board.name), result);
+        }
+        let models = size::models(self.project)?;
+        for target in bench::checked_targets() {
+            let result = size::check(self.project, &self.toolchain, &target, &models);
+            let name =
+                format!("the codec on {} panics nowhere and takes no more bytes than is committed", target.board.core);
+            self.tally.device_check(&name, result);
         }
         for target in bench::checked_targets() {
             let result = bench::check(self.project, &self.toolchain, &target);

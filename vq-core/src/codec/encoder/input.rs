@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering;
 
 use super::Encoder;
 use crate::codec::{Frames, with_lines};
+use crate::features::PREDICTION;
 use crate::kernels::Kernels;
 use crate::model::plan::row_elements;
 use crate::model::records::Scaling;
@@ -22,10 +23,7 @@ impl Encoder<'_> {
         }
         for (channel, sample) in frame.enumerate() {
             let scaling = self.model.scaling(channel);
-            let reach = (1i64 << self.options.chosen_sample_bits()) - 1;
-            let kept = (i64::from(sample) - i64::from(scaling.offset)).clamp(-reach, reach) + i64::from(scaling.offset);
-            let kept = kept.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
-            self.keep(channel, kept);
+            let kept = if PREDICTION { self.keep(channel, scaling.offset, sample) } else { sample };
             let saturates = self.take_sample(channel, &scaling, sample);
             self.beyond |= saturates;
             let clipped = if self.is_predicting() {

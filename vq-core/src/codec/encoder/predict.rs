@@ -18,15 +18,16 @@ impl Encoder<'_> {
         if self.fallen > 0 { self.options.chosen_fallback() } else { self.chosen_mode }
     }
 
-    /// Keeps a sample of the frame that is taken.
-    pub(super) fn keep(&mut self, channel: usize, sample: i32) {
-        if !PREDICTION {
-            return;
-        }
+    /// Keeps a sample of the frame that is taken, clipped to the converter's range around the channel's offset; gives what is kept.
+    pub(super) fn keep(&mut self, channel: usize, offset: i32, sample: i32) -> i32 {
+        let reach = (1i64 << self.options.chosen_sample_bits()) - 1;
+        let clipped = (i64::from(sample) - i64::from(offset)).clamp(-reach, reach) + i64::from(offset);
+        let sample = clipped.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
         let place = self.kept_place(self.pending) + self.filled * self.model.channels() + channel;
         if let Some(kept) = self.kept.get_mut(place) {
             *kept = sample;
         }
+        sample
     }
 
     /// The first sample of a kept hop: `age` 0 is the oldest.
