@@ -67,6 +67,11 @@ pub(crate) fn models(project: &Project) -> Result<Models> {
     Models::make(project)
 }
 
+/// Whether there are sizes of a target to compare with: `cargo xtask size --save` writes them.
+pub(crate) fn are_committed(project: &Project, target: &Target) -> bool {
+    committed::exist(project, target)
+}
+
 /// Fails if an image of a target does not link without panics, or takes more than what is committed.
 pub(crate) fn check(project: &Project, toolchain: &Toolchain, target: &Target, models: &Models) -> Result<()> {
     let weighed = weigh::target(project, toolchain, target, models)?;

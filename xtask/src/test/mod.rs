@@ -136,6 +136,11 @@ impl Checks<'_> {
         }
         let models = size::models(self.project)?;
         for target in bench::checked_targets() {
+            if !size::are_committed(self.project, &target) {
+                let reason = anyhow::anyhow!("no sizes are committed: `cargo xtask size --save` writes them");
+                self.tally.skip(&format!("the sizes on {}", target.board.core), &reason);
+                continue;
+            }
             let result = size::check(self.project, &self.toolchain, &target, &models);
             let name =
                 format!("the codec on {} panics nowhere and takes no more bytes than is committed", target.board.core);
