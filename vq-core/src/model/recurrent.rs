@@ -3,6 +3,7 @@
 use super::records::Symbol;
 use super::{Directory, Model, QUALITIES};
 use crate::bytes::{array_at, i16_at, put, u8_at, u16_at, u32_at};
+use crate::features::PRIORS;
 use crate::prior::cell::GruCell;
 
 /// Elements that tell the net which quality the packet has.
@@ -207,7 +208,7 @@ impl<'a> Model<'a> {
     /// The recurrent prior, if the model has one.
     #[must_use]
     pub fn recurrent_prior(&self) -> Option<RecurrentPrior> {
-        if u32_at(self.tables, Directory::RECURRENT + 4) == 0 {
+        if !PRIORS || u32_at(self.tables, Directory::RECURRENT + 4) == 0 {
             return None;
         }
         RecurrentPrior::from_bytes(self.bytes(u32_at(self.tables, Directory::RECURRENT), RecurrentPrior::BYTES))

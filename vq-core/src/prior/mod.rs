@@ -18,6 +18,7 @@ pub(crate) use distribution::Distribution;
 pub use recurrent::{COARSENESS, FINENESS};
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
+use crate::features::PRIORS;
 use crate::model::Model;
 use crate::model::priors::{Context, Hop};
 use crate::model::records::Symbol;
@@ -43,6 +44,7 @@ impl<'a> Prior<'a> {
     /// A prior at the start of a packet.
     pub(crate) fn new(model: Model<'a>, quality: u8, memory: &'a mut [u16]) -> Self {
         let symbols = usize::from(model.header().symbols_per_hop).min(memory.len() / 2);
+        // Never `None`, which the compiler does not see in every image.
         let (codes, rest) = memory.split_at_mut_checked(symbols).unwrap_or_default();
         let (past, rest) = rest.split_at_mut_checked(symbols).unwrap_or_default();
         // An odd number of symbols leaves two codes unused, for the sake of alignment.
@@ -61,7 +63,7 @@ impl<'a> Prior<'a> {
         self.quality = quality;
         self.has_past = false;
         self.is_recurrent = self.model.recurrent_prior_at(quality).is_some();
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
             recurrent.start_packet(quality);
         }
     }
@@ -86,7 +88,7 @@ impl<'a> Prior<'a> {
     pub(crate) fn advance(&mut self) {
         self.past.iter_mut().zip(self.codes.iter()).for_each(|(past, code)| *past = *code);
         self.has_past = true;
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
             recurrent.advance(self.codes);
         }
     }
@@ -95,11 +97,11 @@ impl<'a> Prior<'a> {
     ///
     /// Symbols are asked for in order. After another choice of a code, the symbols behind it are asked for again, from the next one on.
     pub(crate) fn distribution(&mut self, index: usize, symbol: &Symbol) -> Distribution<'a> {
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
             return Distribution::logistic(symbol, recurrent.distribution(index, symbol, self.codes));
         }
         let prior = self.model.symbol_prior(index, self.quality);
-        if prior.rows == 0 {
+        if !PRIORS || prior.rows == 0 {
             return Distribution::uniform(symbol, &prior);
         }
         let [first, second] = prior.contexts.map(|context| self.class(&context));

@@ -21,6 +21,7 @@ use super::level::worst_level_bytes;
 use super::{Frames, Options, Surprisal};
 use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
+use crate::features::PREDICTION;
 use crate::model::{Model, QUALITIES};
 use crate::nn::Stream;
 use crate::packet::Mode;
@@ -132,8 +133,11 @@ impl<'a> Encoder<'a> {
     /// An encoder at the start of a stream, over memory of at least [`Model::encoder_memory`] bytes.
     ///
     /// # Errors
-    /// Too little or unaligned memory, or packets too small for the longest hop.
+    /// Too little or unaligned memory, packets too small for the longest hop, or a mode that this build leaves out.
     pub fn new(model: Model<'a>, memory: &'a mut [u8], options: Options) -> Result<Self, EncoderError> {
+        if options.has_prediction() && !PREDICTION {
+            return Err(EncoderError::Mode);
+        }
         if memory.as_ptr().align_offset(8) != 0 {
             return Err(EncoderError::Misaligned);
         }
@@ -254,6 +258,11 @@ impl<'a> Encoder<'a> {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Whether the packet under construction is bounded or lossless.
+    fn is_predicting(&self) -> bool {
+        PREDICTION && self.mode != Mode::BestEffort
     }
 
     /// How often so far best effort fell back to [`Options::fallback`]: because samples were beyond what the nets can represent, or the signal was

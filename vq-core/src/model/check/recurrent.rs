@@ -1,6 +1,7 @@
 //! What is proven about the recurrent prior: its streams lie in the tables, and its memory is what the header states.
 
 use super::{inside, is_requantization, requantizations};
+use crate::features::PRIORS;
 use crate::model::plan::block_stream_bytes;
 use crate::model::records::{Symbol, SymbolKind};
 use crate::model::recurrent::{CONDITIONS, InHop, MAX_HIDDEN, MAX_SYMBOLS, RecurrentPrior};
@@ -13,6 +14,9 @@ pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), 
     let stated = model.header.recurrent_units;
     if directory.recurrent_length == 0 {
         return if stated == 0 && directory.recurrent == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
+    }
+    if !PRIORS {
+        return Err(ModelError::Unsupported(part));
     }
     if directory.recurrent_length as usize != RecurrentPrior::BYTES {
         return Err(ModelError::Shape(part));
