@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod hostile;
+pub mod lapped;
 
 use proptest::prelude::*;
 use vq_core::model::recurrent::CONDITIONS;
@@ -13,7 +14,7 @@ use vq_trainer::export::file::{HostMemory, ModelBytes};
 use vq_trainer::export::predictor::{PredictorSizes, TrainedPredictor};
 use vq_trainer::export::priors::recurrent::{Matrix, RecurrentSizes, TrainedRecurrent};
 use vq_trainer::export::trained::{
-    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer,
+    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
 };
 use vq_trainer::export::{Exported, export};
 
@@ -143,7 +144,7 @@ impl Recipe {
         let decoder = self.net(&mut noise, false);
         let quantizer = match self.stages {
             Some(stages) => TrainedQuantizer::Vectors { codebooks: self.codebooks(stages, &mut noise) },
-            None => TrainedQuantizer::Scalar { steps: vec![0.0005; self.latents], bits: 12 },
+            None => TrainedQuantizer::Scalar { steps: vec![half_octaves(0.0005); self.latents], bits: 12 },
         };
         let normalization =
             (0..self.channels).map(|channel| Normalization { offset: 100 * channel as i32, scale: 2000.0 });

@@ -3,7 +3,9 @@
 mod timeline;
 
 use vq_core::packet::{self, CHECKSUM_BYTES, MAX_HEADER_BYTES, MAX_HOPS};
-use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Mode, Model, ModelError, Options, PacketError, Surprisal};
+use vq_core::{
+    Decoder, DecoderError, Encoder, EncoderError, Level, Mode, Model, ModelError, Options, PacketError, Surprisal,
+};
 
 use crate::data::{Channel, Gaps, Recording, SignalKind};
 use crate::export::container::identity;
@@ -98,6 +100,12 @@ pub struct Encoded {
     pub surprisals: Vec<Surprisal>,
     /// Times that packets fell back from best effort to a bound.
     pub fallbacks: u64,
+    /// How many of them because the signal was none that the model knows.
+    pub surprises: u64,
+    /// Packets that state another level than the model's own, because of another sensor or an input that moved.
+    pub moved_packets: usize,
+    /// The quality of every packet of best effort.
+    pub qualities: Vec<u8>,
 }
 
 /// A stream as a recording, and what was wrong with it.
@@ -156,7 +164,7 @@ impl<'a> HostCodec<'a> {
         &self.name
     }
 
-    /// What the model expects of a recording; see [`fit`](crate::data::fit).
+    /// What the model expects of a recording; see [`admit`](crate::data::admit).
     #[must_use]
     pub fn kind(&self) -> &SignalKind {
         &self.kind
@@ -175,7 +183,7 @@ impl<'a> HostCodec<'a> {
         [delay.encoder_frames, delay.hop_frames, fill, delay.decoder_frames].map(seconds)
     }
 
-    /// Encodes a recording that [fits](crate::data::fit) into a `.vqs` file.
+    /// Encodes a recording that [is admitted](crate::data::admit) into a `.vqs` file. Channels of another scale than the model's have their level.
     ///
     /// # Errors
     /// Limits that cannot hold one hop, or a recording with another number of channels.
@@ -189,21 +197,38 @@ impl<'a> HostCodec<'a> {
             clipped_samples: 0,
             surprisals: Vec::new(),
             fallbacks: 0,
+            surprises: 0,
+            moved_packets: 0,
+            qualities: Vec::new(),
         };
         stream::append_header(&mut encoded.file, &self.header(recording, options));
         let mut memory = HostMemory::new(self.model.encoder_memory(options));
         let mut encoder = Encoder::new(self.model, memory.bytes(), options)?;
+        for (channel, own) in recording.channels.iter().enumerate() {
+            encoder.set_input(channel, self.level(channel, own))?;
+        }
         for frame in recording.samples.chunks_exact(recording.channels.len()) {
             if let Some(packet) = encoder.push(frame)? {
                 encoded.append(packet, &self.model);
             }
         }
         encoded.clipped_samples = encoder.saturated_samples();
-        encoded.fallbacks = encoder.fallbacks();
+        (encoded.fallbacks, encoded.surprises) = (encoder.fallbacks(), encoder.surprises());
         while let Some(packet) = encoder.finish() {
             encoded.append(packet, &self.model);
         }
         Ok(encoded)
+    }
+
+    /// Where a channel of a recording lies, seen from the model's.
+    #[must_use]
+    pub fn level(&self, channel: usize, own: &Channel) -> Level {
+        let Some(model) = self.kind.channels.get(channel) else { return Level::default() };
+        let gain = own.counts_per_unit / model.counts_per_unit;
+        // The model's nets have their zero at this count, and the recording at that one.
+        let centre = self.model.scaling(channel).offset;
+        let moved = f64::from(own.offset) + (f64::from(centre) - f64::from(model.offset)) * gain;
+        Level { offset: (moved.round() - f64::from(centre)) as i32, scale: (8.0 * gain.log2()).round() as i8 }
     }
 
     /// A limit of a packet's bytes that one packet of so many frames never reaches, so that a recording becomes one stream.
@@ -299,6 +324,8 @@ impl Encoded {
             self.code_bytes += codes.len();
             self.surprisals.push(Surprisal::new(model, &header, codes.len()));
             self.longest_packet_hops = self.longest_packet_hops.max(header.hops);
+            self.moved_packets += usize::from(header.moved);
+            self.qualities.extend((header.mode == Mode::BestEffort).then_some(header.quality));
         }
     }
 }

@@ -33,6 +33,9 @@
 //! * `prediction`, `priors`, `depthwise`, on unless told otherwise: bounded and lossless packets, priors, depthwise convolutions. An image
 //!   that leaves one out is smaller, and [`Model::parse`], [`Encoder::new`] and [`Decoder::packet`] refuse what needs it.
 //! * `f32`: the float path, a reference on the host and a convenience on cores with an FPU.
+//! * `heapless`: a queue of packets for a radio that is slower than the encoder for a while (`packet::PacketQueue`).
+//! * `embedded-io`: frames of packets into a serial port or a flash chip (`packet::FrameWriter`).
+//! * `defmt`: `defmt::Format` for all errors, and for what packets and blocks say of themselves.
 //! * `metadata`: reading a model's name, rate, channels and training run from its postcard message.
 #![no_std]
 #![deny(unsafe_code)]
@@ -56,8 +59,9 @@ pub mod prior;
 mod residual;
 
 pub use codec::{
-    Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, FeedError, FrameQueue, Frames, Options, Piece,
-    Progress, SelfTestError, Status, Surprisal, decoded_crc, packet_codes, self_test_decoder, self_test_encoder,
+    Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, FeedError, FrameQueue, Frames, Level, Options,
+    Piece, Progress, SelfTestError, Status, Surprisal, decoded_crc, packet_codes, running_mean, self_test_decoder,
+    self_test_encoder,
 };
 pub use memory::{Aligned, Memory, channels, decoder_memory, encoder_memory};
 pub use model::{Model, ModelError};

@@ -9,9 +9,10 @@ use clap::Args;
 use vq_core::{Mode, Options};
 
 use super::output;
-use crate::bound::{BoundError, ErrorBound};
+use crate::bitrate::Bitrate;
+use crate::bound::ErrorBound;
 use crate::codec::HostCodec;
-use crate::data::{self, Channel, DataError, Format, OpenOptions, RatePolicy, Recording, SampleType};
+use crate::data::{self, Channel, DataError, Format, OpenOptions, RatePolicy, Recording, SampleType, SignalKind};
 use crate::export::file::{ModelBytes, ModelFileError};
 
 /// How to read recordings.
@@ -36,6 +37,9 @@ pub struct SignalArguments {
     /// Unit of the samples, for files that do not say it.
     #[arg(long)]
     unit: Option<String>,
+    /// Hold the value before where samples are missing (empty fields, nan), instead of refusing the recording (CSV, NPY, float WAV).
+    #[arg(long)]
+    fill_gaps: bool,
     /// Channels of raw integers.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     channels: Option<u16>,
@@ -56,6 +60,7 @@ impl SignalArguments {
             unit: self.unit.clone(),
             channels: self.channels,
             sample_type: self.sample_type,
+            fill_gaps: self.fill_gaps,
         }
     }
 
@@ -95,8 +100,22 @@ pub(super) struct FitArguments {
 }
 
 impl FitArguments {
-    /// Makes a recording fit a model, and tells what had to be changed.
-    pub(super) fn fit(&self, mut recording: Recording, codec: &HostCodec<'_>) -> Result<Recording, DataError> {
+    /// Lets a recording be encoded with a model, and tells what had to be changed.
+    pub(super) fn admit(&self, recording: Recording, codec: &HostCodec<'_>) -> Result<Recording, DataError> {
+        self.with(recording, codec, data::admit)
+    }
+
+    /// Moves a recording to a model's scale too.
+    pub(super) fn fit(&self, recording: Recording, codec: &HostCodec<'_>) -> Result<Recording, DataError> {
+        self.with(recording, codec, data::fit)
+    }
+
+    fn with(
+        &self,
+        mut recording: Recording,
+        codec: &HostCodec<'_>,
+        fit: fn(Recording, &SignalKind, RatePolicy) -> Result<Recording, DataError>,
+    ) -> Result<Recording, DataError> {
         let policy = match (self.resample, self.assume_rate) {
             (true, _) => RatePolicy::Resample,
             (_, true) => RatePolicy::Assume,
@@ -104,7 +123,7 @@ impl FitArguments {
         };
         // What was found in reading has been told.
         recording.remarks.clear();
-        let fitted = data::fit(recording, codec.kind(), policy)?;
+        let fitted = fit(recording, codec.kind(), policy)?;
         tell_remarks(&fitted);
         Ok(fitted)
     }
@@ -137,6 +156,10 @@ pub(super) struct CodingArguments {
     /// Quality, from 1 (fewest bits) to 9 (best).
     #[arg(long, value_name = "1..9", default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..=9))]
     quality: u8,
+    /// Let quality move from packet to packet so that packets take this much on average: bits a second (300), or bits per sample of a channel
+    /// (0.4/sample). --quality is then the best that is used.
+    #[arg(long, value_name = "BITS|BITS/sample", conflicts_with_all = ["max_error", "lossless"])]
+    bitrate: Option<Bitrate>,
     /// Keep every sample within this of the original, in counts (5lsb) or a unit (25uV).
     #[arg(long, value_name = "5lsb|25uV", conflicts_with = "quality")]
     max_error: Option<ErrorBound>,
@@ -161,17 +184,21 @@ impl CodingArguments {
     /// The encoder's options for so many frames of these channels.
     ///
     /// # Errors
-    /// A bound in another unit than the recording's, or too large a one.
+    /// A bound in another unit than the recording's, or too large a one; a bitrate without packets, or one that is none.
     pub(super) fn options(
         &self,
         codec: &HostCodec<'_>,
         channels: &[Channel],
         frames: usize,
-    ) -> Result<Options, BoundError> {
+    ) -> anyhow::Result<Options> {
         let mode = |bound: &Option<ErrorBound>| match bound {
             None => Ok(Mode::BestEffort),
             Some(bound) => bound.mode(channels),
         };
+        anyhow::ensure!(
+            self.bitrate.is_none() || self.packet_bytes != PacketBytes::None,
+            "--bitrate moves the quality from packet to packet: give --packet-bytes a number"
+        );
         let promise = if self.lossless { Mode::Lossless } else { mode(&self.max_error)? };
         let options = Options::new().mode(promise).fallback(mode(&self.fallback)?).quality(self.quality);
         let options = options.short_headers(self.short_headers);
@@ -180,6 +207,13 @@ impl CodingArguments {
             PacketBytes::None => codec.one_stream_bytes(frames, options),
         };
         let options = options.packet_bytes(bytes);
+        let options = match self.bitrate {
+            None => options,
+            Some(bitrate) => {
+                let (bits, frames) = bitrate.budget(codec.kind().rate_millihertz, channels.len())?;
+                options.budget(bits, frames)
+            }
+        };
         Ok(self.packet_hops.map_or(options, |hops| options.packet_hops(hops)))
     }
 }

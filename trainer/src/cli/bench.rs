@@ -141,7 +141,7 @@ impl RateDistortion {
                     known.record
                 );
             }
-            recordings.push(self.fit.fit(whole.slice(stretch.clone()), &codec)?);
+            recordings.push(self.fit.admit(whole.slice(stretch.clone()), &codec)?);
         }
         Ok(model_curve(&codec, &recordings, regime)?)
     }

@@ -78,7 +78,7 @@ impl Bounds {
         let mut bits = vec![0.0; self.bounds.len()];
         for path in &self.records {
             let recording = self.stretch.slice(self.signal.open(path)?)?;
-            let recording = self.fit.fit(recording, codec)?;
+            let recording = self.fit.admit(recording, codec)?;
             for (bits, bound) in bits.iter_mut().zip(&self.bounds) {
                 let options = Options::new().mode(Mode::within(*bound));
                 let most = match packets {

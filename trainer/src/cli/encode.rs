@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let bytes = arguments.model.read()?;
     let codec = arguments.model.codec(&bytes)?;
-    let recording = arguments.fit.fit(arguments.signal.open(&arguments.input)?, &codec)?;
+    let recording = arguments.fit.admit(arguments.signal.open(&arguments.input)?, &codec)?;
     let input = || arguments.input.display().to_string();
     let options = arguments.coding.options(&codec, &recording.channels, recording.frames()).with_context(input)?;
     let encoded = codec.encode(&recording, options).with_context(input)?;
@@ -46,10 +46,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if encoded.fallbacks > 0 {
         output::note(&format!(
-            "{}: the signal left what model `{}` can represent {} times; packets there keep the bound of --fallback",
+            "{}: the signal left what model `{}` can represent {} times, and {} times took more bits than any that it was trained on; packets there keep the bound of --fallback",
             recording.name,
             codec.name(),
-            encoded.fallbacks
+            encoded.fallbacks - encoded.surprises,
+            encoded.surprises
+        ));
+    }
+    if encoded.moved_packets > 0 {
+        output::note(&format!(
+            "{}: {} of {} packets say that the input is elsewhere than model `{}` was trained for: another amplifier, or a drift",
+            recording.name,
+            encoded.moved_packets,
+            encoded.packets,
+            codec.name()
         ));
     }
     files::write(&arguments.output, &encoded.file)?;

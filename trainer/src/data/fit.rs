@@ -28,12 +28,23 @@ pub(super) fn rates_differ(a: u64, b: u64) -> bool {
     u128::from(a.abs_diff(b)) * 100 > u128::from(a.min(b))
 }
 
-/// Makes a recording fit a model: its channels and units must be the model's, its rate within 1 % or as `policy`
-/// says, and its counts are moved to the model's scale and offset where they differ, which the remarks say.
+/// Makes a recording fit a model as [`admit`] does, and moves its counts to the model's scale and offset where they differ, which the remarks
+/// say: what is trained on has one scale.
 ///
 /// # Errors
 /// If the channels, the units or the rate are others.
-pub fn fit(mut recording: Recording, kind: &SignalKind, policy: RatePolicy) -> Result<Recording, DataError> {
+pub fn fit(recording: Recording, kind: &SignalKind, policy: RatePolicy) -> Result<Recording, DataError> {
+    let mut recording = admit(recording, kind, policy)?;
+    rescale(&mut recording, &kind.channels)?;
+    Ok(recording)
+}
+
+/// Checks that a model can encode a recording: its channels and units must be the model's, its rate within 1 % or as `policy` says. Counts stay as
+/// they are: a codec encodes those of another amplifier or converter as such.
+///
+/// # Errors
+/// If the channels, the units or the rate are others.
+pub fn admit(mut recording: Recording, kind: &SignalKind, policy: RatePolicy) -> Result<Recording, DataError> {
     let refuse = |what: String, remedy: &str| Err(DataError::unsuitable(&recording.name, what, remedy));
     let (found, expected) = (recording.channels.len(), kind.channels.len());
     if found != expected {
@@ -75,7 +86,6 @@ pub fn fit(mut recording: Recording, kind: &SignalKind, policy: RatePolicy) -> R
             RatePolicy::Assume => recording.rate_millihertz = model_rate,
         }
     }
-    rescale(&mut recording, &kind.channels)?;
     Ok(recording)
 }
 
@@ -166,6 +176,12 @@ mod tests {
         assert_eq!(fitted.samples[..4], [984, 988, 992, 996]);
         assert_eq!(fitted.channels, kind().channels);
         assert_eq!(fitted.remarks.len(), 1);
+    }
+
+    #[test]
+    fn what_is_encoded_keeps_its_scale() {
+        let own = recording(360_000, channel("mV", 50.0, 10));
+        assert_eq!(admit(own.clone(), &kind(), RatePolicy::Refuse).unwrap(), own);
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod wfdb;
 
 pub use error::DataError;
 use fit::rates_differ;
-pub use fit::{RatePolicy, SignalKind, fit};
+pub use fit::{RatePolicy, SignalKind, admit, fit};
 pub use format::{Format, OpenOptions, open, save};
 pub use gaps::{GapFill, Gaps, save_with_gaps};
 pub use raw::SampleType;

@@ -76,6 +76,8 @@ pub struct ModelParts {
     pub priors: PriorParts,
     /// What bounded and lossless packets are predicted with, if not the adaptive predictor.
     pub predictor: Option<PredictorParts>,
+    /// The bits of a hop above which best effort is given up, at each quality; see [`surprise`](super::surprise).
+    pub surprise_limits: [u16; QUALITIES],
     /// Stages sent at each quality.
     pub quality: [u8; QUALITIES],
     /// Frames of the self-test less their channel's offset, `[time, channels]`.
@@ -139,13 +141,28 @@ pub fn assemble(parts: &ModelParts) -> Result<ModelBytes, ContainerError> {
     Ok(complete)
 }
 
-/// The identity of a model file: the first half of the SHA-256 of what lies between it and the self-test packet.
+/// The identity of a model file: the first half of the SHA-256 of what lies between it and the self-test packet; or, of a model that decodes
+/// what another one encodes, the other one's, as its training run says (`decodes_for`).
 ///
 /// The packet is left out because its checksum is seeded with the identity.
 #[must_use]
 pub fn identity(model: &Model<'_>) -> [u8; 16] {
+    if let Some(other) = model.metadata().and_then(|metadata| decodes_for(metadata.run)) {
+        return other;
+    }
     let packet = model.header().tables_offset as usize + model.directory().test_packet as usize;
     hash(model.file().get(32..packet).unwrap_or_default())
+}
+
+/// The key in a model's training run that names the model whose packets it decodes too.
+pub const DECODES_FOR: &str = "decodes_for";
+
+/// The identity of the model whose packets a model decodes, if its training run says that it does.
+fn decodes_for(run: &str) -> Option<[u8; 16]> {
+    let run: serde_json::Value = serde_json::from_str(run).ok()?;
+    let digits = run.get(DECODES_FOR)?.as_str()?;
+    let number = u128::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 32)?;
+    Some(number.to_be_bytes())
 }
 
 fn hash(bytes: &[u8]) -> [u8; 16] {
@@ -213,6 +230,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         recurrent_length: recurrent.map_or(0, |_| RecurrentPrior::BYTES as u32),
         predictor: predictor.unwrap_or(0),
         predictor_length: predictor.map_or(0, |_| ResidualPredictor::BYTES as u32),
+        surprise_limits: parts.surprise_limits,
     };
     tables.0[..Directory::BYTES].copy_from_slice(&directory.to_bytes());
     let (message, tables_offset) = write_message(&parts.metadata, &tables.0)?;
@@ -232,7 +250,8 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         predictor_units: predictor_units(parts)?,
     };
     let mut file = [header.to_bytes().as_slice(), &message].concat();
-    let identity = hash(&file[32..tables_offset + test_packet as usize]);
+    let own = || hash(&file[32..tables_offset + test_packet as usize]);
+    let identity = decodes_for(&parts.metadata.run).unwrap_or_else(own);
     file[..HEADER_BYTES].copy_from_slice(&Header { identity, ..header }.to_bytes());
     seal(&mut file);
     Ok(ModelBytes::new(&file))

@@ -40,6 +40,7 @@ pub fn disassemble(model: Model<'_>) -> Option<ModelParts> {
         symbols: placed,
         tables: tables.tables,
         predictor: PredictorParts::of(model),
+        surprise_limits: directory.surprise_limits,
         quality: std::array::from_fn(|row| model.stages(row as u8 + 1)),
         test_frames: model.test_frames().collect(),
         metadata: MetadataParts {

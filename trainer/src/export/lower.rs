@@ -87,7 +87,7 @@ pub fn channel_scale(normalization: &Normalization, exponent: i32) -> Scale {
 pub fn scaling(normalization: &Normalization, line: Scale) -> Scaling {
     let gain_in = 1.0 / (line * f64::from(normalization.scale));
     let ((gain, shift), (gain_out, shift_out)) = (fixed_point(gain_in), fixed_point(1.0 / gain_in));
-    Scaling { offset: normalization.offset, gain, gain_out, shift, shift_out }
+    Scaling { offset: normalization.offset, gain, gain_out, shift, shift_out, reach: 0 }
 }
 
 /// A positive factor as `gain / 2^shift` with 30 significant bits; powers of two are exact.

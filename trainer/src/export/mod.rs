@@ -3,6 +3,7 @@
 //! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`mod@reference`] → [`lower`] and [`symbols`] → [`container`],
 //! first with uniform codes, then with the [`priors`] of what that model encodes.
 
+pub mod comparison;
 pub mod container;
 pub mod disassemble;
 pub mod file;
@@ -14,15 +15,19 @@ pub mod priors;
 pub mod proof;
 pub mod reference;
 pub mod summary;
+pub mod surprise;
 pub mod symbols;
 pub mod trained;
 pub mod window;
 
 use vq_core::kernels::Arithmetic;
-use vq_core::model::records::Scaling;
+use vq_core::model::QUALITIES;
+use vq_core::model::priors::SymbolPrior;
+use vq_core::model::records::{Scaling, SymbolKind};
 
 use crate::architecture::{NetSpec, Operation, Shape};
-use container::{ContainerError, MetadataParts, ModelParts, NetParts, assemble};
+use crate::hexadecimal::hexadecimal;
+use container::{ContainerError, DECODES_FOR, MetadataParts, ModelParts, NetParts, assemble};
 use disassemble::disassemble;
 use file::ModelBytes;
 use lower::{
@@ -75,7 +80,8 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// The same models with a recurrent prior before their tables, and a recurrent predictor of bounded and lossless packets.
+    /// The same models with a recurrent prior before their tables, and a recurrent predictor of bounded and lossless packets. `samples` are those
+    /// that the models were exported with: what is surprising is measured on them anew.
     ///
     /// # Errors
     /// A prior of other symbols, or a predictor of other channels than the models'.
@@ -83,15 +89,38 @@ impl Exported {
         &self,
         recurrent: Option<&RecurrentParts>,
         predictor: Option<&PredictorParts>,
+        samples: &[i32],
     ) -> Result<Self, ExportError> {
         let with = |bytes: &ModelBytes| {
-            let mut parts =
-                disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
-            parts.priors.recurrent = recurrent.cloned();
-            parts.predictor = predictor.cloned();
-            assemble(&parts)
+            let parts = disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
+            let priors = parts.priors.with_recurrent(recurrent.cloned(), &parts.symbols);
+            Ok::<_, ContainerError>(ModelParts { priors, predictor: predictor.cloned(), ..parts })
         };
-        Ok(Self { integer: with(&self.integer)?, float: with(&self.float)? })
+        let (integer, float) = (with(&self.integer)?.calibrate(samples)?, with(&self.float)?);
+        let float = ModelParts { surprise_limits: integer.surprise_limits, ..float };
+        Ok(Self { integer: assemble(&integer)?, float: assemble(&float)? })
+    }
+
+    /// The same models with the decoder net of `other`, which was exported with the same encoder and codes. They keep these models' identities, so
+    /// they decode what these encode.
+    ///
+    /// # Errors
+    /// A decoder for other latents or channels than the models'.
+    pub fn with_decoder_of(&self, other: &Self) -> Result<Self, ExportError> {
+        let parts = |bytes: &ModelBytes| -> Result<(ModelParts, [u8; 16]), ContainerError> {
+            let model = bytes.model()?;
+            Ok((disassemble(model).ok_or(ContainerError::Unreadable)?, model.identity()))
+        };
+        let exchanged = |own: &ModelBytes, other: &ModelBytes| -> Result<ModelBytes, ContainerError> {
+            let ((mut own, identity), (other, _)) = (parts(own)?, parts(other)?);
+            own.decoder = other.decoder;
+            let mut run: serde_json::Value = serde_json::from_str(&own.metadata.run).unwrap_or_default();
+            run[DECODES_FOR] = hexadecimal(&identity).into();
+            own.metadata.run = run.to_string();
+            assemble(&own)
+        };
+        let (integer, float) = (exchanged(&self.integer, &other.integer)?, exchanged(&self.float, &other.float)?);
+        Ok(Self { integer, float })
     }
 }
 
@@ -101,6 +130,19 @@ impl Exported {
 /// # Errors
 /// What cannot be exported, and in which layer.
 pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> Result<Exported, ExportError> {
+    export_within(trained, samples, metadata, None)
+}
+
+/// The same, with tables of frequencies that leave the integer model at most so many bytes, if any others do.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_within(
+    trained: &TrainedModel,
+    samples: &[i32],
+    metadata: &MetadataParts,
+    most_bytes: Option<usize>,
+) -> Result<Exported, ExportError> {
     let (encoder_shapes, decoder_shapes) = trained.check()?;
     let measured = Measured::new(trained, samples, &encoder_shapes)?;
     let rows = trained.decoder.spec.input_rows;
@@ -135,12 +177,21 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         symbols: quantizer.symbols,
         tables: quantizer.tables,
         predictor: None,
+        surprise_limits: [0; QUALITIES],
         quality: quantizer.quality,
         test_frames: test_frames.clone(),
         metadata: metadata.clone(),
     };
     // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
-    integer.priors = PriorParts::train(assemble(&integer)?.model().map_err(ContainerError::from)?, samples)?;
+    let uniform = assemble(&integer)?;
+    let model = uniform.model().map_err(ContainerError::from)?;
+    integer.priors = match most_bytes {
+        None => PriorParts::train(model, samples)?,
+        Some(most) => {
+            PriorParts::train_within(model, samples, most.saturating_sub(records_included(&uniform, &integer)))?
+        }
+    };
+    let integer = integer.calibrate(samples)?;
     let quantizer = symbols::float(&trained.quantizer, rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
@@ -151,11 +202,31 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         tables: quantizer.tables,
         priors: integer.priors.clone(),
         predictor: None,
+        surprise_limits: integer.surprise_limits,
         quality: quantizer.quality,
         test_frames,
         metadata: metadata.clone(),
     };
     Ok(Exported { integer: assemble(&integer)?, float: assemble(&float)? })
+}
+
+/// Bytes of a model without tables but with the records of all sets that it would have, and the ends that parts are filled up to.
+fn records_included(uniform: &ModelBytes, parts: &ModelParts) -> usize {
+    let scalar = parts.symbols.iter().any(|symbol| symbol.kind == SymbolKind::Integer);
+    let sets = if scalar { QUALITIES } else { 1 };
+    uniform.bytes().len() + (sets - 1) * parts.symbols.len() * SymbolPrior::BYTES + 16
+}
+
+impl ModelParts {
+    /// Measures on `samples` `[time, channels]` what is surprising under the priors.
+    ///
+    /// # Errors
+    /// Parts that do not fit together, or a model that cannot encode the samples.
+    pub fn calibrate(self, samples: &[i32]) -> Result<Self, ExportError> {
+        let bytes = assemble(&self)?;
+        let surprise_limits = surprise::limits(bytes.model().map_err(ContainerError::from)?, samples)?;
+        Ok(Self { surprise_limits, ..self })
+    }
 }
 
 /// What every node gives for representative input.
@@ -201,7 +272,7 @@ impl TrainedQuantizer {
                 latent
                     .iter()
                     .zip(steps)
-                    .map(|(z, step)| (z / step).round_ties_even().clamp(-limit, limit) * step)
+                    .map(|(z, [.., step])| (z / step).round_ties_even().clamp(-limit, limit) * step)
                     .collect()
             }
             Self::Vectors { codebooks } => {
@@ -223,14 +294,21 @@ impl TrainedQuantizer {
 /// exactly, multiplied by a power of two.
 fn channel_scaling(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> (Vec<Scaling>, f64) {
     let channels = trained.normalization.len();
-    let needed = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+    let peak = |channel: usize, offset: i32| {
         let counts = samples.iter().skip(channel).step_by(channels);
-        let peak = counts.map(|x| (i64::from(*x) - i64::from(normal.offset)).unsigned_abs()).max().unwrap_or(0);
+        counts.map(|x| (i64::from(*x) - i64::from(offset)).unsigned_abs()).max().unwrap_or(0)
+    };
+    let needed = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+        let peak = peak(channel, normal.offset);
         let source_bits = metadata.channels.get(channel).and_then(|channel| channel.source_bits);
         channel_scale(normal, gain_exponent(peak as f64, source_bits))
     });
     let line = needed.fold(f64::MIN_POSITIVE, f64::max);
-    (trained.normalization.iter().map(|normal| scaling(normal, line)).collect(), line)
+    let scalings = trained.normalization.iter().enumerate().map(|(channel, normal)| {
+        let reach = peak(channel, normal.offset) as f64 / (f64::from(normal.scale) * line);
+        Scaling { reach: reach.clamp(1.0, 32_767.0) as u16, ..scaling(normal, line) }
+    });
+    (scalings.collect(), line)
 }
 
 fn float_scaling(normalization: &trained::Normalization) -> Scaling {
@@ -240,6 +318,7 @@ fn float_scaling(normalization: &trained::Normalization) -> Scaling {
         gain_out: normalization.scale.to_bits() as i32,
         shift: 0,
         shift_out: 0,
+        reach: 0,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The codes of a packet, without the net: for usage statistics, for training priors, for models that work on tokens.
 
+use super::level::{Level, worst_level_bytes};
 use crate::coder::range::RangeDecoder;
 use crate::model::Model;
 use crate::model::records::Symbol;
@@ -17,7 +18,11 @@ pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16
     check_length(&model, &header, codes)?;
     let prior = Prior::new(model, header.quality, memory);
     let hops = if header.mode == Mode::BestEffort { header.hops } else { 0 };
-    Ok(Codes { model, header, prior, coder: RangeDecoder::new(codes), hops, fresh: true, cost: 0 })
+    let mut coder = RangeDecoder::new(codes);
+    if header.moved {
+        (0..model.channels()).for_each(|_| _ = Level::decode(&mut coder));
+    }
+    Ok(Codes { model, header, prior, coder, hops, fresh: true, cost: 0 })
 }
 
 /// The codes of a packet, hop by hop. Not an [`Iterator`], because every hop borrows the same memory.
@@ -73,7 +78,8 @@ pub(super) fn check_length(model: &Model<'_>, header: &Header, codes: &[u8]) -> 
         Mode::BestEffort => model.worst_hop_bytes(header.quality),
         Mode::Bounded(_) | Mode::Lossless => residual::worst_hop_bytes(model.hop() * model.channels(), MAX_WIDTH),
     };
-    let most = (hop as u64).saturating_mul(u64::from(header.hops));
+    let levels = if header.moved { worst_level_bytes(model.channels()) } else { 0 };
+    let most = (hop as u64).saturating_mul(u64::from(header.hops)).saturating_add(levels as u64);
     let ends_in_zero = codes.last() == Some(&0);
     if codes.len() as u64 > most || ends_in_zero { Err(PacketError::Length) } else { Ok(()) }
 }

@@ -48,6 +48,7 @@ pub struct Frames<S: ?Sized = [AtomicI32]> {
 
 /// Why a frame was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FeedError {
     /// The queue is full, or it was and the consumer has not yet worked off what came before: the frame is lost and counted.

@@ -4,14 +4,18 @@ mod codes;
 mod decoder;
 mod encoder;
 mod frame_queue;
+pub(crate) mod level;
 mod options;
 mod self_test;
 mod surprisal;
 
 pub use codes::{Codes, packet_codes};
+pub(crate) use decoder::LEVEL_WORDS as DECODER_LEVEL_WORDS;
 pub use decoder::{Block, Blocks, Decoder, DecoderError, Piece, Status};
+pub use encoder::running_mean;
 pub use encoder::{Encoder, EncoderError, Progress};
 pub use frame_queue::{FeedError, FrameQueue, Frames};
+pub use level::Level;
 pub use options::Options;
 pub use self_test::{SelfTestError, decoded_crc, self_test_decoder, self_test_encoder};
 pub use surprisal::Surprisal;

@@ -1,5 +1,6 @@
 //! What is fixed when memory is sized.
 
+use super::encoder::{Budget, LEVEL_WORDS};
 use crate::model::QUALITIES;
 use crate::model::header::Sizes;
 use crate::packet::{CHECKSUM_BYTES, Header, IndexForm, MAX_BOUND, MAX_HEADER_BYTES, MAX_HOPS, Mode};
@@ -16,6 +17,8 @@ pub struct Options {
     fallback: Mode,
     any_mode: bool,
     sample_bits: u8,
+    budget: Option<Budget>,
+    follows: bool,
 }
 
 impl Options {
@@ -31,6 +34,8 @@ impl Options {
             fallback: Mode::BestEffort,
             any_mode: false,
             sample_bits: 24,
+            budget: None,
+            follows: true,
         }
     }
 
@@ -111,6 +116,36 @@ impl Options {
             bits
         };
         self
+    }
+
+    /// What a radio may send: so many bits of packets for so many frames, on average, such as 300 bits a second at 360 frames a second. The
+    /// quality then moves from packet to packet, between 1 and [`quality`](Self::quality).
+    ///
+    /// From the start of a stream on never more is sent than the budget and three packets of the greatest length, if quality 1 takes no more than it; of what is not
+    /// sent in a silence two packets may be sent later. Bounded and lossless packets count too, but have no quality to move.
+    #[must_use]
+    pub const fn budget(mut self, bits: u32, frames: u32) -> Self {
+        self.budget = Some(Budget { bits, frames });
+        self
+    }
+
+    /// Whether an input that drifts or grows out of what the nets can represent is followed: packets then say where it is
+    /// ([`Level`](crate::Level)). True if not told otherwise; it takes packets that have 6 bytes for every channel besides a hop.
+    #[must_use]
+    pub const fn follow_input(mut self, follows: bool) -> Self {
+        self.follows = follows;
+        self
+    }
+
+    /// The budget.
+    pub(in crate::codec) const fn chosen_budget(&self) -> Option<Budget> {
+        self.budget
+    }
+
+    /// Whether inputs that move are followed.
+    #[must_use]
+    pub const fn follows_input(&self) -> bool {
+        self.follows
     }
 
     /// The mode to start with.
@@ -202,14 +237,20 @@ impl Options {
         Header::bytes(Mode::Bounded(MAX_BOUND), self.form, 1) + worst_hop_bytes(samples, width) + CHECKSUM_BYTES
     }
 
-    /// Bytes of an encoder's memory: its lines or its predictor's state, two hops of codes, hops of samples that are kept, then a packet with room
+    /// Bytes of an encoder's memory: its lines or its predictor's state, two hops of codes, hops of samples that are kept, levels, then a packet with room
     /// for the longest header.
     pub(crate) const fn encoder_bytes(&self, sizes: &Sizes) -> usize {
         self.work_bytes(sizes.encoder_line_bytes, sizes.predictor_bytes)
             .saturating_add(sizes.prior_bytes)
             .saturating_add(self.kept_bytes(sizes))
+            .saturating_add(Self::level_bytes(sizes))
             .saturating_add(self.packet_bytes)
             .saturating_add(MAX_HEADER_BYTES)
+    }
+
+    /// Bytes of an encoder's levels, a multiple of 8.
+    pub(crate) const fn level_bytes(sizes: &Sizes) -> usize {
+        sizes.channels.saturating_mul(LEVEL_WORDS * 4)
     }
 
     /// Bytes of the samples that an encoder keeps, a multiple of 8.

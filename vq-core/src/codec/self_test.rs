@@ -10,6 +10,7 @@ use crate::packet::PacketError;
 
 /// Why a self-test failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SelfTestError {
     /// The encoder could not be made.

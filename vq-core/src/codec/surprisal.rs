@@ -6,6 +6,7 @@ use crate::packet::{Header, Mode};
 /// What a packet's codes took, and what as many hops of the signal that the prior was trained on would take. A packet that takes far more than it
 /// should holds something that the model has not seen: an anomaly score that costs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Surprisal {
     /// Bits of the codes, in whole bytes.
     pub bits: u32,

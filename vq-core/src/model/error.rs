@@ -4,6 +4,7 @@ use core::fmt;
 
 /// A part of a model file, to say where it is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Part {
     /// The sizes and offsets in the fixed header.
     Header,
@@ -49,6 +50,7 @@ impl fmt::Display for Part {
 
 /// Why a model was refused, by [`Model::parse`](super::Model::parse).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ModelError {
     /// The bytes do not start at a multiple of 8: embed the file with `include_model!`.

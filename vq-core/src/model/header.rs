@@ -168,6 +168,8 @@ pub(crate) struct Sizes {
     pub(crate) prior_bytes: usize,
     /// Samples of a hop, over all channels.
     pub(crate) hop_samples: usize,
+    /// Channels of a frame.
+    pub(crate) channels: usize,
     /// Hops that the encoder reads ahead.
     pub(crate) look_ahead_hops: usize,
     /// Bytes of the state of a residual predictor.
@@ -189,6 +191,7 @@ impl Sizes {
             decoder_line_bytes: u32_at(header, 44) as usize,
             prior_bytes: prior_bytes(u16_at(header, 52), u16_at(header, 54)),
             hop_samples: u16_at(header, 48) as usize * channels(header),
+            channels: channels(header),
             look_ahead_hops: match rows {
                 0 => 0,
                 rows => (delay / rows) as usize,
@@ -205,8 +208,16 @@ impl Sizes {
         if self.decoder_line_bytes < self.predictor_bytes { self.predictor_bytes } else { self.decoder_line_bytes }
     }
 
-    /// A decoder's memory: lines or predictor, what the prior remembers and one hop of frames.
+    /// Bytes of a decoder's levels, a multiple of 8.
+    pub(crate) const fn decoder_level_bytes(&self) -> usize {
+        self.channels.saturating_mul(crate::codec::DECODER_LEVEL_WORDS * 4)
+    }
+
+    /// A decoder's memory: lines or predictor, what the prior remembers, levels and one hop of frames.
     pub(crate) const fn decoder_bytes(&self) -> usize {
-        self.decoder_work_bytes().saturating_add(self.prior_bytes).saturating_add(self.hop_samples.saturating_mul(4))
+        self.decoder_work_bytes()
+            .saturating_add(self.prior_bytes)
+            .saturating_add(self.decoder_level_bytes())
+            .saturating_add(self.hop_samples.saturating_mul(4))
     }
 }

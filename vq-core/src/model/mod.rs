@@ -66,6 +66,8 @@ pub struct Directory {
     pub predictor: u32,
     /// Its length; 0 if there is none.
     pub predictor_length: u32,
+    /// For each quality the bits of a hop, as a running mean, above which best effort is given up; 0 for no limit.
+    pub surprise_limits: [u16; QUALITIES],
 }
 
 impl Directory {
@@ -78,6 +80,7 @@ impl Directory {
     const QUALITY: usize = 60;
     const PRIORS: usize = 80;
     const RECURRENT: usize = 88;
+    const SURPRISE: usize = 104;
 
     // Into its callers, which then pay for the fields that they look at and not for all.
     #[inline(always)]
@@ -101,6 +104,7 @@ impl Directory {
             recurrent_length: u32_at(bytes, 92),
             predictor: u32_at(bytes, 96),
             predictor_length: u32_at(bytes, 100),
+            surprise_limits: core::array::from_fn(|row| u16_at(bytes, Self::SURPRISE + 2 * row)),
         }
     }
 
@@ -126,6 +130,9 @@ impl Directory {
         crate::bytes::put(&mut bytes, 92, self.recurrent_length.to_le_bytes());
         crate::bytes::put(&mut bytes, 96, self.predictor.to_le_bytes());
         crate::bytes::put(&mut bytes, 100, self.predictor_length.to_le_bytes());
+        for (row, limit) in self.surprise_limits.iter().enumerate() {
+            crate::bytes::put(&mut bytes, Self::SURPRISE + 2 * row, limit.to_le_bytes());
+        }
         bytes
     }
 }
@@ -274,6 +281,14 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn stages(&self, quality: u8) -> u8 {
         self.quality_byte(usize::from(quality.clamp(1, QUALITIES as u8) - 1))
+    }
+
+    /// The bits of a hop, as the [running mean](crate::running_mean) of an encoder, above which the signal at a quality (clamped to 1..=9) is none that
+    /// the model knows; 0 for no limit.
+    #[must_use]
+    pub fn surprise_limit(&self, quality: u8) -> u16 {
+        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
+        u16_at(self.tables, Directory::SURPRISE + 2 * row)
     }
 
     /// The scaling of a channel's samples.

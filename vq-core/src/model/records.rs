@@ -364,6 +364,8 @@ pub struct Scaling {
     pub shift: u8,
     /// Output shift, 1..=47.
     pub shift_out: u8,
+    /// The largest magnitude of the net's input where the model was trained; 0 where it is not known.
+    pub reach: u16,
 }
 
 impl Scaling {
@@ -377,6 +379,7 @@ impl Scaling {
             gain_out: i32_at(bytes, 8),
             shift: u8_at(bytes, 12),
             shift_out: u8_at(bytes, 13),
+            reach: u16_at(bytes, 14),
         }
     }
 
@@ -388,6 +391,7 @@ impl Scaling {
         put(&mut bytes, 4, self.gain.to_le_bytes());
         put(&mut bytes, 8, self.gain_out.to_le_bytes());
         put(&mut bytes, 12, [self.shift, self.shift_out]);
+        put(&mut bytes, 14, self.reach.to_le_bytes());
         bytes
     }
 }

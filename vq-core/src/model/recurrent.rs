@@ -54,7 +54,7 @@ pub struct InHop {
     pub units: u32,
     /// Weight stream to mean and scale: from the units up to the symbol's own, or from the earlier codes.
     pub outputs: u32,
-    /// The mean is the output times 2 to this, in 1/256 code; at most 8.
+    /// The mean is the output times 2 to this, in 1/256 step of quality 9; at most 8.
     pub mean_shift: u8,
 }
 

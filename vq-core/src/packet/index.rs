@@ -5,6 +5,7 @@
 
 /// The length of a packet's hop index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum IndexForm {
     /// 24 bits.
     #[default]

@@ -2,7 +2,7 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | bits 0–3 quality 1..=9 or bound, bits 4–5 [mode](Mode): 0 best effort, 1 error bounded, 2 lossless, bit 6 short form, bit 7 zero |
+//! | 1 | bits 0–3 quality 1..=9 or bound, bits 4–5 [mode](Mode): 0 best effort, 1 error bounded, 2 lossless, bit 6 short form, bit 7 [levels](crate::Level) in front of the codes, in mode 0 |
 //! | 3, short form 2 | [index](IndexForm) of the first hop, little-endian |
 //! | 1–3 | number of hops, at least 1, LEB128 |
 //! | 0–3 | an error bound beyond what bits 0–3 can hold, LEB128 |
@@ -14,13 +14,21 @@
 pub mod cobs;
 mod index;
 mod mode;
+#[cfg(feature = "heapless")]
+mod queue;
 mod stream_header;
+#[cfg(feature = "embedded-io")]
+mod writer;
 
 use core::fmt;
 
 pub use index::IndexForm;
 pub use mode::{MAX_BOUND, Mode};
+#[cfg(feature = "heapless")]
+pub use queue::{PacketBuffer, PacketQueue, QueueError};
 pub use stream_header::stream_header;
+#[cfg(feature = "embedded-io")]
+pub use writer::FrameWriter;
 
 use crate::bytes::{array_at, u8_at, u16_at};
 
@@ -41,16 +49,21 @@ const LOSSLESS: u8 = 0x20;
 const MOST_SHORT_BOUND: u32 = 5;
 /// The bit of the first byte that says [`IndexForm::Short`].
 const SHORT_FORM: u8 = 0x40;
+/// The bit that says that channels are not where the model was trained.
+const MOVED: u8 = 0x80;
 
 const CRC_16: crc::Crc<u16, crc::NoTable> = crc::Crc::<u16, crc::NoTable>::new(&crc::CRC_16_IBM_3740);
 
 /// What a packet says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Header {
     /// What it promises.
     pub mode: Mode,
     /// Row of the model's quality table, 1..=9, in [`Mode::BestEffort`]; 0 in the others.
     pub quality: u8,
+    /// Whether the codes begin with the channels' [levels](crate::Level); only in [`Mode::BestEffort`].
+    pub moved: bool,
     /// How the first hop is numbered.
     pub form: IndexForm,
     /// Index of the first hop.
@@ -61,6 +74,7 @@ pub struct Header {
 
 /// Why a packet was refused. A refused packet leaves the decoder as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PacketError {
     /// Fewer bytes than the smallest packet.
@@ -128,7 +142,8 @@ impl Header {
             return Err(PacketError::Checksum);
         }
         let first = u8_at(body, 0);
-        if first & !(QUALITY_BITS | MODE_BITS | SHORT_FORM) != 0 {
+        let moved = first & MOVED != 0;
+        if moved && first & MODE_BITS != 0 {
             return Err(PacketError::Header);
         }
         let form = if first & SHORT_FORM == 0 { IndexForm::Long } else { IndexForm::Short };
@@ -152,7 +167,7 @@ impl Header {
             (LOSSLESS, 0) => (Mode::Lossless, 0, rest),
             _ => return Err(PacketError::Header),
         };
-        Ok((Self { mode, quality, form, first_hop, hops }, codes))
+        Ok((Self { mode, quality, moved, form, first_hop, hops }, codes))
     }
 
     /// Writes the header so that it ends just before `buffer[MAX_HEADER_BYTES]`; gives where it starts.
@@ -165,9 +180,10 @@ impl Header {
             Mode::Lossless => (LOSSLESS, None),
         };
         let short = if self.form == IndexForm::Short { SHORT_FORM } else { 0 };
+        let moved = if self.moved { MOVED } else { 0 };
         let index = self.first_hop.to_le_bytes().into_iter().take(self.form.bytes());
         let numbers = to_leb128(self.hops).chain(bound.into_iter().flat_map(to_leb128));
-        let bytes = core::iter::once(first | short).chain(index).chain(numbers);
+        let bytes = core::iter::once(first | short | moved).chain(index).chain(numbers);
         let target = buffer.get_mut(start..).unwrap_or_default();
         target.iter_mut().zip(bytes).for_each(|(byte, value)| *byte = value);
         start
@@ -253,11 +269,11 @@ mod tests {
     extern crate std;
     use std::{vec, vec::Vec};
 
-    fn modes() -> impl Strategy<Value = (Mode, u8)> {
+    fn modes() -> impl Strategy<Value = (Mode, u8, bool)> {
         prop_oneof![
-            (1u8..=9).prop_map(|quality| (Mode::BestEffort, quality)),
-            prop_oneof![1u32..9, 1..=MAX_BOUND].prop_map(|bound| (Mode::Bounded(bound), 0)),
-            Just((Mode::Lossless, 0)),
+            (1u8..=9, any::<bool>()).prop_map(|(quality, moved)| (Mode::BestEffort, quality, moved)),
+            prop_oneof![1u32..9, 1..=MAX_BOUND].prop_map(|bound| (Mode::Bounded(bound), 0, false)),
+            Just((Mode::Lossless, 0, false)),
         ]
     }
 
@@ -268,13 +284,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_header_survives(
-            (mode, quality) in modes(),
+            (mode, quality, moved) in modes(),
             form in forms(),
             first_hop: u32,
             hops in prop_oneof![1u32..300, 1..=MAX_HOPS],
             codes: Vec<u8>,
         ) {
-            let header = Header { mode, quality, form, first_hop: first_hop & form.cycle(), hops };
+            let header = Header { mode, quality, moved, form, first_hop: first_hop & form.cycle(), hops };
             let bytes = packet(&header, &codes);
             prop_assert_eq!(bytes.len(), Header::bytes(mode, form, hops) + codes.len() + CHECKSUM_BYTES);
             prop_assert_eq!(Header::parse(&bytes, &IDENTITY), Ok((header, codes.as_slice())));
@@ -287,7 +303,7 @@ mod tests {
 
         #[test]
         fn every_single_flip_is_detected(form in forms(), codes in prop::collection::vec(any::<u8>(), 0..64), bit in 0usize..500) {
-            let mut bytes = packet(&Header { mode: Mode::BestEffort, quality: 9, form, first_hop: 77, hops: 3 }, &codes);
+            let mut bytes = packet(&Header { mode: Mode::BestEffort, quality: 9, moved: false, form, first_hop: 77, hops: 3 }, &codes);
             let bit = bit % (bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
             prop_assert_eq!(Header::parse(&bytes, &IDENTITY), Err(PacketError::Checksum));
@@ -297,7 +313,7 @@ mod tests {
     #[test]
     fn a_packet_of_another_model_fails_its_checksum() {
         let bytes = packet(
-            &Header { mode: Mode::Lossless, quality: 0, form: IndexForm::Long, first_hop: 0, hops: 1 },
+            &Header { mode: Mode::Lossless, quality: 0, moved: false, form: IndexForm::Long, first_hop: 0, hops: 1 },
             &[1, 2, 3],
         );
         assert_eq!(Header::parse(&bytes, b"another identity"), Err(PacketError::Checksum));

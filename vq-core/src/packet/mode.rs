@@ -5,6 +5,7 @@ pub const MAX_BOUND: u32 = (1 << 21) - 1;
 
 /// How closely decoded samples follow what was encoded. It may change from packet to packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Mode {
     /// The nets, as well as the quality allows; nothing is promised.
     #[default]

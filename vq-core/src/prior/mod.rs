@@ -1,8 +1,8 @@
-//! What was sent so far, as a [`Distribution`] for the next symbol.
+//! What was sent so far, as a distribution of the next symbol.
 //!
-//! A prior has two parts. The *past* part, [`Prior::advance`], runs once per hop over what was sent before. The *in-hop*
-//! part, [`Prior::distribution`], runs per symbol, is cheap, and looks no further back than the past part has prepared. At the start
-//! of a packet a prior knows nothing but what it was trained to expect there, so that every packet decodes alone.
+//! A prior has two parts. The *past* part runs once per hop over what was sent before. The *in-hop* part runs per symbol, is
+//! cheap, and looks no further back than the past part has prepared. At the start of a packet a prior knows nothing but what it
+//! was trained to expect there, so that every packet decodes alone.
 //!
 //! There are two kinds. Of *tables*, the past is the codes of the hop before, and a symbol's row is chosen by the classes of up to two
 //! codes, of that hop or of this one. The *recurrent* prior, for integer latents, is a small net.
@@ -15,6 +15,7 @@ mod recurrent;
 pub mod sigmoid;
 
 pub(crate) use distribution::Distribution;
+pub use recurrent::{COARSENESS, FINENESS};
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::features::PRIORS;

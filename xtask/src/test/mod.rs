@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::bench;
 use crate::boards;
-use crate::firmware::{self, BOARDS, CORTEX_M4F};
+use crate::firmware::{self, BOARDS, Board, CORTEX_M0, CORTEX_M4F};
 use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
@@ -21,7 +21,19 @@ use crate::toolchains;
 use tally::Tally;
 
 /// vq-core's features, in every set that one may build for a device.
-const CORE_FEATURES: [&str; 5] = ["", "f32", "micromath,prediction", "metadata,priors,depthwise", "f32,metadata"];
+const CORE_FEATURES: [&str; 9] = [
+    "",
+    "f32",
+    "micromath,prediction",
+    "metadata,priors,depthwise",
+    "f32,metadata",
+    "heapless",
+    "embedded-io",
+    "defmt",
+    "heapless,embedded-io,defmt",
+];
+/// The cores that each of them is checked for: the smallest and the most usual one.
+const CORE_TARGETS: [Board; 2] = [CORTEX_M0, CORTEX_M4F];
 
 /// What follows clippy's own arguments.
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
@@ -94,10 +106,14 @@ impl Checks<'_> {
             let core = ["--quiet", "--package", "vq-core", "--no-default-features", "--features", features];
             let result = run(self.cargo().arg("clippy").args(core).arg("--all-targets").args(DENY));
             self.tally.check(&format!("lints of vq-core with features \"{features}\""), result);
-            let mut check = self.toolchain.cargo(self.project, &self.project.root, "check", CORTEX_M4F.triple);
-            self.tally.check(&format!("vq-core for the device with features \"{features}\""), run(check.args(core)));
+            for target in CORE_TARGETS {
+                let mut check = self.toolchain.cargo(self.project, &self.project.root, "check", target.triple);
+                let name = format!("vq-core for {} with features \"{features}\"", target.core);
+                self.tally.check(&name, run(check.args(core)));
+            }
         }
         self.tests(&["--package", "vq-core", "--no-default-features"])?;
+        self.tests(&["--package", "vq-core", "--no-default-features", "--features", "heapless,embedded-io"])?;
         self.tests(&["--package", "vq-trainer", "--no-default-features"])
     }
 

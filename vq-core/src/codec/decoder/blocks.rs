@@ -45,6 +45,8 @@ pub struct Blocks<'d, 'a> {
     pub(super) last: bool,
     /// The most by which samples may differ, if the packet says so: then its hops are predicted.
     pub(super) bound: Option<u32>,
+    /// Whether the codes begin with the channels' levels.
+    pub(super) moved: bool,
     /// Whether no hop of the packet was begun, and whether no predicted hop was finished.
     pub(super) fresh: bool,
     pub(super) first_samples: bool,
@@ -177,6 +179,10 @@ impl Blocks<'_, '_> {
     fn begin_coded(&mut self) {
         let fresh = core::mem::replace(&mut self.fresh, false);
         let Some(bound) = self.bound.filter(|_| PREDICTION) else {
+            if fresh {
+                let codes = if self.moved { Some(&mut self.codes) } else { None };
+                self.decoder.levels.take(codes, self.hop.saturating_mul(self.decoder.model.hop() as u64));
+            }
             self.begin_latents();
             self.work = Work::Symbol(0);
             return;
@@ -261,11 +267,19 @@ impl Blocks<'_, '_> {
         let row = row_elements(decoder.model.header().channels) as usize;
         let channels = decoder.model.channels();
         let samples: &mut [i32] = bytemuck::try_cast_slice_mut(decoder.frames).unwrap_or_default();
+        let (Hop::Coded(number) | Hop::Flushed(number)) = hop;
+        // Frames before a stream's first one are not given.
+        let delay = u64::from(decoder.model.directory().decoder.delay);
+        let first = number.saturating_mul(decoder.model.hop() as u64).saturating_sub(delay);
+        let arithmetic = decoder.model.header().arithmetic;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
             let output = decoder.stream.output::<K>(lines);
-            for (frame, elements) in samples.chunks_mut(channels.max(1)).zip(output.chunks(row.max(1))) {
+            let frames = samples.chunks_mut(channels.max(1)).zip(output.chunks(row.max(1)));
+            for (position, (frame, elements)) in (first..).zip(frames) {
                 for (channel, (sample, element)) in frame.iter_mut().zip(elements).enumerate() {
-                    *sample = K::scale_out(&decoder.model.scaling(channel), *element);
+                    let scaling = decoder.model.scaling(channel);
+                    let scaling = decoder.levels.scaling(channel, position, scaling, arithmetic);
+                    *sample = K::scale_out(&scaling, *element);
                 }
             }
         });

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Why a decoder cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DecoderError {
     /// The memory is not aligned to 8 bytes: use a [`Memory`](crate::Memory).

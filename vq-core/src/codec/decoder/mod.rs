@@ -2,12 +2,15 @@
 
 mod blocks;
 mod error;
+mod levels;
 mod order;
 
 pub use blocks::{Blocks, Piece};
 pub use error::DecoderError;
+pub(crate) use levels::WORDS as LEVEL_WORDS;
 
 use blocks::{Break, Work};
+use levels::Levels;
 use order::{Order, Place};
 
 use super::Surprisal;
@@ -23,6 +26,7 @@ use crate::residual::Predictor;
 
 /// How far samples can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Status {
     /// Every code that they depend on arrived.
     Complete,
@@ -61,6 +65,8 @@ pub struct Decoder<'a> {
     predictor: Predictor<'a>,
     /// Line buffers, of whole elements; between bounded and lossless hops the predictor's state.
     lines: &'a mut [u8],
+    /// Levels of the channels.
+    levels: Levels<'a>,
     /// One hop of frames.
     frames: &'a mut [u8],
     order: Order,
@@ -86,9 +92,11 @@ impl<'a> Decoder<'a> {
         let memory = memory.get_mut(..need).ok_or(too_small)?;
         let sizes = model.sizes();
         let (lines, memory) = memory.split_at_mut_checked(sizes.decoder_work_bytes()).ok_or(too_small)?;
-        let (codes, frames) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
+        let (codes, memory) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
+        let (levels, frames) = memory.split_at_mut_checked(sizes.decoder_level_bytes()).ok_or(too_small)?;
         lines.fill(0);
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
+        let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
         let prior = Prior::new(model, 1, codes);
         let stream = Stream::new(model, model.directory().decoder);
         Ok(Self {
@@ -97,6 +105,7 @@ impl<'a> Decoder<'a> {
             prior,
             predictor: Predictor::new(model),
             lines,
+            levels: Levels::new(levels),
             frames,
             order: Order::default(),
             run_start: 0,
@@ -152,6 +161,7 @@ impl<'a> Decoder<'a> {
             surprisal: Surprisal::new(&self.model, &header, codes.len()),
             last: false,
             bound: header.mode.bound(),
+            moved: header.moved,
             fresh: true,
             first_samples: true,
             work: Work::Begin,
@@ -173,6 +183,7 @@ impl<'a> Decoder<'a> {
             surprisal: Surprisal::default(),
             last: true,
             bound: None,
+            moved: false,
             fresh: true,
             first_samples: true,
             work: Work::Begin,
@@ -183,6 +194,7 @@ impl<'a> Decoder<'a> {
     /// Starts a run of packets that follow each other: the net knows nothing of what was before.
     fn begin_run(&mut self, hop: u64) {
         self.lines.fill(0);
+        self.levels.begin_run();
         self.predicting = false;
         self.run_start = hop;
         self.next_frame = hop * self.model.hop() as u64;

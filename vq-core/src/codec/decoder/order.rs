@@ -99,7 +99,7 @@ mod tests {
     use crate::packet::Mode;
 
     fn header(first_hop: u32) -> Header {
-        Header { mode: Mode::BestEffort, quality: 9, form: IndexForm::Long, first_hop, hops: 10 }
+        Header { mode: Mode::BestEffort, quality: 9, moved: false, form: IndexForm::Long, first_hop, hops: 10 }
     }
 
     /// Places a packet of ten hops and, if it is taken, decodes it.

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Why an encoder cannot be made, or a frame not be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EncoderError {
     /// The memory is not aligned to 8 bytes: use a [`Memory`](crate::Memory).
@@ -24,6 +25,10 @@ pub enum EncoderError {
     },
     /// A mode that the options left no memory for, or this build of vq-core no code (feature `prediction`).
     Mode,
+    /// A change that has to be made before a stream's first frame.
+    Started,
+    /// A frame that was pushed while polls had left work undone.
+    Unfinished,
     /// A frame with another number of samples than the model has channels.
     Channels {
         /// Channels of the model.
@@ -46,6 +51,8 @@ impl fmt::Display for EncoderError {
             Self::Mode => f.write_str(
                 "the encoder has no memory for this mode, or no code: choose Options::any_mode and vq-core's feature `prediction`",
             ),
+            Self::Started => f.write_str("what a sensor's input is must be said before a stream's first frame"),
+            Self::Unfinished => f.write_str("polls left work undone: poll until idle before a frame is pushed"),
             Self::Channels { model, frame } => write!(f, "a frame of {frame} samples for a model of {model} channels"),
         }
     }

@@ -22,8 +22,10 @@ impl Encoder<'_> {
             with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(lines));
         }
         for (channel, sample) in frame.enumerate() {
-            let scaling = self.model.scaling(channel);
-            let kept = if PREDICTION { self.keep(channel, scaling.offset, sample) } else { sample };
+            let offset = self.model.scaling(channel).offset;
+            let kept = if PREDICTION { self.keep(channel, offset, sample) } else { sample };
+            self.see(channel, sample);
+            let scaling = self.input_scaling(channel);
             let saturates = self.take_sample(channel, &scaling, sample);
             self.beyond |= saturates;
             let clipped = if self.is_predicting() {

@@ -3,23 +3,32 @@
 //! The encoder works in small steps (`work`), each of them far shorter than a hop. [`Encoder::push`] takes them all at once,
 //! [`Encoder::poll`] one per call. They are the same steps in the same order, and so are the bytes.
 
+mod budget;
 mod error;
+mod follow;
 mod input;
 mod packing;
 mod predict;
+mod surprise;
 mod work;
 
+pub(super) use budget::Budget;
 pub use error::EncoderError;
+pub(super) use follow::WORDS as LEVEL_WORDS;
+pub use surprise::running_mean;
 
+use super::level::worst_level_bytes;
 use super::{Frames, Options, Surprisal};
 use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
 use crate::features::PREDICTION;
-use crate::model::Model;
+use crate::model::{Model, QUALITIES};
 use crate::nn::Stream;
 use crate::packet::Mode;
 use crate::prior::Prior;
 use crate::residual::Predictor;
+use budget::Account;
+use surprise::Surprise;
 use work::{Step, Work};
 
 /// What came of a call of [`Encoder::poll`].
@@ -54,6 +63,14 @@ pub struct Encoder<'a> {
     /// Hops of samples, a ring of `[hops, frames, channels]`: those that are in no packet yet, and the one that is filled. Empty if only
     /// the nets run.
     kept: &'a mut [i32],
+    /// Levels of the channels, and what was seen of their samples.
+    levels: &'a mut [i32],
+    /// Hops in the block that the levels are judged by.
+    block_hops: usize,
+    /// Hops that are still to be packed before the first one that was taken at another level.
+    hops_to_level: Option<usize>,
+    /// Whether a channel of the packet under construction is not where it was trained.
+    moved: bool,
     /// The place of the oldest of them, and how many are whole.
     oldest: usize,
     pending: usize,
@@ -62,10 +79,22 @@ pub struct Encoder<'a> {
     /// The mode of the packet under construction, and the one that was asked for.
     mode: Mode,
     chosen_mode: Mode,
+    /// The quality of the packet under construction, and the one that was asked for, or the best that the budget may choose.
+    quality: u8,
+    chosen_quality: u8,
+    /// Stages of the symbols of the newest hop that were found.
+    found: u8,
+    /// What was sent against the budget, if there is one.
+    account: Option<Account>,
+    /// How surprising the newest hops of best effort were.
+    surprise: Surprise,
+    /// The smallest limit of packets of these options.
+    least_packet_bytes: usize,
     /// Hops that are still to be clear of saturation until best effort goes on; 0 where it does.
     fallen: u8,
-    /// Times that best effort fell back.
+    /// Times that best effort fell back, and how many of them because of a surprise.
     fallbacks: u64,
+    surprises: u64,
     /// Whether a sample of the hop under construction is beyond what the nets can represent.
     beyond: bool,
     /// What is to be done next.
@@ -92,6 +121,8 @@ pub struct Encoder<'a> {
     waiting: bool,
     /// Whether a frame was taken since the stream, or its part after a loss, began.
     started: bool,
+    /// Whether a poll may have left work undone.
+    polling: bool,
     /// Hops of the last frame that are still to be run, once the stream, or its part before a loss, is at its end.
     closing: Option<usize>,
     /// Whether that end is a loss, after which the stream goes on.
@@ -113,8 +144,9 @@ impl<'a> Encoder<'a> {
         let (need, have) = (model.encoder_memory(options), memory.len());
         let quality = options.chosen_quality();
         let sizes = model.sizes();
-        let best_effort =
-            if options.has_best_effort() { options.least_packet_bytes(model.worst_hop_bytes(quality)) } else { 0 };
+        let lowest = if options.chosen_budget().is_some() { 1 } else { quality };
+        let worst = (lowest..=quality).map(|quality| model.worst_hop_bytes(quality)).max().unwrap_or(0);
+        let best_effort = if options.has_best_effort() { options.least_packet_bytes(worst) } else { 0 };
         let predicted = if options.has_prediction() { options.least_predicted_bytes(sizes.hop_samples) } else { 0 };
         let packet_need = best_effort.max(predicted);
         if options.max_packet_bytes() < packet_need {
@@ -125,9 +157,12 @@ impl<'a> Encoder<'a> {
         let work_bytes = options.work_bytes(sizes.encoder_line_bytes, sizes.predictor_bytes);
         let (lines, memory) = memory.split_at_mut_checked(work_bytes).ok_or(too_small)?;
         let (codes, memory) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
-        let (kept, packet) = memory.split_at_mut_checked(options.kept_bytes(&sizes)).ok_or(too_small)?;
+        let (kept, memory) = memory.split_at_mut_checked(options.kept_bytes(&sizes)).ok_or(too_small)?;
+        let (levels, packet) = memory.split_at_mut_checked(Options::level_bytes(&sizes)).ok_or(too_small)?;
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
+        let levels: &mut [i32] = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
+        levels.fill(0);
         let mut encoder = Self {
             model,
             options,
@@ -138,13 +173,24 @@ impl<'a> Encoder<'a> {
             predictor: Predictor::new(model),
             lines,
             kept,
+            levels,
+            block_hops: 0,
+            hops_to_level: None,
+            moved: false,
             oldest: 0,
             pending: 0,
             packet,
             mode: options.chosen_mode(),
             chosen_mode: options.chosen_mode(),
+            quality,
+            chosen_quality: quality,
+            found: 0,
+            account: None,
+            surprise: Surprise::default(),
+            least_packet_bytes: packet_need,
             fallen: 0,
             fallbacks: 0,
+            surprises: 0,
             beyond: false,
             work: Work::Gather,
             filled: 0,
@@ -158,10 +204,11 @@ impl<'a> Encoder<'a> {
             hops: 0,
             waiting: false,
             started: false,
+            polling: false,
             closing: None,
             cut: false,
         };
-        encoder.begin_mode(options.chosen_mode());
+        encoder.restart(0);
         Ok(encoder)
     }
 
@@ -218,22 +265,59 @@ impl<'a> Encoder<'a> {
         PREDICTION && self.mode != Mode::BestEffort
     }
 
-    /// How often so far best effort fell back to [`Options::fallback`].
+    /// How often so far best effort fell back to [`Options::fallback`]: because samples were beyond what the nets can represent, or the signal was
+    /// none that the model knows.
     #[must_use]
     pub fn fallbacks(&self) -> u64 {
         self.fallbacks
     }
 
+    /// How many of the [`fallbacks`](Self::fallbacks) were of signal within range that took more bits than any where the model was trained.
+    #[must_use]
+    pub fn surprises(&self) -> u64 {
+        self.surprises
+    }
+
+    /// Changes the quality (clamped to 1..=9), from the next packet on. With a budget it is the best that may be chosen.
+    ///
+    /// # Errors
+    /// [`EncoderError::PacketTooSmall`] where a packet cannot hold every hop of this quality; the one before stays.
+    pub fn set_quality(&mut self, quality: u8) -> Result<(), EncoderError> {
+        let quality = quality.clamp(1, QUALITIES as u8);
+        let need = self.options.least_packet_bytes(self.model.worst_hop_bytes(quality));
+        // The levels have their place in every packet, if they may change.
+        let need = need + if self.follows() || self.moved { worst_level_bytes(self.model.channels()) } else { 0 };
+        if self.options.has_best_effort() && need > self.options.max_packet_bytes() {
+            return Err(EncoderError::PacketTooSmall { need, have: self.options.max_packet_bytes() });
+        }
+        self.chosen_quality = quality;
+        Ok(())
+    }
+
+    /// The quality of the packet under construction.
+    #[must_use]
+    pub fn quality(&self) -> u8 {
+        self.quality
+    }
+
     /// Takes one frame, a sample of every channel, and does all the work that it brings; gives a packet when one is full.
     ///
     /// # Errors
-    /// A frame of the wrong number of channels; nothing is taken.
+    /// A frame of the wrong number of channels, or, where packets may be bounded or lossless, [`EncoderError::Unfinished`]; nothing is taken.
     pub fn push(&mut self, frame: &[i32]) -> Result<Option<&[u8]>, EncoderError> {
         if frame.len() != self.model.channels() {
             return Err(EncoderError::Channels { model: self.model.channels(), frame: frame.len() });
         }
+        if self.polling && self.options.has_prediction() {
+            // What is left may need the place of this frame's samples until a packet is taken that is not ready.
+            return Err(EncoderError::Unfinished);
+        }
         // What `poll` may have left to do. It gives at most one packet, behind which nothing uses the net's input any more.
         let mut packet = self.work_off();
+        // A hop that waits for the next packet may have to be searched again, which uses what the net gave.
+        while matches!(self.work, Work::Search(_)) {
+            let _ = self.step();
+        }
         self.take(frame.iter().copied());
         if packet.is_none() {
             packet = self.work_off();
@@ -254,11 +338,15 @@ impl<'a> Encoder<'a> {
         if frames.channels() != self.model.channels() {
             return Err(EncoderError::Channels { model: self.model.channels(), frame: frames.channels() });
         }
+        self.polling = true;
         Ok(match self.step() {
             Step::Packet { start, end } => Progress::Packet(self.packet.get(start..end).unwrap_or_default()),
             Step::Working => Progress::Working,
             Step::Idle if self.take_from(frames) => Progress::Working,
-            Step::Idle => Progress::Idle,
+            Step::Idle => {
+                self.polling = false;
+                Progress::Idle
+            }
         })
     }
 
@@ -298,8 +386,14 @@ impl<'a> Encoder<'a> {
         self.hop = hop;
         self.beyond = false;
         self.fallen = 0;
+        if !self.cut {
+            self.begin_levels();
+            self.account =
+                self.options.chosen_budget().map(|budget| Account::new(budget, self.options.max_packet_bytes()));
+        }
         self.begin_mode(self.chosen_mode);
         self.started = false;
+        self.polling = false;
         self.closing = None;
         self.cut = false;
     }

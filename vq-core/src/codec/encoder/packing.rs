@@ -23,11 +23,19 @@ pub(super) struct Seal {
 impl Encoder<'_> {
     /// Codes a symbol of the newest hop; behind the last one the packet takes the hop, if it fits.
     pub(super) fn code(&mut self, from: usize, mut coder: RangeEncoder) {
+        if from == 0 && self.hops == 0 && self.moved {
+            self.encode_levels(&mut coder);
+        }
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
-        if let Some((index, symbol)) = self.model.next_symbol(self.options.chosen_quality(), from) {
+        if let Some((index, symbol)) = self.model.next_symbol(self.quality, from) {
             self.prior.encode_symbol(index, &symbol, &mut coder, output);
             self.work = Work::Code(index + 1, coder);
             return;
+        }
+        if self.is_surprised(coder.bits().saturating_sub(self.coder.bits())) {
+            // The samples are kept: they are sent in another mode.
+            self.fall_back();
+            return if self.hops > 0 { self.begin_seal() } else { self.begin_packet() };
         }
         self.place_hop(coder);
     }
@@ -43,8 +51,13 @@ impl Encoder<'_> {
             self.hops += 1;
             self.prior.advance();
             self.release_hop();
+            if let Some(account) = &mut self.account {
+                account.take_hop(self.model.hop());
+            }
+            self.hops_to_level = self.hops_to_level.map(|hops| hops.saturating_sub(1));
         }
-        if self.waiting || self.hops >= self.options.max_packet_hops() {
+        let level_ends = !self.is_predicting() && self.hops_to_level == Some(0);
+        if self.waiting || level_ends || self.hops >= self.options.max_packet_hops() {
             self.begin_seal();
         } else {
             self.work = Work::Gather;
@@ -55,7 +68,8 @@ impl Encoder<'_> {
     pub(super) fn begin_seal(&mut self) {
         let header = Header {
             mode: self.mode,
-            quality: if self.is_predicting() { 0 } else { self.options.chosen_quality() },
+            quality: if self.is_predicting() { 0 } else { self.quality },
+            moved: !self.is_predicting() && self.moved,
             form: self.options.index_form(),
             first_hop: self.hop,
             hops: self.hops,
@@ -78,6 +92,11 @@ impl Encoder<'_> {
             return Step::Working;
         }
         crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());
+        if let Some(account) = &mut self.account {
+            let best_effort = !self.is_predicting();
+            let expected = if best_effort { self.model.expected_hop_cost(self.quality) } else { 0 };
+            account.take_packet(end + CHECKSUM_BYTES - start, u64::from(expected) * u64::from(self.hops));
+        }
         self.hop = self.options.index_form().index(u64::from(self.hop) + u64::from(self.hops));
         self.hops = 0;
         self.coder = RangeEncoder::new();

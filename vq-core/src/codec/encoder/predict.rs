@@ -1,7 +1,9 @@
 //! Bounded and lossless packets: hops of samples that are kept until a packet has them, predicted and coded sample by sample.
 
 use super::Encoder;
+use super::surprise::Surprise;
 use super::work::{Step, Work};
+use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
 use crate::features::PREDICTION;
 use crate::packet::{MAX_HEADER_BYTES, Mode};
@@ -9,6 +11,8 @@ use crate::residual::{Place, encode_point, width};
 
 /// Hops in a row without a saturated sample after which best effort goes on.
 const CLEAR_HOPS: u8 = 8;
+/// The same behind a surprise, which shows again only when best effort is tried again.
+const SURPRISED_HOPS: u8 = 64;
 /// Bits by which a predicted hop may be longer than a raw one, whose own overhead is not counted.
 const RAW_MARGIN: u64 = 4;
 
@@ -61,13 +65,28 @@ impl Encoder<'_> {
             return;
         }
         self.pending += 1;
-        let falls_back = self.options.chosen_fallback() != Mode::BestEffort && self.chosen_mode == Mode::BestEffort;
-        if beyond && falls_back {
+        if beyond && self.falls_back() {
             self.fallbacks += u64::from(self.fallen == 0);
-            self.fallen = CLEAR_HOPS;
+            self.fallen = self.fallen.max(CLEAR_HOPS);
         } else {
             self.fallen = self.fallen.saturating_sub(1);
         }
+    }
+
+    /// Whether best effort has another mode to fall back to.
+    fn falls_back(&self) -> bool {
+        self.options.chosen_fallback() != Mode::BestEffort && self.chosen_mode == Mode::BestEffort
+    }
+
+    /// Whether a hop of so many bits shows, after those before it, that the model does not know the signal; never without another mode.
+    pub(super) fn is_surprised(&mut self, bits: u64) -> bool {
+        self.falls_back() && !self.waiting && self.surprise.take(bits)
+    }
+
+    /// Falls back for the time that a surprise is given to pass.
+    pub(super) fn fall_back(&mut self) {
+        (self.fallbacks, self.surprises) = (self.fallbacks + 1, self.surprises + 1);
+        self.fallen = SURPRISED_HOPS;
     }
 
     /// Notes that the oldest hop is in a packet.
@@ -111,8 +130,16 @@ impl Encoder<'_> {
                 self.work = Work::Gather;
             }
             None => {
-                self.prior.start_packet(self.options.chosen_quality());
-                self.work = if self.waiting { Work::Code(0, self.coder) } else { Work::Gather };
+                if self.hops_to_level == Some(0) {
+                    self.enter_levels();
+                }
+                let before = self.quality;
+                self.begin_codes();
+                self.work = match self.waiting {
+                    false => Work::Gather,
+                    true if self.quality != before => Work::Search(0),
+                    true => Work::Code(0, self.coder),
+                };
             }
         }
     }
@@ -130,10 +157,27 @@ impl Encoder<'_> {
             None => {
                 self.lines.fill(0);
                 self.skip = self.model.look_ahead_hops();
-                self.prior.start_packet(self.options.chosen_quality());
+                self.enter_levels();
+                self.begin_codes();
+                self.surprise = Surprise::new(&self.model, self.quality);
                 (self.oldest, self.pending) = (0, 0);
             }
         }
+    }
+
+    /// Begins a packet of best effort at the quality that it should have.
+    fn begin_codes(&mut self) {
+        let most = self.chosen_quality;
+        let quality = match &self.account {
+            Some(account) => account.quality(&self.model, self.quality, most),
+            None => most,
+        };
+        if quality != self.quality {
+            self.quality = quality;
+            self.codebook = Codebook::new(self.model, quality);
+            self.surprise = Surprise::new(&self.model, quality);
+        }
+        self.prior.start_packet(quality);
     }
 
     /// Takes samples until a hop is whole, or fills it where the stream ends; then begins with the oldest hop that waits.
@@ -161,6 +205,13 @@ impl Encoder<'_> {
         }
         self.filled = 0;
         self.keep_hop();
+        if self.follows() {
+            // No net runs that would see the change.
+            self.follow(0);
+        }
+        if self.hops_to_level.is_some() {
+            self.enter_levels();
+        }
         Step::Working
     }
 

@@ -5,6 +5,7 @@ use super::packing::Seal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeEncoder;
 use crate::features::PREDICTION;
+use crate::model::records::SymbolKind;
 
 /// What an encoder does next.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +68,11 @@ impl Encoder<'_> {
         }
         self.filled = 0;
         self.keep_hop();
+        // What the net holds besides this hop comes first.
+        let held = self.model.look_ahead_hops().saturating_sub(self.skip);
+        if self.follows() {
+            self.follow(held + 1);
+        }
         if !self.changes_mode() {
             self.run_layer(0);
         }
@@ -91,21 +97,27 @@ impl Encoder<'_> {
             self.skip -= 1;
             Work::Gather
         } else {
+            self.found = 0;
             Work::Search(0)
         };
     }
 
     fn search(&mut self, from: usize) {
-        let Some((index, symbol)) = self.model.next_symbol(self.options.chosen_quality(), from) else {
+        let Some((index, symbol)) = self.model.next_symbol(self.quality, from) else {
+            self.found = self.found.max(self.model.stages(self.quality));
             self.work = Work::Code(0, self.coder);
             return;
         };
+        self.work = Work::Search(index + 1);
+        // A hop that is searched again at another quality has its vectors, and the latents are without them.
+        if symbol.kind == SymbolKind::Index && symbol.stage < self.found {
+            return;
+        }
         let code = with_lines!(self.model, self.lines, |K, lines| {
             self.codebook.encode::<K>(&symbol, self.stream.output::<K>(lines))
         });
         if let Some(place) = self.prior.codes_mut().get_mut(index) {
             *place = code;
         }
-        self.work = Work::Search(index + 1);
     }
 }

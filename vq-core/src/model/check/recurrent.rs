@@ -3,7 +3,7 @@
 use super::{inside, is_requantization, requantizations};
 use crate::features::PRIORS;
 use crate::model::plan::block_stream_bytes;
-use crate::model::records::SymbolKind;
+use crate::model::records::{Symbol, SymbolKind};
 use crate::model::recurrent::{CONDITIONS, InHop, MAX_HIDDEN, MAX_SYMBOLS, RecurrentPrior};
 use crate::model::{Directory, Model, ModelError, Part, QUALITIES};
 use crate::prior::cell::GruCell;
@@ -56,8 +56,9 @@ pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), 
 fn shape(model: &Model<'_>, directory: &Directory, recurrent: &RecurrentPrior) -> Result<(), ModelError> {
     // All are sent at every quality, and all have the same number of codes.
     let bits = model.symbol(0).map_or(0, |symbol| symbol.bits);
-    let integers = model.symbols(1).filter(|symbol| symbol.kind == SymbolKind::Integer && symbol.bits == bits);
-    let all_integers = integers.count() == usize::from(directory.symbol_count);
+    let stages = model.stages(1);
+    let is_alike = |symbol: Symbol| symbol.kind == SymbolKind::Integer && symbol.bits == bits && symbol.stage < stages;
+    let all_integers = (0..usize::from(directory.symbol_count)).all(|index| model.symbol(index).is_some_and(is_alike));
     let sound = recurrent.hidden.is_multiple_of(4)
         && recurrent.hidden <= MAX_HIDDEN
         && (recurrent.hidden > 0 || recurrent.skip > 0)
