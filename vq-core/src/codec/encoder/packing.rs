@@ -92,8 +92,8 @@ impl Encoder<'_> {
             return Step::Working;
         }
         crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());
+        let best_effort = !self.is_predicting();
         if let Some(account) = &mut self.account {
-            let best_effort = !self.is_predicting();
             let expected = if best_effort { self.model.expected_hop_cost(self.quality) } else { 0 };
             account.take_packet(end + CHECKSUM_BYTES - start, u64::from(expected) * u64::from(self.hops));
         }
