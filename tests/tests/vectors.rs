@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use vq_core::{Options, self_test_decoder, self_test_encoder};
-use vq_tests::{Recipe, decode, encode, metadata, samples};
+use vq_tests::{Recipe, decode, encode, metadata, samples, with_choice};
 use vq_trainer::export::export;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
 use vq_trainer::export::trained::TrainedQuantizer;
@@ -19,12 +19,16 @@ const TRAINING_FRAMES: usize = 20_000;
 const FRAMES: usize = 800;
 /// So coarse that a table of several rows pays.
 const SCALAR_STEP: f32 = 0.1;
+/// Weights of the latents of a choice of codes.
+const WEIGHTS: [u16; 8] = [1 << 15, 9000, 20_000, 1, 32_767, 700, 15_000, 25_000];
 const OPTIONS: Options = Options::new().packet_bytes(60).packet_hops(12);
 
 /// A vector: its name and what it was made from.
 struct Vector {
     name: &'static str,
     recipe: Recipe,
+    /// The λ of its choice of codes, if it has one.
+    lambda: Option<u32>,
 }
 
 impl Vector {
@@ -53,9 +57,13 @@ impl Vector {
         }
         let exported = export(&trained, &self.recipe.signal(TRAINING_FRAMES), &metadata(self.recipe.channels))
             .expect("the recipe exports");
-        let model = exported.integer.model().unwrap();
+        let exported = match self.lambda {
+            None => exported.integer,
+            Some(lambda) => with_choice(exported.integer.model().unwrap(), 4, lambda, &WEIGHTS),
+        };
+        let model = exported.model().unwrap();
         fs::create_dir_all(self.path("vqm").parent().unwrap()).unwrap();
-        fs::write(self.path("vqm"), exported.integer.bytes()).unwrap();
+        fs::write(self.path("vqm"), exported.bytes()).unwrap();
         let mut input = self.recipe.signal(FRAMES);
         // The last hop is not full, and one sample is far outside of what the net was made for.
         input.truncate((FRAMES - 3) * self.recipe.channels);
@@ -118,11 +126,17 @@ impl Vector {
 #[test]
 fn residual_codebooks_decode_as_they_did() {
     let recipe = Recipe { channels: 2, extra: vec![1, 3], rows: 2, stages: Some(2), ..Recipe::small(11) };
-    Vector { name: "residual", recipe }.check();
+    Vector { name: "residual", recipe, lambda: None }.check();
+}
+
+#[test]
+fn chosen_codes_decode_as_they_did() {
+    let recipe = Recipe { rows: 2, stages: Some(3), ..Recipe::small(13) };
+    Vector { name: "chosen", recipe, lambda: Some(3000) }.check();
 }
 
 #[test]
 fn integer_latents_decode_as_they_did() {
     let recipe = Recipe::small(12);
-    Vector { name: "scalar", recipe }.check();
+    Vector { name: "scalar", recipe, lambda: None }.check();
 }

@@ -3,6 +3,7 @@
 //! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`mod@reference`] → [`lower`] and [`symbols`] → [`container`],
 //! first with uniform codes, then with the [`priors`] of what that model encodes.
 
+pub mod choice;
 pub mod container;
 pub mod disassemble;
 pub mod file;
@@ -24,6 +25,7 @@ use vq_core::model::QUALITIES;
 use vq_core::model::records::Scaling;
 
 use crate::architecture::{NetSpec, Operation, Shape};
+use choice::Effects;
 use container::{ContainerError, MetadataParts, ModelParts, NetParts, assemble};
 use disassemble::disassemble;
 use file::ModelBytes;
@@ -57,6 +59,9 @@ pub enum ExportError {
     /// The model that was made cannot encode the frames that its prior is trained on.
     #[error(transparent)]
     Prior(#[from] PriorError),
+    /// The model that was made cannot decode.
+    #[error("the exported model cannot decode: {0}")]
+    Decoder(#[from] vq_core::DecoderError),
     /// Too little signal to measure ranges on.
     #[error("{frames} frames are too few to measure activation ranges on: at least {need} are needed")]
     TooShort {
@@ -94,7 +99,9 @@ impl Exported {
             Ok::<_, ContainerError>(ModelParts { priors, predictor: predictor.cloned(), ..parts })
         };
         let (integer, float) = (with(&self.integer)?.calibrate(samples)?, with(&self.float)?);
-        let float = ModelParts { surprise_limits: integer.surprise_limits, ..float };
+        // With a choice of codes the integers' bits say nothing of the floats'.
+        let surprise_limits = if integer.choice.is_some() { [0; QUALITIES] } else { integer.surprise_limits };
+        let float = ModelParts { surprise_limits, ..float };
         Ok(Self { integer: assemble(&integer)?, float: assemble(&float)? })
     }
 }
@@ -139,6 +146,7 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         symbols: quantizer.symbols,
         tables: quantizer.tables,
         predictor: None,
+        choice: None,
         surprise_limits: [0; QUALITIES],
         quality: quantizer.quality,
         test_frames: test_frames.clone(),
@@ -146,7 +154,8 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
     };
     // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
     integer.priors = PriorParts::train(assemble(&integer)?.model().map_err(ContainerError::from)?, samples)?;
-    let integer = integer.calibrate(samples)?;
+    let plain = integer.priors.clone();
+    let integer = choice::decide(integer, || measured.effects(trained, latent_scale), samples)?.calibrate(samples)?;
     let quantizer = symbols::float(&trained.quantizer, rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
@@ -155,9 +164,10 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         scaling: trained.normalization.iter().map(float_scaling).collect(),
         symbols: quantizer.symbols,
         tables: quantizer.tables,
-        priors: integer.priors.clone(),
+        priors: plain,
         predictor: None,
-        surprise_limits: integer.surprise_limits,
+        choice: None,
+        surprise_limits: if integer.choice.is_some() { [0; QUALITIES] } else { integer.surprise_limits },
         quality: quantizer.quality,
         test_frames,
         metadata: metadata.clone(),
@@ -207,6 +217,14 @@ impl Measured {
         let quantized = Rows { channels: width, values };
         let decoder = forward(&trained.decoder, &quantized);
         Ok(Self { encoder, quantized, decoder })
+    }
+}
+
+impl Measured {
+    /// What errors of the latents do, in steps of `scale`.
+    fn effects(&self, trained: &TrainedModel, scale: f64) -> Effects {
+        let latents = self.encoder.last().map_or(&self.quantized, |latents| &latents.output);
+        choice::effects(&trained.decoder, latents, &self.quantized, trained.decoder.spec.input_rows, scale)
     }
 }
 
