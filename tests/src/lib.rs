@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use vq_core::model::recurrent::CONDITIONS;
 use vq_core::{Decoder, Encoder, Model, Options, Status};
 use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source};
+use vq_trainer::export::choice::ChoiceParts;
 use vq_trainer::export::container::{ChannelParts, MetadataParts, assemble};
 use vq_trainer::export::disassemble::disassemble;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
@@ -267,6 +268,19 @@ pub(crate) fn weights(spec: &NetSpec, largest_bias: f32, noise: &mut Noise) -> V
             }
         })
         .collect()
+}
+
+/// A model of codebooks whose encoder chooses codes among so many paths, at one λ for all qualities; of `weights` as many are taken as a row has latents.
+///
+/// # Panics
+/// If the model has integer latents.
+#[must_use]
+pub fn with_choice(model: Model<'_>, paths: u16, lambda: u32, weights: &[u16]) -> ModelBytes {
+    let mut parts = disassemble(model).expect("the model says what it is");
+    let weights = &weights[..usize::from(parts.decoder.channels)];
+    let choice = ChoiceParts::new(&parts.symbols, &parts.tables, weights);
+    parts.choice = Some(ChoiceParts { paths, lambdas: [lambda; 9], ..choice });
+    assemble(&parts).expect("the parts fit together")
 }
 
 /// A recurrent prior of random weights for a model of integer latents: it foresees nothing, but takes every way through the arithmetic.

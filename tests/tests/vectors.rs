@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use vq_core::packet::Header;
 use vq_core::{Mode, Options, self_test_decoder, self_test_encoder};
-use vq_tests::{Recipe, decode, encode, metadata, samples};
+use vq_tests::{Recipe, decode, encode, metadata, samples, with_choice};
 use vq_trainer::export::export;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
 use vq_trainer::export::trained::{TrainedQuantizer, half_octaves};
@@ -19,6 +19,8 @@ use vq_trainer::stream::{StreamHeader, append_header, append_packet, parse};
 const TRAINING_FRAMES: usize = 20_000;
 /// So coarse that a table of several rows pays.
 const SCALAR_STEP: f32 = 0.1;
+/// Weights of the latents of a choice of codes.
+const WEIGHTS: [u16; 8] = [1 << 15, 9000, 20_000, 1, 32_767, 700, 15_000, 25_000];
 const OPTIONS: Options = Options::new().packet_bytes(60).packet_hops(12);
 
 /// A vector: its name and what it was made from.
@@ -30,6 +32,8 @@ struct Vector {
     /// What becomes of the recipe's signal.
     change: fn(&mut [i32]),
     options: Options,
+    /// The λ of its choice of codes, if it has one.
+    lambda: Option<u32>,
 }
 
 /// One sample is far outside of what the net was made for.
@@ -63,9 +67,13 @@ impl Vector {
         }
         let exported = export(&trained, &self.recipe.signal(TRAINING_FRAMES), &metadata(self.recipe.channels))
             .expect("the recipe exports");
-        let model = exported.integer.model().unwrap();
+        let exported = match self.lambda {
+            None => exported.integer,
+            Some(lambda) => with_choice(exported.integer.model().unwrap(), 4, lambda, &WEIGHTS),
+        };
+        let model = exported.model().unwrap();
         fs::create_dir_all(self.path("vqm").parent().unwrap()).unwrap();
-        fs::write(self.path("vqm"), exported.integer.bytes()).unwrap();
+        fs::write(self.path("vqm"), exported.bytes()).unwrap();
         let mut input = self.recipe.signal(self.frames);
         input.truncate(self.frames * self.recipe.channels);
         (self.change)(&mut input);
@@ -127,13 +135,20 @@ impl Vector {
 #[test]
 fn residual_codebooks_decode_as_they_did() {
     let recipe = Recipe { channels: 2, extra: vec![1, 3], rows: 2, stages: Some(2), ..Recipe::small(11) };
-    Vector { name: "residual", recipe, frames: 797, change: with_an_artefact, options: OPTIONS }.check();
+    Vector { name: "residual", recipe, frames: 797, change: with_an_artefact, options: OPTIONS, lambda: None }.check();
+}
+
+#[test]
+fn chosen_codes_decode_as_they_did() {
+    let recipe = Recipe { rows: 2, stages: Some(3), ..Recipe::small(13) };
+    Vector { name: "chosen", recipe, frames: 797, change: with_an_artefact, options: OPTIONS, lambda: Some(3000) }
+        .check();
 }
 
 #[test]
 fn integer_latents_decode_as_they_did() {
     let recipe = Recipe::small(12);
-    Vector { name: "scalar", recipe, frames: 797, change: with_an_artefact, options: OPTIONS }.check();
+    Vector { name: "scalar", recipe, frames: 797, change: with_an_artefact, options: OPTIONS, lambda: None }.check();
 }
 
 /// Packets of every kind: at the model's level and at others, of many qualities, and bounded ones where the input jumped.
@@ -145,7 +160,7 @@ fn an_input_that_moves_decodes_as_it_did() {
         input[4200..].iter_mut().for_each(|x| *x += 70_000);
     };
     let options = OPTIONS.fallback(Mode::Bounded(7)).budget(4, 1);
-    let vector = Vector { name: "moving", recipe: Recipe::small(13), frames: 6001, change, options };
+    let vector = Vector { name: "moving", recipe: Recipe::small(13), frames: 6001, change, options, lambda: None };
     vector.check();
     let bytes = ModelBytes::new(&vector.read("vqm"));
     let identity = bytes.model().unwrap().identity();

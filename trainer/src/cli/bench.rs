@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::arguments::{FitArguments, SignalArguments, StretchArguments};
 use super::bench_bounds::Bounds;
+use super::bench_priors::Priors;
 use super::output;
 use crate::codec::HostCodec;
 use crate::data::Recording;
@@ -29,6 +30,7 @@ pub(super) struct Arguments {
 enum What {
     Rd(RateDistortion),
     Bounds(Bounds),
+    Priors(Priors),
 }
 
 /// Rate and distortion of models at all qualities, and of every opponent, on the same samples.
@@ -82,6 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.what {
         What::Rd(arguments) => arguments.run(),
         What::Bounds(arguments) => arguments.run(),
+        What::Priors(arguments) => arguments.run(),
     }
 }
 

@@ -18,7 +18,7 @@ pub enum ImageDistortion {
 }
 
 section! {
-    /// Used where images are trained on, in place of the layers of [network]; network.latents holds for both. `kernel` counts rows and
+    /// Used where images are trained on, in place of the layers of `network`; network.latents holds for both. `kernel` counts rows and
     /// columns of a filter. In the encoder `stride` and `resample` (the greatest of so many rows and columns, behind the convolution)
     /// divide the size; in the decoder `stride` (a transposed convolution) and `resample` (rows and columns repeated, before it)
     /// multiply it. `residual` puts that many residual blocks behind a layer.

@@ -2,16 +2,18 @@
 
 use sha2::{Digest, Sha256};
 use vq_core::kernels::Arithmetic;
+use vq_core::model::choice::Choice;
 use vq_core::model::header::{HEADER_BYTES, Header, seal};
 use vq_core::model::metadata::{Channel, Message, Metadata};
-use vq_core::model::plan::Output;
+use vq_core::model::plan::{Output, row_elements};
 use vq_core::model::predictor::ResidualPredictor;
 use vq_core::model::priors::{Context, SymbolPrior};
 use vq_core::model::records::{Kind, Layer, Net, Scaling, Symbol};
 use vq_core::model::recurrent::{InHop, RecurrentPrior};
-use vq_core::model::{Directory, Model, ModelError, QUALITIES};
+use vq_core::model::{Directory, Model, ModelError, Part, QUALITIES};
 use vq_core::{Encoder, EncoderError, Options, SelfTestError, decoded_crc};
 
+use super::choice::ChoiceParts;
 use super::file::{HostMemory, ModelBytes};
 use super::layout;
 use super::predictor::PredictorParts;
@@ -76,6 +78,8 @@ pub struct ModelParts {
     pub priors: PriorParts,
     /// What bounded and lossless packets are predicted with, if not the adaptive predictor.
     pub predictor: Option<PredictorParts>,
+    /// How codes are chosen, if not as the nearest.
+    pub choice: Option<ChoiceParts>,
     /// The bits of a hop above which best effort is given up, at each quality; see [`surprise`](super::surprise).
     pub surprise_limits: [u16; QUALITIES],
     /// Stages sent at each quality.
@@ -206,6 +210,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
     let priors = write_priors(&parts.priors, &mut tables);
     let recurrent = parts.priors.recurrent.as_ref().map(|recurrent| write_recurrent(recurrent, &mut tables));
     let predictor = parts.predictor.as_ref().map(|predictor| write_predictor(predictor, &mut tables));
+    let choice = parts.choice.as_ref().map(|choice| write_choice(choice, &mut tables));
     let quality = tables.push(&[parts.quality, parts.priors.quality].concat());
     let decoder = write_net(&parts.decoder, Output::Rows, "decoder", &mut tables)?;
     let test_frames: Vec<u8> = parts.test_frames.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -231,6 +236,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         predictor: predictor.unwrap_or(0),
         predictor_length: predictor.map_or(0, |_| ResidualPredictor::BYTES as u32),
         surprise_limits: parts.surprise_limits,
+        choice: choice.unwrap_or(0),
     };
     tables.0[..Directory::BYTES].copy_from_slice(&directory.to_bytes());
     let (message, tables_offset) = write_message(&parts.metadata, &tables.0)?;
@@ -248,6 +254,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         symbols_per_hop: parts.symbols.len() as u16,
         recurrent_units: recurrent.map_or(0, |(_, record)| record.memory_units()),
         predictor_units: predictor_units(parts)?,
+        choice_units: choice_units(parts)?,
     };
     let mut file = [header.to_bytes().as_slice(), &message].concat();
     let own = || hash(&file[32..tables_offset + test_packet as usize]);
@@ -349,13 +356,35 @@ fn write_predictor(parts: &PredictorParts, tables: &mut Tables) -> u32 {
     tables.push(&record.to_bytes())
 }
 
+/// Writes the choice of codes; gives where its record lies.
+fn write_choice(parts: &ChoiceParts, tables: &mut Tables) -> u32 {
+    let weights: Vec<u8> = parts.weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+    let weights = tables.push(&weights);
+    let starts = parts.starts.iter().map(|starts| {
+        let bytes: Vec<u8> = starts.iter().flat_map(|start| start.to_le_bytes()).collect();
+        tables.push(&bytes)
+    });
+    let starts: Vec<u32> = starts.collect();
+    let places: Vec<u8> = parts.places.iter().flat_map(|place| starts[*place].to_le_bytes()).collect();
+    let starts = tables.push(&places);
+    tables.push(&Choice { paths: parts.paths, weights, starts, lambdas: parts.lambdas }.to_bytes())
+}
+
+/// The memory of the choice of codes, in units of 8 bytes; 0 without one.
+fn choice_units(parts: &ModelParts) -> Result<u16, ContainerError> {
+    let Some(choice) = &parts.choice else { return Ok(0) };
+    let elements = usize::from(parts.decoder.rows) * row_elements(parts.decoder.channels) as usize;
+    let bytes = Choice::memory_bytes(usize::from(choice.paths), elements, parts.symbols.len());
+    u16::try_from(bytes / 8).map_err(|_| ContainerError::Model(ModelError::Plan(Part::Choice)))
+}
+
 /// The memory of the predictor, in units of 8 bytes; 0 without one.
 fn predictor_units(parts: &ModelParts) -> Result<u16, ContainerError> {
     match &parts.predictor {
         None => Ok(0),
         Some(predictor) => {
             let units = predictor.record.memory_units(parts.scaling.len());
-            units.ok_or(ContainerError::Model(ModelError::Plan(vq_core::model::Part::Predictor)))
+            units.ok_or(ContainerError::Model(ModelError::Plan(Part::Predictor)))
         }
     }
 }

@@ -7,6 +7,7 @@ use vq_core::model::records::{Kind, Net, Symbol};
 use vq_core::model::recurrent::{CONDITIONS, InHop, RecurrentPrior};
 use vq_core::model::{QUALITIES, symbol_table_bytes};
 
+use super::choice::ChoiceParts;
 use super::container::{ChannelParts, MetadataParts, ModelParts, NetParts};
 use super::predictor::PredictorParts;
 use super::priors::PriorParts;
@@ -40,6 +41,7 @@ pub fn disassemble(model: Model<'_>) -> Option<ModelParts> {
         symbols: placed,
         tables: tables.tables,
         predictor: PredictorParts::of(model),
+        choice: ChoiceParts::of(model),
         surprise_limits: directory.surprise_limits,
         quality: std::array::from_fn(|row| model.stages(row as u8 + 1)),
         test_frames: model.test_frames().collect(),

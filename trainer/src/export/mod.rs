@@ -3,6 +3,7 @@
 //! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`mod@reference`] → [`lower`] and [`symbols`] → [`container`],
 //! first with uniform codes, then with the [`priors`] of what that model encodes.
 
+pub mod choice;
 pub mod comparison;
 pub mod container;
 pub mod disassemble;
@@ -27,6 +28,7 @@ use vq_core::model::records::{Scaling, SymbolKind};
 
 use crate::architecture::{NetSpec, Operation, Shape};
 use crate::hexadecimal::hexadecimal;
+use choice::Effects;
 use container::{ContainerError, DECODES_FOR, MetadataParts, ModelParts, NetParts, assemble};
 use disassemble::disassemble;
 use file::ModelBytes;
@@ -60,6 +62,9 @@ pub enum ExportError {
     /// The model that was made cannot encode the frames that its prior is trained on.
     #[error(transparent)]
     Prior(#[from] PriorError),
+    /// The model that was made cannot decode.
+    #[error("the exported model cannot decode: {0}")]
+    Decoder(#[from] vq_core::DecoderError),
     /// Too little signal to measure ranges on.
     #[error("{frames} frames are too few to measure activation ranges on: at least {need} are needed")]
     TooShort {
@@ -97,7 +102,9 @@ impl Exported {
             Ok::<_, ContainerError>(ModelParts { priors, predictor: predictor.cloned(), ..parts })
         };
         let (integer, float) = (with(&self.integer)?.calibrate(samples)?, with(&self.float)?);
-        let float = ModelParts { surprise_limits: integer.surprise_limits, ..float };
+        // With a choice of codes the integers' bits say nothing of the floats'.
+        let surprise_limits = if integer.choice.is_some() { [0; QUALITIES] } else { integer.surprise_limits };
+        let float = ModelParts { surprise_limits, ..float };
         Ok(Self { integer: assemble(&integer)?, float: assemble(&float)? })
     }
 
@@ -177,6 +184,7 @@ pub fn export_within(
         symbols: quantizer.symbols,
         tables: quantizer.tables,
         predictor: None,
+        choice: None,
         surprise_limits: [0; QUALITIES],
         quality: quantizer.quality,
         test_frames: test_frames.clone(),
@@ -191,6 +199,12 @@ pub fn export_within(
             PriorParts::train_within(model, samples, most.saturating_sub(records_included(&uniform, &integer)))?
         }
     };
+    let plain = integer.priors.clone();
+    let integer = match most_bytes {
+        None => choice::decide(integer, || measured.effects(trained, latent_scale), samples)?,
+        // A choice of codes takes flash of its own, which the budget has not counted.
+        Some(_) => integer,
+    };
     let integer = integer.calibrate(samples)?;
     let quantizer = symbols::float(&trained.quantizer, rows);
     let float = ModelParts {
@@ -200,9 +214,10 @@ pub fn export_within(
         scaling: trained.normalization.iter().map(float_scaling).collect(),
         symbols: quantizer.symbols,
         tables: quantizer.tables,
-        priors: integer.priors.clone(),
+        priors: plain,
         predictor: None,
-        surprise_limits: integer.surprise_limits,
+        choice: None,
+        surprise_limits: if integer.choice.is_some() { [0; QUALITIES] } else { integer.surprise_limits },
         quality: quantizer.quality,
         test_frames,
         metadata: metadata.clone(),
@@ -259,6 +274,14 @@ impl Measured {
         let quantized = Rows { channels: width, values };
         let decoder = forward(&trained.decoder, &quantized);
         Ok(Self { encoder, quantized, decoder })
+    }
+}
+
+impl Measured {
+    /// What errors of the latents do, in steps of `scale`.
+    fn effects(&self, trained: &TrainedModel, scale: f64) -> Effects {
+        let latents = self.encoder.last().map_or(&self.quantized, |latents| &latents.output);
+        choice::effects(&trained.decoder, latents, &self.quantized, trained.decoder.spec.input_rows, scale)
     }
 }
 

@@ -4,6 +4,10 @@
 //! several over the same channels, each subtracting its vector; a product codebook is several over different channels;
 //! a finite scalar is a codebook of one channel; an integer latent is a rounded multiple of a step.
 
+mod paths;
+
+pub(crate) use paths::Paths;
+
 use crate::kernels::Kernels;
 use crate::model::Model;
 use crate::model::plan::row_elements;

@@ -237,15 +237,21 @@ impl Options {
         Header::bytes(Mode::Bounded(MAX_BOUND), self.form, 1) + worst_hop_bytes(samples, width) + CHECKSUM_BYTES
     }
 
-    /// Bytes of an encoder's memory: its lines or its predictor's state, two hops of codes, hops of samples that are kept, levels, then a packet with room
+    /// Bytes of an encoder's memory: its lines or its predictor's state, two hops of codes, hops of samples that are kept, levels, paths, then a packet with room
     /// for the longest header.
     pub(crate) const fn encoder_bytes(&self, sizes: &Sizes) -> usize {
         self.work_bytes(sizes.encoder_line_bytes, sizes.predictor_bytes)
             .saturating_add(sizes.prior_bytes)
             .saturating_add(self.kept_bytes(sizes))
             .saturating_add(Self::level_bytes(sizes))
+            .saturating_add(self.choice_bytes(sizes))
             .saturating_add(self.packet_bytes)
             .saturating_add(MAX_HEADER_BYTES)
+    }
+
+    /// Bytes of the paths among which codes are chosen, if they are.
+    pub(crate) const fn choice_bytes(&self, sizes: &Sizes) -> usize {
+        if self.has_best_effort() { sizes.choice_bytes } else { 0 }
     }
 
     /// Bytes of an encoder's levels, a multiple of 8.

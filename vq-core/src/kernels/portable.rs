@@ -96,6 +96,21 @@ fn negated_words(codebook: &[u8], index: u16, channels: usize) -> impl Iterator<
     })
 }
 
+/// The scores of the four vectors of a block, whose negated components these are: what they start with, less the products with the latent.
+pub(crate) fn block_scores(components: &[u8], latent: &[i16], starts: [i32; 4]) -> [i32; 4] {
+    let mut scores = starts;
+    for (z, lanes) in latent.chunks(2).zip(components.chunks_exact(16)) {
+        let z0 = i32::from(z.first().copied().unwrap_or(0));
+        let z1 = i32::from(z.get(1).copied().unwrap_or(0));
+        for (score, word) in scores.iter_mut().zip(lanes.chunks_exact(4)) {
+            let packed = u32_at(word, 0);
+            let (e0, e1) = (i32::from(packed as i16), i32::from((packed >> 16) as i16));
+            *score = score.wrapping_add(z0 * e0).wrapping_add(z1 * e1);
+        }
+    }
+    scores
+}
+
 /// The search of [`Kernels::nearest`] from block `first` on, where `best` is the index and score of the best vector before it.
 pub(super) fn nearest_from(first: usize, best: (u16, i32), codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
     let words = latent.len().div_ceil(2);
@@ -103,16 +118,7 @@ pub(super) fn nearest_from(first: usize, best: (u16, i32), codebook: &[u8], alph
     // `max` changes nothing, but shows the compiler that neither `chunks_exact` nor `split_at` can panic.
     for (block, bytes) in codebook.chunks_exact((16 + 16 * words).max(16)).enumerate().skip(first) {
         let (norms, components) = bytes.split_at(16);
-        let mut scores = [0, 4, 8, 12].map(|at| i32_at(norms, at));
-        for (z, lanes) in latent.chunks(2).zip(components.chunks_exact(16)) {
-            let z0 = i32::from(z.first().copied().unwrap_or(0));
-            let z1 = i32::from(z.get(1).copied().unwrap_or(0));
-            for (score, word) in scores.iter_mut().zip(lanes.chunks_exact(4)) {
-                let packed = u32_at(word, 0);
-                let (e0, e1) = (i32::from(packed as i16), i32::from((packed >> 16) as i16));
-                *score = score.wrapping_add(z0 * e0).wrapping_add(z1 * e1);
-            }
-        }
+        let scores = block_scores(components, latent, [0, 4, 8, 12].map(|at| i32_at(norms, at)));
         for (lane, score) in scores.into_iter().enumerate() {
             let index = block * 4 + lane;
             if score < least && index < alphabet {

@@ -1,5 +1,6 @@
 //! What [`Model::parse`](super::Model::parse) proves about the tables, part by part.
 
+mod choice;
 mod predictor;
 mod priors;
 mod recurrent;
@@ -50,6 +51,7 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     priors::priors(model, &directory)?;
     recurrent::recurrent(model, &directory)?;
     predictor::predictor(model, &directory)?;
+    choice::choice(model, &directory)?;
     self_test(model, &directory)
 }
 

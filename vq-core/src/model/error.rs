@@ -24,6 +24,8 @@ pub enum Part {
     Recurrent,
     /// The predictor of bounded and lossless packets.
     Predictor,
+    /// The choice of codes.
+    Choice,
     /// The quality table.
     Quality,
     /// The self-test.
@@ -42,6 +44,7 @@ impl fmt::Display for Part {
             Self::Prior(symbol) => write!(f, "the prior of symbol {symbol}"),
             Self::Recurrent => f.write_str("the recurrent prior"),
             Self::Predictor => f.write_str("the predictor of bounded and lossless packets"),
+            Self::Choice => f.write_str("the choice of codes"),
             Self::Quality => f.write_str("the quality table"),
             Self::SelfTest => f.write_str("the self-test"),
         }

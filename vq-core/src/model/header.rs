@@ -18,7 +18,8 @@
 //! | 52 | u16 | symbols per hop |
 //! | 54 | u16 | memory of the recurrent prior in units of 8 bytes; 0 without one |
 //! | 56 | u16 | memory of the recurrent predictor in units of 8 bytes; 0 without one |
-//! | 58 | 6 bytes | zero |
+//! | 58 | u16 | memory of the choice of codes in units of 8 bytes; 0 without one |
+//! | 60 | 4 bytes | zero |
 
 use super::ModelError;
 use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
@@ -62,6 +63,8 @@ pub struct Header {
     pub recurrent_units: u16,
     /// Memory of the recurrent predictor, in units of 8 bytes; 0 without one.
     pub predictor_units: u16,
+    /// Memory of the choice of codes, in units of 8 bytes; 0 without one.
+    pub choice_units: u16,
 }
 
 impl Header {
@@ -92,7 +95,7 @@ impl Header {
             1 => Arithmetic::Float,
             _ => return Err(ModelError::Arithmetic),
         };
-        if u8_at(header, 7) != 0 || array_at::<6>(header, 58) != [0; 6] {
+        if u8_at(header, 7) != 0 || u32_at(header, 60) != 0 {
             return Err(ModelError::Reserved);
         }
         Ok(Self {
@@ -108,6 +111,7 @@ impl Header {
             symbols_per_hop: u16_at(header, 52),
             recurrent_units: u16_at(header, 54),
             predictor_units: u16_at(header, 56),
+            choice_units: u16_at(header, 58),
         })
     }
 
@@ -129,6 +133,7 @@ impl Header {
         put(&mut bytes, 52, self.symbols_per_hop.to_le_bytes());
         put(&mut bytes, 54, self.recurrent_units.to_le_bytes());
         put(&mut bytes, 56, self.predictor_units.to_le_bytes());
+        put(&mut bytes, 58, self.choice_units.to_le_bytes());
         bytes
     }
 }
@@ -174,6 +179,8 @@ pub(crate) struct Sizes {
     pub(crate) look_ahead_hops: usize,
     /// Bytes of the state of a residual predictor.
     pub(crate) predictor_bytes: usize,
+    /// Bytes of the paths of an encoder that chooses codes.
+    pub(crate) choice_bytes: usize,
 }
 
 impl Sizes {
@@ -200,6 +207,7 @@ impl Sizes {
                 0 => residual::memory_bytes(channels(header)),
                 units => units as usize * 8,
             },
+            choice_bytes: u16_at(header, 58) as usize * 8,
         }
     }
 

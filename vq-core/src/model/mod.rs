@@ -4,6 +4,7 @@
 //! header and the tables alone. [`Model::parse`] checks everything; a [`Model`] is a few words, its records are read from flash.
 
 mod check;
+pub mod choice;
 mod error;
 pub mod header;
 pub mod layout;
@@ -68,6 +69,8 @@ pub struct Directory {
     pub predictor_length: u32,
     /// For each quality the bits of a hop, as a running mean, above which best effort is given up; 0 for no limit.
     pub surprise_limits: [u16; QUALITIES],
+    /// The [`Choice`](choice::Choice) of codes; 0 if there is none.
+    pub choice: u32,
 }
 
 impl Directory {
@@ -81,6 +84,7 @@ impl Directory {
     const PRIORS: usize = 80;
     const RECURRENT: usize = 88;
     const SURPRISE: usize = 104;
+    const CHOICE: usize = 124;
 
     // Into its callers, which then pay for the fields that they look at and not for all.
     #[inline(always)]
@@ -105,6 +109,7 @@ impl Directory {
             predictor: u32_at(bytes, 96),
             predictor_length: u32_at(bytes, 100),
             surprise_limits: core::array::from_fn(|row| u16_at(bytes, Self::SURPRISE + 2 * row)),
+            choice: u32_at(bytes, Self::CHOICE),
         }
     }
 
@@ -133,6 +138,7 @@ impl Directory {
         for (row, limit) in self.surprise_limits.iter().enumerate() {
             crate::bytes::put(&mut bytes, Self::SURPRISE + 2 * row, limit.to_le_bytes());
         }
+        crate::bytes::put(&mut bytes, Self::CHOICE, self.choice.to_le_bytes());
         bytes
     }
 }

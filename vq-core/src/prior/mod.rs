@@ -100,22 +100,27 @@ impl<'a> Prior<'a> {
         if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
             return Distribution::logistic(symbol, recurrent.distribution(index, symbol, self.codes));
         }
+        self.table_distribution(index, symbol, self.codes)
+    }
+
+    /// The same of tables, behind `codes` of the hop, one for every symbol of the model.
+    pub(crate) fn table_distribution(&self, index: usize, symbol: &Symbol, codes: &[u16]) -> Distribution<'a> {
         let prior = self.model.symbol_prior(index, self.quality);
         if !PRIORS || prior.rows == 0 {
             return Distribution::uniform(symbol, &prior);
         }
-        let [first, second] = prior.contexts.map(|context| self.class(&context));
+        let [first, second] = prior.contexts.map(|context| self.class(&context, codes));
         let row = self.model.prior_row(&prior, [first, second]);
         Distribution::row(symbol, &prior, row)
     }
 
-    /// The class of what a context looks at; 0 where there is nothing.
-    fn class(&self, context: &Context) -> u8 {
+    /// The class of what a context looks at, with `codes` those of the hop; 0 where there is nothing.
+    fn class(&self, context: &Context, codes: &[u16]) -> u8 {
         if context.classes <= 1 {
             return 0;
         }
         let codes: &[u16] = match context.hop {
-            Hop::Same => self.codes,
+            Hop::Same => codes,
             Hop::Before if self.has_past => self.past,
             Hop::Before => return 0,
         };

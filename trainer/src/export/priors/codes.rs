@@ -26,7 +26,7 @@ pub enum PriorError {
 }
 
 /// Codes `[hops, symbols]` of all symbols of a model at one quality.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HopCodes {
     symbols: usize,
     codes: Vec<u16>,
@@ -81,6 +81,12 @@ impl HopCodes {
             }
         }
         Ok(())
+    }
+
+    /// Adds codes of the same symbols.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.symbols = other.symbols;
+        self.codes.extend(other.codes);
     }
 
     /// Number of hops.

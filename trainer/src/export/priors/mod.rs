@@ -99,7 +99,7 @@ impl PriorParts {
         for quality in if scalar { 1..=best } else { best..=best } {
             let codes = HopCodes::collect(model, samples, quality)?;
             let set = parts.sets.len() as u8;
-            let records = parts.train_set(&symbols, &codes, flash_price);
+            let records = parts.train_set(&symbols, u8::MAX, &codes, flash_price);
             parts.sets.push(records);
             if scalar {
                 parts.quality[usize::from(quality) - 1] = set;
@@ -108,13 +108,56 @@ impl PriorParts {
         Ok(parts)
     }
 
-    fn train_set(&mut self, symbols: &[Symbol], codes: &HopCodes, flash_price: f64) -> Vec<SymbolPrior> {
+    /// One set, for the codes of one quality.
+    ///
+    /// # Errors
+    /// That the model cannot encode the samples.
+    pub fn train_at(model: Model<'_>, samples: &[i32], quality: u8) -> Result<Self, PriorError> {
+        let mut parts = Self { sets: Vec::new(), tables: Vec::new(), quality: [0; QUALITIES], recurrent: None };
+        parts.add_set(model, samples, &[quality])?;
+        Ok(parts)
+    }
+
+    /// A set for each number of stages, for the codes of all qualities that send so many: those of a model that chooses codes by their bits, whose share
+    /// then depends on what is sent behind them.
+    ///
+    /// # Errors
+    /// That the model cannot encode the samples.
+    pub fn train_by_stages(model: Model<'_>, samples: &[i32]) -> Result<Self, PriorError> {
+        let mut parts = Self { sets: Vec::new(), tables: Vec::new(), quality: [0; QUALITIES], recurrent: None };
+        let qualities: Vec<u8> = (1..=QUALITIES as u8).collect();
+        for alike in qualities.chunk_by(|a, b| model.stages(*a) == model.stages(*b)) {
+            for quality in alike {
+                parts.quality[usize::from(*quality) - 1] = parts.sets.len() as u8;
+            }
+            parts.add_set(model, samples, alike)?;
+        }
+        Ok(parts)
+    }
+
+    /// Adds a set for what is sent at these qualities; symbols that are not sent have no tables.
+    fn add_set(&mut self, model: Model<'_>, samples: &[i32], qualities: &[u8]) -> Result<(), PriorError> {
+        let mut codes = HopCodes::default();
+        for quality in qualities {
+            codes.extend(HopCodes::collect(model, samples, *quality)?);
+        }
+        let symbols: Vec<Symbol> = model.symbols(QUALITIES as u8).collect();
+        let stages = qualities.iter().map(|quality| model.stages(*quality)).max().unwrap_or(0);
+        let records = self.train_set(&symbols, stages, &codes, FLASH_PRICE_PER_KIB);
+        self.sets.push(records);
+        Ok(())
+    }
+
+    fn train_set(&mut self, symbols: &[Symbol], stages: u8, codes: &HopCodes, flash_price: f64) -> Vec<SymbolPrior> {
         let uniform: f64 = symbols.iter().map(|symbol| f64::from(symbol.codes()).log2()).sum();
         let bit_price = flash_price * uniform / 1024.0 * codes.hops() as f64;
         (0..symbols.len())
-            .map(|index| match choose::choose(symbols, index, codes, bit_price) {
-                Some(choice) => self.write(&symbols[index], &choice),
-                None => SymbolPrior::uniform(&symbols[index]),
+            .map(|index| {
+                let is_sent = symbols[index].stage < stages;
+                match is_sent.then(|| choose::choose(symbols, index, codes, bit_price)).flatten() {
+                    Some(choice) => self.write(&symbols[index], &choice),
+                    None => SymbolPrior::uniform(&symbols[index]),
+                }
             })
             .collect()
     }

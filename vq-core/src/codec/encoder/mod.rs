@@ -19,7 +19,7 @@ pub use surprise::running_mean;
 
 use super::level::worst_level_bytes;
 use super::{Frames, Options, Surprisal};
-use crate::codebook::Codebook;
+use crate::codebook::{Codebook, Paths};
 use crate::coder::range::RangeEncoder;
 use crate::features::PREDICTION;
 use crate::model::{Model, QUALITIES};
@@ -51,6 +51,8 @@ pub struct Encoder<'a> {
     model: Model<'a>,
     options: Options,
     codebook: Codebook<'a>,
+    /// Among which codes are chosen, if the model does not say the nearest.
+    paths: Option<Paths<'a>>,
     stream: Stream<'a>,
     /// The prior, which also holds the codes of the newest hop.
     prior: Prior<'a>,
@@ -158,7 +160,8 @@ impl<'a> Encoder<'a> {
         let (lines, memory) = memory.split_at_mut_checked(work_bytes).ok_or(too_small)?;
         let (codes, memory) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
         let (kept, memory) = memory.split_at_mut_checked(options.kept_bytes(&sizes)).ok_or(too_small)?;
-        let (levels, packet) = memory.split_at_mut_checked(Options::level_bytes(&sizes)).ok_or(too_small)?;
+        let (levels, memory) = memory.split_at_mut_checked(Options::level_bytes(&sizes)).ok_or(too_small)?;
+        let (paths, packet) = memory.split_at_mut_checked(options.choice_bytes(&sizes)).ok_or(too_small)?;
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
         let levels: &mut [i32] = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
@@ -167,6 +170,7 @@ impl<'a> Encoder<'a> {
             model,
             options,
             codebook: Codebook::new(model, quality),
+            paths: Paths::new(model, paths),
             stream: Stream::new(model, model.directory().encoder),
             prior: Prior::new(model, quality, codes),
             coder: RangeEncoder::new(),
@@ -315,7 +319,7 @@ impl<'a> Encoder<'a> {
         // What `poll` may have left to do. It gives at most one packet, behind which nothing uses the net's input any more.
         let mut packet = self.work_off();
         // A hop that waits for the next packet may have to be searched again, which uses what the net gave.
-        while matches!(self.work, Work::Search(_)) {
+        while matches!(self.work, Work::Search(_) | Work::Choose { .. }) {
             let _ = self.step();
         }
         self.take(frame.iter().copied());

@@ -137,7 +137,7 @@ impl Encoder<'_> {
                 self.begin_codes();
                 self.work = match self.waiting {
                     false => Work::Gather,
-                    true if self.quality != before => Work::Search(0),
+                    true if self.quality != before => self.begin_search(),
                     true => Work::Code(0, self.coder),
                 };
             }

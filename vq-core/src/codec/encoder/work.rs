@@ -5,6 +5,7 @@ use super::packing::Seal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeEncoder;
 use crate::features::PREDICTION;
+use crate::kernels::Native;
 use crate::model::records::SymbolKind;
 
 /// What an encoder does next.
@@ -16,6 +17,8 @@ pub(super) enum Work {
     Layer(usize),
     /// Finds the code of the first symbol from this number on.
     Search(usize),
+    /// Follows this path to all codes of the first symbol from this number on.
+    Choose { from: usize, path: usize },
     /// Codes the first symbol from this number on. The coder is that of the packet with the hop's symbols before it.
     Code(usize, RangeEncoder),
     /// Predicts and codes this sample of the oldest hop that is kept. The coder is that of the packet with the samples before it.
@@ -46,6 +49,7 @@ impl Encoder<'_> {
             Work::Predict(..) | Work::Raw(..) if !PREDICTION => self.work = Work::Gather,
             Work::Layer(index) => self.run_layer(index),
             Work::Search(from) => self.search(from),
+            Work::Choose { from, path } => self.choose(from, path),
             Work::Code(from, coder) => self.code(from, coder),
             Work::Predict(index, coder) => self.predict(index, coder),
             Work::Raw(index, width, coder) => self.send_raw(index, width, coder),
@@ -98,7 +102,33 @@ impl Encoder<'_> {
             Work::Gather
         } else {
             self.found = 0;
-            Work::Search(0)
+            self.begin_search()
+        };
+    }
+
+    /// What finds the codes of a hop, from its first symbol on.
+    pub(super) fn begin_search(&self) -> Work {
+        if self.paths.is_some() { Work::Choose { from: 0, path: 0 } } else { Work::Search(0) }
+    }
+
+    /// Chooses codes by bits and distortion; what the net gave stays as it is.
+    fn choose(&mut self, from: usize, path: usize) {
+        let Some(paths) = &mut self.paths else { return };
+        if from == 0 && path == 0 {
+            let lines: &mut [i16] = bytemuck::try_cast_slice_mut(self.lines).unwrap_or_default();
+            paths.begin(self.stream.output::<Native>(lines));
+        }
+        let Some((index, symbol)) = self.model.next_symbol(self.quality, from) else {
+            self.prior.codes_mut().iter_mut().zip(paths.best()).for_each(|(to, code)| *to = *code);
+            self.work = Work::Code(0, self.coder);
+            return;
+        };
+        paths.expand(&self.prior, index, &symbol, path);
+        self.work = if path + 1 < paths.alive() {
+            Work::Choose { from, path: path + 1 }
+        } else {
+            paths.keep(index, &symbol);
+            Work::Choose { from: index + 1, path: 0 }
         };
     }
 

@@ -1,0 +1,111 @@
+//! Codes that are chosen by their bits too: the same on both sides, in packets of any size, and no path is better than the one that was taken.
+
+use proptest::prelude::*;
+use vq_core::model::choice::{Choice, WEIGHT_ONE};
+use vq_core::model::priors::SymbolPrior;
+use vq_core::{Model, Options, packet_codes};
+use vq_tests::{Codebooks, Recipe, decode, encode, recipes, samples, with_choice};
+
+/// The codes of all packets, hop by hop.
+fn codes(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<Vec<u16>> {
+    let mut memory = vec![0; model.prior_memory() / 2];
+    let mut hops = Vec::new();
+    for packet in packets {
+        let mut codes = packet_codes(model, packet, &mut memory).expect("the packet is the model's");
+        while let Some(hop) = codes.next_hop() {
+            hops.push(hop.map(|(_, _, code)| code).collect());
+        }
+    }
+    hops
+}
+
+fn lively() -> impl Strategy<Value = Recipe> {
+    recipes().prop_map(|recipe| Recipe { strides: vec![2], extra: vec![recipe.extra[0]], stages: Some(2), ..recipe })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn streams_of_chosen_codes_decode(
+        recipe in lively(),
+        paths in 1u16..=16,
+        lambda in 0u32..1 << 17,
+        weights in prop::collection::vec(1u16..=WEIGHT_ONE, 64),
+        quality in 1u8..=9,
+        room in 0usize..40,
+    ) {
+        let exported = recipe.export();
+        let chosen = with_choice(exported.integer.model().unwrap(), paths, lambda, &weights);
+        let model = chosen.model().unwrap();
+        let signal = recipe.signal(400);
+        let least = model.least_packet_bytes(quality);
+        let packets = encode(model, Options::new().quality(quality).packet_bytes(least + room), &signal);
+        prop_assert!(packets.iter().all(|packet| packet.len() <= least + room));
+        prop_assert_eq!(samples(&decode(model, &packets)).len(), signal.len());
+    }
+
+    /// One path, weights of one and a λ of zero are a search for the nearest vectors.
+    #[test]
+    fn for_nothing_the_nearest_codes_are_chosen(recipe in lively(), quality in 1u8..=9) {
+        let exported = recipe.export();
+        let plain = exported.integer.model().unwrap();
+        let chosen = with_choice(plain, 1, 0, &[WEIGHT_ONE; 64]);
+        let model = chosen.model().unwrap();
+        let signal = recipe.signal(400);
+        let options = Options::new().quality(quality).packet_bytes(1 << 16);
+        prop_assert_eq!(codes(model, &encode(model, options, &signal)), codes(plain, &encode(plain, options, &signal)));
+    }
+}
+
+/// Bits of a stream's codes, in 1/256.
+fn cost(model: Model<'_>, packets: &[Vec<u8>]) -> u64 {
+    let mut memory = vec![0; model.prior_memory() / 2];
+    let mut sum = 0;
+    for packet in packets {
+        let mut codes = packet_codes(model, packet, &mut memory).unwrap();
+        while codes.next_hop().map(Iterator::count).is_some() {
+            sum += u64::from(codes.hop_cost());
+        }
+    }
+    sum
+}
+
+#[test]
+fn the_dearer_a_bit_the_fewer_are_sent() {
+    for codebooks in [Codebooks::Residual, Codebooks::Product, Codebooks::Directions, Codebooks::Levels] {
+        let recipe = Recipe { codebooks, ..Recipe::small(5) };
+        let recipe = Recipe { stages: Some(2), ..recipe };
+        let exported = recipe.export();
+        let plain = exported.integer.model().unwrap();
+        // Where every code is as likely, bits choose nothing.
+        let prior = |index| plain.symbol_prior(index, 9);
+        if (0..plain.symbols(9).count())
+            .all(|index| prior(index) == SymbolPrior::uniform(&plain.symbol(index).unwrap()))
+        {
+            continue;
+        }
+        let signal = recipe.signal(600);
+        let bits = [0, 1 << 8, 1 << 12, (1 << 17) - 1].map(|lambda| {
+            let chosen = with_choice(plain, 4, lambda, &[WEIGHT_ONE; 64]);
+            let model = chosen.model().unwrap();
+            cost(model, &encode(model, Options::new().packet_bytes(1 << 16), &signal))
+        });
+        assert!(bits[3] < bits[0], "{codebooks:?}: {bits:?}");
+        // A choice within the hop may make the next one dearer, but not by much.
+        assert!(bits.windows(2).all(|pair| pair[1] as f64 <= 1.02 * pair[0] as f64), "{codebooks:?}: {bits:?}");
+    }
+}
+
+#[test]
+fn memory_is_what_the_record_says() {
+    let recipe = Recipe { stages: Some(2), ..Recipe::small(5) };
+    let exported = recipe.export();
+    let plain = exported.integer.model().unwrap();
+    let chosen = with_choice(plain, 3, 100, &[WEIGHT_ONE; 64]);
+    let model = chosen.model().unwrap();
+    let options = Options::new();
+    let more = model.encoder_memory(options) - plain.encoder_memory(options);
+    assert_eq!(more, Choice::memory_bytes(3, model.latent_elements(), plain.symbols(9).count()));
+    assert_eq!(model.decoder_memory(), plain.decoder_memory());
+}

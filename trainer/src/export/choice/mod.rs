@@ -1,0 +1,219 @@
+//! Whether an encoder chooses codes by their bits too, and at what price: decided by measurement.
+//!
+//! For every number of stages and a range of λ, tables are trained on the codes that the encoder then chooses, and bits and error are measured on frames
+//! that were not counted. A quality takes the cheapest of them whose error is not above that of its nearest codes. If the qualities together do
+//! not become cheaper, the model has no choice, and codes are the nearest ones.
+
+mod measure;
+mod weights;
+
+use vq_core::Model;
+use vq_core::model::choice::{Choice, LAMBDA_BITS};
+use vq_core::model::records::{Symbol, SymbolKind};
+use vq_core::model::{QUALITIES, symbol_table_bytes};
+
+use super::ExportError;
+use super::container::{ContainerError, ModelParts, assemble};
+use super::file::ModelBytes;
+use super::priors::PriorParts;
+use measure::{Measured, Stretches, measure};
+
+pub use weights::{Effects, effects, weighted_starts};
+
+/// Fewer frames are too few to measure on.
+const FEWEST_FRAMES: usize = 40_000;
+/// Paths that are kept; more were measured to gain less than 1 % of the bits.
+const PATHS: u16 = 4;
+/// The λ that are tried, in multiples of what a bit saves of the error where rates are high.
+const MULTIPLES: [f64; 7] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+/// How often tables are trained on the codes that are chosen under the tables before.
+const ROUNDS: usize = 2;
+/// What all qualities together must save at least, as a share of their bits, for the choice to be worth its instructions.
+const LEAST_GAIN: f64 = 0.01;
+
+/// The choice's part of [`super::container::ModelParts`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChoiceParts {
+    /// Paths that are kept.
+    pub paths: u16,
+    /// A weight for each channel of a latent row, in 1/32768.
+    pub weights: Vec<u16>,
+    /// Weighted starts of scores, each table filled up to a multiple of four.
+    pub starts: Vec<Vec<i32>>,
+    /// The table of each symbol.
+    pub places: Vec<usize>,
+    /// λ at each quality.
+    pub lambdas: [u32; QUALITIES],
+}
+
+impl ChoiceParts {
+    /// A choice among the codes of a model's symbols, whose codebooks are `tables`, at a λ of zero.
+    #[must_use]
+    pub fn new(symbols: &[Symbol], tables: &[Vec<u8>], weights: &[u16]) -> Self {
+        let mut starts: Vec<Vec<i32>> = Vec::new();
+        let places = symbols.iter().map(|symbol| {
+            let first = usize::from(symbol.first);
+            let weights = &weights[first..first + usize::from(symbol.channels)];
+            let table = weighted_starts(&tables[symbol.table as usize], symbol, weights);
+            starts.iter().position(|placed| *placed == table).unwrap_or_else(|| {
+                starts.push(table);
+                starts.len() - 1
+            })
+        });
+        let places = places.collect();
+        Self { paths: PATHS, weights: weights.to_vec(), starts, places, lambdas: [0; QUALITIES] }
+    }
+
+    /// The choice that a model has.
+    #[must_use]
+    pub fn of(model: Model<'_>) -> Option<Self> {
+        let record: Choice = model.choice()?;
+        let (mut starts, mut places) = (Vec::new(), Vec::new());
+        for (index, symbol) in model.symbols(QUALITIES as u8).enumerate() {
+            let bytes = model.choice_starts(&record, index, &symbol).chunks_exact(4);
+            let table: Vec<i32> = bytes.map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+            places.push(starts.iter().position(|placed| *placed == table).unwrap_or_else(|| {
+                starts.push(table);
+                starts.len() - 1
+            }));
+        }
+        let channels = usize::from(model.directory().latent_channels);
+        let weights = model.tables().get(record.weights as usize..)?.get(..channels * 2)?;
+        let weights = weights.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        Some(Self { paths: record.paths, weights, starts, places, lambdas: record.lambdas })
+    }
+}
+
+/// A way to send a hop.
+#[derive(Debug, Clone)]
+struct Way {
+    stages: u8,
+    lambda: u32,
+    measured: Measured,
+}
+
+/// The parts with a choice of codes and tables for what is chosen, or as they are if that is not cheaper. `samples` `[time, channels]` are those that the
+/// tables were trained on.
+///
+/// # Errors
+/// A model that cannot encode the samples.
+pub fn decide(
+    parts: ModelParts,
+    effects: impl FnOnce() -> Effects,
+    samples: &[i32],
+) -> Result<ModelParts, ExportError> {
+    let is_short = samples.len() < FEWEST_FRAMES * parts.scaling.len();
+    if is_short || parts.symbols.iter().any(|symbol| symbol.kind != SymbolKind::Index) {
+        return Ok(parts);
+    }
+    let effects = effects();
+    let stretches = Stretches::new(samples, parts.scaling.len());
+    let choice = ChoiceParts::new(&parts.symbols, &parts.tables, &effects.weights);
+    let nearest = nearest(&parts, &stretches)?;
+    let mut ways: Vec<Way> = Vec::new();
+    for (quality, stages) in (1..).zip(parts.quality) {
+        if ways.last().is_some_and(|way| way.stages == stages) {
+            continue;
+        }
+        let mut trial = parts.clone();
+        for multiple in MULTIPLES {
+            let lambda = (effects.error_per_bit * multiple / 256.0).round().min(f64::from((1u32 << LAMBDA_BITS) - 1));
+            let lambdas = [lambda as u32; QUALITIES];
+            trial.choice = Some(ChoiceParts { lambdas, ..choice.clone() });
+            for _ in 0..ROUNDS {
+                trial.priors = retrained(&trial, &stretches.training, quality)?;
+            }
+            let measured = measure(model(&assemble(&trial)?)?, &stretches, quality)?;
+            ways.push(Way { stages, lambda: lambda as u32, measured });
+        }
+    }
+    let Some(chosen) = choose(&parts.quality, &nearest, &ways) else { return Ok(parts) };
+    let mut chosen = with(&parts, choice, &chosen);
+    for _ in 0..ROUNDS {
+        chosen.priors = grouped(&chosen, &stretches.training)?;
+    }
+    let bytes = assemble(&chosen)?;
+    let latents = usize::from(parts.decoder.rows) * usize::from(parts.decoder.channels);
+    let dimensions = latents as f64 / (usize::from(parts.encoder.rows) * parts.scaling.len()) as f64;
+    let (mut before, mut behind) = (0.0, 0.0);
+    for (quality, nearest) in (1..).zip(&nearest) {
+        let measured = measure(model(&bytes)?, &stretches, quality)?;
+        before += nearest.bits.ln();
+        behind += measured.bits_at(nearest, dimensions).ln();
+    }
+    if ((behind - before) / QUALITIES as f64).exp() > 1.0 - LEAST_GAIN {
+        return Ok(parts);
+    }
+    for _ in 0..ROUNDS {
+        chosen.priors = grouped(&chosen, samples)?;
+    }
+    Ok(chosen)
+}
+
+/// Bits and errors of the nearest codes at every quality, with tables of the frames that are not measured on.
+fn nearest(parts: &ModelParts, stretches: &Stretches) -> Result<[Measured; QUALITIES], ExportError> {
+    let mut parts = parts.clone();
+    parts.priors = retrained(&parts, &stretches.training, QUALITIES as u8)?;
+    let bytes = assemble(&parts)?;
+    let mut found = [Measured::default(); QUALITIES];
+    for (quality, found) in (1..).zip(&mut found) {
+        *found = measure(model(&bytes)?, stretches, quality)?;
+    }
+    Ok(found)
+}
+
+/// The cheapest way of each quality, none of which sends more stages than a better one; `None` where none is at hand.
+fn choose(stages: &[u8; QUALITIES], nearest: &[Measured; QUALITIES], ways: &[Way]) -> Option<[Way; QUALITIES]> {
+    let mut chosen: Vec<Way> = Vec::new();
+    // The best quality sends everything.
+    let mut range = stages[QUALITIES - 1]..=stages[QUALITIES - 1];
+    for row in (0..QUALITIES).rev() {
+        let allowed = allowed_error(stages, nearest, row);
+        let fits = |way: &&Way| range.contains(&way.stages) && way.measured.error <= allowed;
+        let cheapest = ways.iter().filter(fits).min_by(|a, b| a.measured.bits.total_cmp(&b.measured.bits));
+        let way = cheapest.or_else(|| chosen.last())?.clone();
+        range = 1..=way.stages;
+        chosen.push(way);
+    }
+    chosen.reverse();
+    chosen.try_into().ok()
+}
+
+/// The error that a quality may have: that of its nearest codes, or, of several that send as many stages, less of those above the first, as if they had a part
+/// of the next stage.
+fn allowed_error(stages: &[u8; QUALITIES], nearest: &[Measured; QUALITIES], row: usize) -> f64 {
+    let alike: Vec<usize> = (0..QUALITIES).filter(|other| stages[*other] == stages[row]).collect();
+    let above = alike.iter().filter(|other| **other > row).count();
+    let below = alike.first().and_then(|first| first.checked_sub(1)).map(|row| nearest[row].error);
+    let part = above as f64 / alike.len() as f64;
+    let own = nearest[row].error;
+    below.map_or(own, |below| own * (below / own).max(1.0).powf(part))
+}
+
+/// The parts with the ways of all qualities, and a set of tables for each number of stages.
+fn with(parts: &ModelParts, choice: ChoiceParts, ways: &[Way; QUALITIES]) -> ModelParts {
+    let quality = ways.each_ref().map(|way| way.stages);
+    let lambdas = ways.each_ref().map(|way| way.lambda);
+    ModelParts { quality, choice: Some(ChoiceParts { lambdas, ..choice }), ..parts.clone() }
+}
+
+/// Tables for the codes that the parts make: a set for each number of stages.
+fn grouped(parts: &ModelParts, samples: &[i32]) -> Result<PriorParts, ExportError> {
+    let bytes = assemble(parts)?;
+    Ok(PriorParts::train_by_stages(model(&bytes)?, samples)?)
+}
+
+/// Tables for the codes that the parts make at a quality.
+fn retrained(parts: &ModelParts, samples: &[i32], quality: u8) -> Result<PriorParts, ExportError> {
+    let bytes = assemble(parts)?;
+    Ok(PriorParts::train_at(model(&bytes)?, samples, quality)?)
+}
+
+fn model(bytes: &ModelBytes) -> Result<Model<'_>, ExportError> {
+    Ok(bytes.model().map_err(ContainerError::from)?)
+}
+
+/// Bytes of the codebook of a symbol in an integer model.
+fn codebook_bytes(symbol: &Symbol) -> usize {
+    symbol_table_bytes(symbol, vq_core::kernels::Arithmetic::Integer).unwrap_or(0)
+}
