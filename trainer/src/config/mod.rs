@@ -48,7 +48,7 @@ pub enum PriorKind {
     Linear,
     /// A recurrent net of 24 units.
     Small,
-    /// A recurrent net of 44 units, with units within the hop.
+    /// A recurrent net of 56 units, with units within the hop.
     Standard,
     /// All of them; the one whose bits and flash cost least stays.
     Best,
