@@ -223,7 +223,7 @@ section! {
         codebook_update: CodebookUpdate = CodebookUpdate::MovingAverage,
         /// Rounds of k-means that start each stage from the latents at the end of the warm-up.
         kmeans_rounds: usize = 15,
-        /// Latents that k-means sees, at most.
+        /// Latents that k-means sees, and that the steps of integer latents start on, at most.
         kmeans_latents: usize = 16384,
         /// Dead codes are moved onto latents of the batch every this many steps.
         restart_every: usize = 100,
