@@ -3,7 +3,7 @@
 //! They return normally whatever they are given; a panic, a hang or an endless allocation is the finding.
 
 use vq_core::model::header::seal;
-use vq_core::{Decoder, Encoder, Model, Options, packet_codes};
+use vq_core::{Decoder, Encoder, Mode, Model, Options, packet_codes};
 use vq_trainer::codec::HostCodec;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
 use vq_trainer::stream;
@@ -32,7 +32,12 @@ pub fn model(bytes: &[u8]) {
 /// # Panics
 /// If a model that was let in does not read its own packets.
 pub fn exercise(model: Model<'_>) {
-    let options = Options::new();
+    exercise_with(model, Options::new());
+    // Falls back, moves its quality, and has levels that follow its input.
+    exercise_with(model, Options::new().fallback(Mode::Bounded(1)).budget(100, 1));
+}
+
+fn exercise_with(model: Model<'_>, options: Options) {
     if model.encoder_memory(options).saturating_add(model.decoder_memory()) > MOST_MEMORY {
         return;
     }

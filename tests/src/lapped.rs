@@ -6,7 +6,9 @@ use std::path::Path;
 use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source};
 use vq_trainer::data::{OpenOptions, Recording, open};
 use vq_trainer::export::container::{ChannelParts, MetadataParts};
-use vq_trainer::export::trained::{NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
+use vq_trainer::export::trained::{
+    NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
+};
 use vq_trainer::export::{Exported, export};
 
 /// Frames of a hop, and latents of a channel.
@@ -55,7 +57,10 @@ pub fn model(samples: &[i32], channels: usize) -> Exported {
     let trained = TrainedModel {
         encoder: net(encode, channels, HOP, latents),
         decoder: net(decode, latents, 1, channels),
-        quantizer: TrainedQuantizer::Scalar { steps: vec![(STEP / f64::from(scale)) as f32; latents], bits: 11 },
+        quantizer: TrainedQuantizer::Scalar {
+            steps: vec![half_octaves((STEP / f64::from(scale)) as f32); latents],
+            bits: 11,
+        },
         normalization: (0..channels).map(|channel| Normalization { offset: offset(channel), scale }).collect(),
     };
     let metadata = MetadataParts {

@@ -1,5 +1,6 @@
 //! Models and signals that the tests across crates share.
 
+pub mod demo;
 pub mod hostile;
 pub mod lapped;
 
@@ -14,7 +15,7 @@ use vq_trainer::export::file::{HostMemory, ModelBytes};
 use vq_trainer::export::predictor::{PredictorSizes, TrainedPredictor};
 use vq_trainer::export::priors::recurrent::{Matrix, RecurrentSizes, TrainedRecurrent};
 use vq_trainer::export::trained::{
-    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer,
+    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
 };
 use vq_trainer::export::{Exported, export};
 
@@ -37,7 +38,7 @@ impl Noise {
         (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     }
 
-    fn values(&mut self, count: usize, size: f32) -> Vec<f32> {
+    pub(crate) fn values(&mut self, count: usize, size: f32) -> Vec<f32> {
         (0..count).map(|_| self.draw() * size).collect()
     }
 }
@@ -144,7 +145,7 @@ impl Recipe {
         let decoder = self.net(&mut noise, false);
         let quantizer = match self.stages {
             Some(stages) => TrainedQuantizer::Vectors { codebooks: self.codebooks(stages, &mut noise) },
-            None => TrainedQuantizer::Scalar { steps: vec![0.0005; self.latents], bits: 12 },
+            None => TrainedQuantizer::Scalar { steps: vec![half_octaves(0.0005); self.latents], bits: 12 },
         };
         let normalization =
             (0..self.channels).map(|channel| Normalization { offset: 100 * channel as i32, scale: 2000.0 });
@@ -217,33 +218,8 @@ impl Recipe {
         push(&mut nodes, "output".into(), mixed, Operation::Add { other: linear }, Activation::Linear);
         let rows = if encoder { self.hop() } else { self.rows };
         let spec = NetSpec { input_channels: inputs, input_rows: rows, nodes };
-        let weights = self.weights(&spec, noise);
+        let weights = weights(&spec, if self.unbiased { 0.0 } else { 0.2 }, noise);
         TrainedNet { spec, weights }
-    }
-
-    fn weights(&self, spec: &NetSpec, noise: &mut Noise) -> Vec<NodeWeights> {
-        let shapes = spec.shapes().expect("the recipe makes sound nets");
-        spec.nodes
-            .iter()
-            .map(|node| {
-                let inputs = match node.source {
-                    Source::Input => spec.input_channels,
-                    Source::Node(index) => shapes[index].channels,
-                };
-                let (kernel, inputs, channels) = match node.operation {
-                    Operation::Convolution { kernel, channels, .. }
-                    | Operation::Transposed { kernel, channels, .. } => (kernel, inputs, channels),
-                    Operation::Depthwise { kernel, .. } => (kernel, 1, inputs),
-                    Operation::Add { .. } => return NodeWeights { weight: Vec::new(), bias: Vec::new() },
-                };
-                let size = 1.0 / ((kernel * inputs) as f32).sqrt();
-                let bias = if self.unbiased { 0.0 } else { 0.2 };
-                NodeWeights {
-                    weight: noise.values(kernel * inputs * channels, size),
-                    bias: noise.values(channels, bias),
-                }
-            })
-            .collect()
     }
 
     /// A lively signal `[time, channels]` of whole hops, at least this many frames.
@@ -266,6 +242,32 @@ impl Recipe {
     pub fn export(&self) -> Exported {
         export(&self.trained(), &self.signal(600), &metadata(self.channels)).expect("the recipe exports")
     }
+}
+
+/// Random weights for a net, and biases of at most this size.
+pub(crate) fn weights(spec: &NetSpec, largest_bias: f32, noise: &mut Noise) -> Vec<NodeWeights> {
+    let shapes = spec.shapes().expect("the net is sound");
+    spec.nodes
+        .iter()
+        .map(|node| {
+            let inputs = match node.source {
+                Source::Input => spec.input_channels,
+                Source::Node(index) => shapes[index].channels,
+            };
+            let (kernel, inputs, channels) = match node.operation {
+                Operation::Convolution { kernel, channels, .. } | Operation::Transposed { kernel, channels, .. } => {
+                    (kernel, inputs, channels)
+                }
+                Operation::Depthwise { kernel, .. } => (kernel, 1, inputs),
+                Operation::Add { .. } => return NodeWeights { weight: Vec::new(), bias: Vec::new() },
+            };
+            let size = 1.0 / ((kernel * inputs) as f32).sqrt();
+            NodeWeights {
+                weight: noise.values(kernel * inputs * channels, size),
+                bias: noise.values(channels, largest_bias),
+            }
+        })
+        .collect()
 }
 
 /// A model of codebooks whose encoder chooses codes among so many paths, at one λ for all qualities; of `weights` as many are taken as a row has latents.

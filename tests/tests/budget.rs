@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use vq_core::packet::Header;
-use vq_core::{Encoder, EncoderError, Model, Options};
+use vq_core::{Encoder, EncoderError, FrameQueue, Mode, Model, Options, Progress};
 use vq_tests::lapped::{self, HOP};
 use vq_tests::{Recipe, decode, encode, samples};
 use vq_trainer::export::file::HostMemory;
@@ -122,6 +122,60 @@ proptest! {
             prop_assert_eq!(&codes(model, packet)[..], expected);
         }
         prop_assert!(samples(&decode(model, &packets)).len() >= signal.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Frames may be pushed or polled in any mixture, and the poll may stop anywhere: the bytes are the same, whatever quality and level do.
+    #[test]
+    fn pushes_and_polls_may_mix(
+        recipe in vq_tests::recipes(),
+        turns in prop::collection::vec((any::<bool>(), 0usize..40), 1..80),
+        slope in -40i32..40,
+        bits in 1u32..40,
+        falls_back: bool,
+    ) {
+        let exported = recipe.export();
+        let model = exported.integer.model().unwrap();
+        let frames = 400 + 60 * recipe.hop();
+        let drift = |(place, x): (usize, &i32)| x + slope * (place / recipe.channels) as i32;
+        let signal: Vec<i32> = recipe.signal(frames).iter().enumerate().map(drift).collect();
+        let worst = (1..=9).map(|quality| model.least_packet_bytes(quality)).max().unwrap_or(0);
+        let fallback = if falls_back { Mode::Bounded(9) } else { Mode::BestEffort };
+        let options = Options::new().budget(bits * recipe.channels as u32, 8).fallback(fallback);
+        let options = options.packet_bytes(worst.max(model.least_predicted_bytes(options)) + 7 * recipe.channels);
+        let expected = encode(model, options, &signal);
+        let queue = FrameQueue::<64>::new(recipe.channels);
+        let mut memory = HostMemory::new(model.encoder_memory(options));
+        let mut encoder = Encoder::new(model, memory.bytes(), options).unwrap();
+        let mut packets = Vec::new();
+        let mut ways = turns.iter().cycle();
+        for frame in signal.chunks_exact(recipe.channels) {
+            let (push, mut polls) = ways.next().copied().unwrap_or_default();
+            if push {
+                packets.extend(encoder.push(frame).unwrap().map(<[u8]>::to_vec));
+                continue;
+            }
+            queue.feed(frame).unwrap();
+            // The frame is taken, and perhaps not all of its work is done: only where samples are kept all of it must be.
+            while queue.waiting() > 0 || falls_back || polls > 0 {
+                polls = polls.saturating_sub(1);
+                match encoder.poll(&queue).unwrap() {
+                    Progress::Packet(packet) => packets.push(packet.to_vec()),
+                    Progress::Working => {}
+                    Progress::Idle => break,
+                }
+                if falls_back {
+                    prop_assert_eq!(encoder.push(frame).err(), Some(EncoderError::Unfinished));
+                }
+            }
+        }
+        while let Some(packet) = encoder.finish() {
+            packets.push(packet.to_vec());
+        }
+        prop_assert!(packets == expected, "other bytes");
     }
 }
 

@@ -19,6 +19,11 @@ static IMAGE: Mutex<()> = Mutex::new(());
 
 /// A folder with a model, a signal, and what the host makes of it, as `cargo xtask firmware --check` reads them.
 fn vectors(recipe: &Recipe, prior: Option<RecurrentSizes>) -> TempDir {
+    // Not a whole number of hops, so that the last one is filled up.
+    vectors_of(recipe, prior, recipe.signal(40 * recipe.hop() + 1))
+}
+
+fn vectors_of(recipe: &Recipe, prior: Option<RecurrentSizes>, signal: Vec<i32>) -> TempDir {
     let exported = recipe.export();
     let model = exported.integer.model().unwrap();
     let file = match prior {
@@ -26,8 +31,6 @@ fn vectors(recipe: &Recipe, prior: Option<RecurrentSizes>) -> TempDir {
         None => exported.integer.clone(),
     };
     let model = file.model().unwrap();
-    // Not a whole number of hops, so that the last one is filled up.
-    let signal = recipe.signal(40 * recipe.hop() + 1);
     let packets = encode(model, OPTIONS, &signal);
     let decoded = samples(&decode(model, &packets));
     let folder = TempDir::new().unwrap();
@@ -94,6 +97,25 @@ fn recurrent_priors_are_the_same() {
     ] {
         assert_same_with(&recipe, Some(sizes));
     }
+}
+
+/// A baseline that drifts away: the device follows it by the same levels in the same packets.
+#[test]
+fn levels_of_a_drift_are_the_same() {
+    let recipe = Recipe { seed: 17, channels: 2, latents: 3, stages: None, ..mono() };
+    let signal: Vec<i32> = recipe.signal(2400).iter().enumerate().map(|(place, x)| x + place as i32 / 2).collect();
+    let folder = vectors_of(&recipe, None, signal);
+    // Each packet stands behind its length.
+    let framed = fs::read(folder.path().join("packets.bin")).unwrap();
+    let mut rest = framed.as_slice();
+    let mut moved = 0;
+    while let [low, high, first, ..] = rest {
+        moved += usize::from(first & 0x80 != 0);
+        rest = &rest[2 + usize::from(u16::from_le_bytes([*low, *high]))..];
+    }
+    assert!(moved > 1, "the drift is followed");
+    let output = check("codec", folder.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use vq_core::{Options, Status};
+use vq_core::{Mode, Options, Status};
 use vq_tests::hostile::{self, RESIDUAL_MODEL, SCALAR_MODEL};
 use vq_tests::{Recipe, decode, encode};
 use vq_trainer::codec::HostCodec;
@@ -16,11 +16,12 @@ fn folder(target: &str) -> PathBuf {
 }
 
 /// The packets of a short stream of one of the models.
-fn short_stream(file: &[u8], short: bool) -> (Vec<Vec<u8>>, StreamHeader) {
+fn short_stream(file: &[u8], short: bool, mode: Mode) -> (Vec<Vec<u8>>, StreamHeader) {
     let bytes = ModelBytes::new(file);
     let model = bytes.model().unwrap();
     let signal: Vec<i32> = (0..40 * model.hop() * model.channels()).map(|t| (t as i32 * 37) % 401 - 200).collect();
-    let packets = encode(model, Options::new().packet_bytes(64).packet_hops(5).short_headers(short), &signal);
+    let options = Options::new().packet_bytes(64).packet_hops(5).short_headers(short).mode(mode);
+    let packets = encode(model, options, &signal);
     let header = StreamHeader {
         model_identity: model.identity(),
         model_name: "seed".into(),
@@ -41,7 +42,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             .iter()
             .enumerate()
             .map(|(which, file)| {
-                let (packets, header) = short_stream(file, which == 1);
+                let (packets, header) = short_stream(file, which == 1, Mode::BestEffort);
                 match target {
                     "model" => file.to_vec(),
                     "packets" => {
@@ -129,18 +130,22 @@ fn any_file_is_read_as_far_as_it_is_one() {
 
 #[test]
 fn a_flipped_byte_of_a_stream_changes_nothing_outside_its_packet_and_margin() {
-    for (file, short) in [(SCALAR_MODEL, false), (RESIDUAL_MODEL, true)] {
+    let modes = [Mode::BestEffort, Mode::Bounded(2)];
+    for (file, short, mode) in
+        modes.into_iter().flat_map(|mode| [(SCALAR_MODEL, false, mode), (RESIDUAL_MODEL, true, mode)])
+    {
         let bytes = ModelBytes::new(file);
         let codec = HostCodec::new(&bytes).unwrap();
         let (channels, hop) = (codec.model().channels(), codec.model().hop());
-        let (packets, header) = short_stream(file, short);
+        let (packets, header) = short_stream(file, short, mode);
         let mut sound = Vec::new();
         append_header(&mut sound, &header);
         packets.iter().for_each(|packet| append_packet(&mut sound, packet));
         let whole = codec.decode(&stream::parse(&sound).segments[0], "whole").unwrap().recording.samples;
         // Five hops of each of two frames that a zero in place of another byte joins, the hops that the decoder looks ahead, and those that it remembers.
         let receptive = usize::from(codec.model().directory().decoder.receptive_hops);
-        let margin = (2 * 5 + receptive + codec.model().closing_hops()) * hop;
+        let remembered = if mode == Mode::BestEffort { receptive + codec.model().closing_hops() } else { 1 };
+        let margin = (2 * 5 + remembered) * hop;
         for place in 0..sound.len() {
             let mut flipped = sound.clone();
             flipped[place] ^= 0x55;

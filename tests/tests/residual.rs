@@ -234,6 +234,83 @@ fn random_words_grow_by_less_than_a_hundredth() {
     }
 }
 
+/// Signals that no predictor likes: what they take is at most a hundredth more than their words as they are.
+#[test]
+fn nothing_grows_by_more_than_a_hundredth() {
+    const FULL: i32 = 1 << 23;
+    let tables = Recipe { strides: vec![4, 4], extra: vec![2, 2], ..Recipe::small(3) }.export().integer;
+    let sizes = PredictorSizes { hidden: 8, taps: 4, cross: 0 };
+    let recurrent = with_predictor(tables.model().unwrap(), sizes, 6);
+    let mut noise = Noise::new(8);
+    let square =
+        |half: usize| (0..16_000).map(|t| if (t / half).is_multiple_of(2) { FULL - 1 } else { -FULL }).collect();
+    let signals: [(&str, Vec<i32>); 8] = [
+        ("alternating full scale", square(1)),
+        ("a square wave of 3", square(3)),
+        ("a square wave of 500", square(500)),
+        ("full scale by chance", (0..16_000).map(|_| if noise.draw() > 0.0 { FULL - 1 } else { -FULL }).collect()),
+        ("a constant", vec![-FULL; 16_000]),
+        ("a ramp", (0..16_000).map(|t| t * 1000 - FULL).collect()),
+        ("words among silence", (0..16_000).map(|t| if t % 97 == 0 { t * 500 } else { 0 }).collect()),
+        ("32 bits", (0..16_000).map(|_| (noise.draw() * 2_147_483_000.0) as i32).collect()),
+    ];
+    for bytes in [&tables, &recurrent] {
+        let model = bytes.model().unwrap();
+        for (name, signal) in &signals {
+            let width = if *name == "32 bits" { 32 } else { 24 };
+            for mode in [Mode::Lossless, Mode::Bounded(1), Mode::Bounded(300)] {
+                let options = Options::new().mode(mode).packet_bytes(1 << 17).sample_bits(width);
+                let packets = encode(model, options, signal);
+                let codes = |packet: &Vec<u8>| Header::parse(packet, &model.identity()).unwrap().1.len();
+                let codes: usize = packets.iter().map(codes).sum();
+                let bits = f64::from(width) - f64::from(2 * mode.bound().unwrap() + 1).log2().floor();
+                let raw = signal.len() as f64 * bits / 8.0;
+                assert!(codes as f64 <= raw * 1.01, "{name}, {mode:?}: {codes} bytes for {raw}");
+                assert!(largest_error(&decode(model, &packets), signal, 1) <= mode.bound().unwrap(), "{name}");
+            }
+        }
+    }
+}
+
+/// Every subset of three neighbouring packets is lost, of every three: what arrived keeps its bound, and all of it is there.
+#[test]
+fn every_subset_of_three_neighbouring_bounded_packets_can_be_lost() {
+    let recipe = Recipe { channels: 2, ..Recipe::small(6) };
+    let tables = recipe.export().integer;
+    let recurrent = with_predictor(tables.model().unwrap(), PredictorSizes { hidden: 8, taps: 3, cross: 1 }, 2);
+    let signal = recipe.signal(160 * recipe.hop());
+    for bytes in [&tables, &recurrent] {
+        let model = bytes.model().unwrap();
+        for mode in [Mode::Lossless, Mode::Bounded(4)] {
+            let packets = encode(model, Options::new().mode(mode).packet_hops(11), &signal);
+            let frames: Vec<std::ops::Range<u64>> = packets
+                .iter()
+                .map(|packet| Header::parse(packet, &model.identity()).unwrap().0)
+                .map(|header| (header.first_hop, header.first_hop + header.hops))
+                .map(|(from, to)| u64::from(from) * recipe.hop() as u64..u64::from(to) * recipe.hop() as u64)
+                .collect();
+            assert!(packets.len() > 8);
+            for first in 0..packets.len() - 2 {
+                for subset in 1..8 {
+                    let arrives =
+                        |place: usize| place < first || place >= first + 3 || subset >> (place - first) & 1 == 0;
+                    let arrived: Vec<usize> = (0..packets.len()).filter(|place| arrives(*place)).collect();
+                    let heard: Vec<Vec<u8>> = arrived.iter().map(|place| packets[*place].clone()).collect();
+                    let blocks = decode(model, &heard);
+                    assert!(largest_error(&blocks, &signal, 2) <= mode.bound().unwrap());
+                    let given: Vec<u64> = blocks
+                        .iter()
+                        .inspect(|block| assert!(matches!(block.status, Status::Complete | Status::Gap { .. })))
+                        .flat_map(|block| block.first_frame..block.first_frame + block.frames.len() as u64 / 2)
+                        .collect();
+                    let expected: Vec<u64> = arrived.iter().flat_map(|place| frames[*place].clone()).collect();
+                    assert_eq!(given, expected, "packets {first} and on, subset {subset:03b}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn one_sample_and_none() {
     let exported = Recipe::small(4).export();

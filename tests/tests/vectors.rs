@@ -7,16 +7,16 @@
 use std::fs;
 use std::path::PathBuf;
 
-use vq_core::{Options, self_test_decoder, self_test_encoder};
+use vq_core::packet::Header;
+use vq_core::{Mode, Options, self_test_decoder, self_test_encoder};
 use vq_tests::{Recipe, decode, encode, metadata, samples, with_choice};
 use vq_trainer::export::export;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
-use vq_trainer::export::trained::TrainedQuantizer;
+use vq_trainer::export::trained::{TrainedQuantizer, half_octaves};
 use vq_trainer::stream::{StreamHeader, append_header, append_packet, parse};
 
-/// Frames that the priors are trained on, and frames of the input.
+/// Frames that the priors are trained on.
 const TRAINING_FRAMES: usize = 20_000;
-const FRAMES: usize = 800;
 /// So coarse that a table of several rows pays.
 const SCALAR_STEP: f32 = 0.1;
 /// Weights of the latents of a choice of codes.
@@ -29,6 +29,16 @@ struct Vector {
     recipe: Recipe,
     /// The λ of its choice of codes, if it has one.
     lambda: Option<u32>,
+    /// Frames of the input; the last hop is not full.
+    frames: usize,
+    /// What becomes of the recipe's signal.
+    change: fn(&mut [i32]),
+    options: Options,
+}
+
+/// One sample is far outside of what the net was made for.
+fn with_an_artefact(input: &mut [i32]) {
+    input[777] = -5_000_000;
 }
 
 impl Vector {
@@ -53,7 +63,7 @@ impl Vector {
     fn bless(&self) {
         let mut trained = self.recipe.trained();
         if let TrainedQuantizer::Scalar { steps, .. } = &mut trained.quantizer {
-            steps.fill(SCALAR_STEP);
+            steps.fill(half_octaves(SCALAR_STEP));
         }
         let exported = export(&trained, &self.recipe.signal(TRAINING_FRAMES), &metadata(self.recipe.channels))
             .expect("the recipe exports");
@@ -64,23 +74,22 @@ impl Vector {
         let model = exported.model().unwrap();
         fs::create_dir_all(self.path("vqm").parent().unwrap()).unwrap();
         fs::write(self.path("vqm"), exported.bytes()).unwrap();
-        let mut input = self.recipe.signal(FRAMES);
-        // The last hop is not full, and one sample is far outside of what the net was made for.
-        input.truncate((FRAMES - 3) * self.recipe.channels);
-        input[777 % (FRAMES - 3)] = -5_000_000;
+        let mut input = self.recipe.signal(self.frames);
+        input.truncate(self.frames * self.recipe.channels);
+        (self.change)(&mut input);
         self.write_samples("input", &input);
-        let packets = encode(model, OPTIONS, &input);
+        let packets = encode(model, self.options, &input);
         let mut stream = Vec::new();
         append_header(
             &mut stream,
             &StreamHeader {
                 model_identity: model.identity(),
                 model_name: self.name.into(),
-                packet_bytes: OPTIONS.max_packet_bytes() as u32,
+                packet_bytes: self.options.max_packet_bytes() as u32,
                 rate_millihertz: None,
                 channels: None,
                 start_time: None,
-                frames: Some((FRAMES - 3) as u64),
+                frames: Some(self.frames as u64),
             },
         );
         packets.iter().for_each(|packet| append_packet(&mut stream, packet));
@@ -97,7 +106,7 @@ impl Vector {
         let file = parse(&self.read("vqs"));
         assert_eq!((file.damage.len(), file.segments.len()), (0, 1), "{}", self.name);
         let header = file.segments[0].header.as_ref().expect("the stream has a header");
-        assert_eq!((header.model_identity, header.frames), (model.identity(), Some((FRAMES - 3) as u64)));
+        assert_eq!((header.model_identity, header.frames), (model.identity(), Some(self.frames as u64)));
         let packets: Vec<Vec<u8>> = file.segments[0].packets.iter().map(|packet| packet.bytes.clone()).collect();
         assert!(packets.len() > 5, "{} packets of {}", packets.len(), self.name);
         assert_eq!(
@@ -107,7 +116,7 @@ impl Vector {
             self.name
         );
         assert_eq!(
-            encode(model, OPTIONS, &self.read_samples("input")),
+            encode(model, self.options, &self.read_samples("input")),
             packets,
             "{} encodes to other packets",
             self.name
@@ -126,17 +135,44 @@ impl Vector {
 #[test]
 fn residual_codebooks_decode_as_they_did() {
     let recipe = Recipe { channels: 2, extra: vec![1, 3], rows: 2, stages: Some(2), ..Recipe::small(11) };
-    Vector { name: "residual", recipe, lambda: None }.check();
+    Vector { name: "residual", recipe, lambda: None, frames: 797, change: with_an_artefact, options: OPTIONS }.check();
 }
 
 #[test]
 fn chosen_codes_decode_as_they_did() {
     let recipe = Recipe { rows: 2, stages: Some(3), ..Recipe::small(13) };
-    Vector { name: "chosen", recipe, lambda: Some(3000) }.check();
+    let options = OPTIONS;
+    Vector { name: "chosen", recipe, lambda: Some(3000), frames: 797, change: with_an_artefact, options }.check();
 }
 
 #[test]
 fn integer_latents_decode_as_they_did() {
     let recipe = Recipe::small(12);
-    Vector { name: "scalar", recipe, lambda: None }.check();
+    Vector { name: "scalar", recipe, lambda: None, frames: 797, change: with_an_artefact, options: OPTIONS }.check();
+}
+
+/// Packets of every kind: at the model's level and at others, of many qualities, and bounded ones where the input jumped.
+#[test]
+fn an_input_that_moves_decodes_as_it_did() {
+    let change = |input: &mut [i32]| {
+        let moved = input.iter_mut().enumerate();
+        moved.for_each(|(t, x)| *x += if t < 3000 { t as i32 } else { 9000 - 2 * t as i32 });
+        input[4200..].iter_mut().for_each(|x| *x += 70_000);
+    };
+    let options = OPTIONS.fallback(Mode::Bounded(7)).budget(4, 1);
+    let vector = Vector { name: "moving", recipe: Recipe::small(13), lambda: None, frames: 6001, change, options };
+    vector.check();
+    let bytes = ModelBytes::new(&vector.read("vqm"));
+    let identity = bytes.model().unwrap().identity();
+    let headers: Vec<Header> = parse(&vector.read("vqs")).segments[0]
+        .packets
+        .iter()
+        .map(|packet| Header::parse(&packet.bytes, &identity).unwrap().0)
+        .collect();
+    let has = |kind: fn(&Header) -> bool| headers.iter().filter(|header| kind(header)).count() > 3;
+    assert!(has(|h| h.moved) && has(|h| !h.moved) && has(|h| h.mode == Mode::Bounded(7)));
+    let mut qualities: Vec<u8> = headers.iter().map(|header| header.quality).filter(|quality| *quality > 0).collect();
+    qualities.sort_unstable();
+    qualities.dedup();
+    assert!(qualities.len() > 2, "{qualities:?}");
 }

@@ -39,10 +39,16 @@ pub struct Evaluation {
     pub max_error_lsb: u64,
     /// In dB.
     pub snr_db: Option<f64>,
-    /// The quality that was encoded at, 1 to 9.
+    /// The quality that was asked for, 1 to 9; with a budget the best that might be used.
     pub quality: u8,
+    /// Mean quality of the packets of best effort, which a budget moves.
+    pub mean_quality: Option<f64>,
     /// Packets of the file.
     pub packets: usize,
+    /// Packets that state a level: of another sensor, or of an input that moved.
+    pub moved_packets: usize,
+    /// Times that best effort fell back to a bound.
+    pub fallbacks: u64,
     /// Bytes of the file that are not codes: its header, the packets' headers and checksums, framing.
     pub header_bytes: usize,
     /// From a sample's arrival to its decoded value: look-aheads, hop, and the filling of the longest packet.
@@ -98,7 +104,10 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
         max_error_lsb: distortion.max_error_lsb,
         snr_db: distortion.snr_db,
         quality: options.chosen_quality(),
+        mean_quality: mean(&encoded.qualities),
         packets: encoded.packets,
+        moved_packets: encoded.moved_packets,
+        fallbacks: encoded.fallbacks,
         header_bytes: encoded.file.len() - encoded.code_bytes,
         delay_seconds: codec.delay_seconds(options.chosen_mode(), encoded.longest_packet_hops).iter().sum(),
         bound_lsb,
@@ -110,6 +119,11 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
         return Err(CodecError::Bound { bound, error: distortion.max_error_lsb });
     }
     Ok(Evaluated { row, encoded, decoded })
+}
+
+fn mean(qualities: &[u8]) -> Option<f64> {
+    let sum: f64 = qualities.iter().copied().map(f64::from).sum();
+    (!qualities.is_empty()).then(|| sum / qualities.len() as f64)
 }
 
 /// Bits of all packets in percent of those expected.
@@ -181,7 +195,10 @@ mod tests {
             max_error_lsb: 3,
             snr_db: Some(20.0),
             quality: 9,
+            mean_quality: Some(8.5),
             packets: 2,
+            moved_packets: 1,
+            fallbacks: 0,
             header_bytes: 60,
             delay_seconds: 0.5,
             bound_lsb: None,
@@ -199,7 +216,7 @@ mod tests {
             json.starts_with(&format!(r#"{{"records":[{{"name":"a",{keys}"prdn_percent":8.0,"prd_percent":null,"#)),
             "{json}"
         );
-        let rest = r#""rmse_lsb":1.5,"rmse":0.25,"unit":"mV","max_error_lsb":3,"snr_db":20.0,"quality":9,"packets":2,"header_bytes":60,"delay_seconds":0.5,"bound_lsb":null,"surprisal_percent":101.5,"surprisal_max_percent":140.0,"packet_surprisal_percent":[99,null]}],"mean":{"samples":100,"#;
+        let rest = r#""rmse_lsb":1.5,"rmse":0.25,"unit":"mV","max_error_lsb":3,"snr_db":20.0,"quality":9,"mean_quality":8.5,"packets":2,"moved_packets":1,"fallbacks":0,"header_bytes":60,"delay_seconds":0.5,"bound_lsb":null,"surprisal_percent":101.5,"surprisal_max_percent":140.0,"packet_surprisal_percent":[99,null]}],"mean":{"samples":100,"#;
         assert!(json.contains(rest), "{json}");
     }
 

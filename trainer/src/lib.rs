@@ -9,6 +9,7 @@
 pub mod architecture;
 pub mod bitrate;
 pub mod bound;
+pub mod budget;
 pub mod cli;
 pub mod codec;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod datasets;
 pub mod evaluate;
 pub mod export;
 mod hexadecimal;
+pub mod images;
 pub mod laboratory;
 pub mod metrics;
 pub mod report;

@@ -9,7 +9,9 @@ use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source}
 use vq_trainer::data::{OpenOptions, open};
 use vq_trainer::export::container::{ChannelParts, MetadataParts};
 use vq_trainer::export::export;
-use vq_trainer::export::trained::{NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer};
+use vq_trainer::export::trained::{
+    NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
+};
 
 const HOP: usize = 4;
 
@@ -30,7 +32,7 @@ impl Bench {
         let trained = TrainedModel {
             encoder: net(Operation::Convolution { kernel: HOP, stride: HOP, padding: 0, channels: HOP }, 1, HOP, HOP),
             decoder: net(Operation::Transposed { kernel: HOP, stride: HOP, padding: 0, channels: 1 }, HOP, 1, 1),
-            quantizer: TrainedQuantizer::Scalar { steps: vec![0.01; HOP], bits: 10 },
+            quantizer: TrainedQuantizer::Scalar { steps: vec![half_octaves(0.01); HOP], bits: 10 },
             normalization: vec![Normalization { offset: 1024, scale: 250.0 }],
         };
         let metadata = MetadataParts {
@@ -133,7 +135,9 @@ fn eval_counts_the_bytes_of_encode_and_the_samples_of_decode() {
     assert_eq!(row["max_error_lsb"].as_f64().unwrap(), largest);
     assert_eq!((&row["name"], &row["samples"], &row["channels"]), (&"mitdb-208".into(), &108_000.into(), &1.into()));
     assert_eq!((&row["source_bits"], &row["unit"], &row["quality"]), (&11.into(), &"mV".into(), &9.into()));
-    assert_eq!(row.as_object().unwrap().len(), 17);
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<String>>();
+    let in_mean = |key: &String| key != "name" && key != "packet_surprisal_percent";
+    assert_eq!(keys(&all["mean"]), keys(row).into_iter().filter(in_mean).collect::<Vec<String>>());
     assert_eq!(all["mean"]["prdn_percent"], row["prdn_percent"]);
 
     let streams = bench.json("inspect x.vqs --json --model model.vqm");
@@ -262,6 +266,51 @@ fn other_rates_and_units_are_refused_with_the_way_out() {
     assert_eq!(samples("--resample"), 1440);
     assert_eq!(samples("--assume-rate"), 720);
     assert_eq!(samples("--assume-rate --from 1s"), 540, "seconds are those of the file");
+}
+
+/// A recorder whose counts are an eighth of the model's: its file says so, and its stream keeps them.
+#[test]
+fn a_recording_of_another_amplifier_keeps_its_counts() {
+    let bench = Bench::new();
+    let own = open(&recording(), &OpenOptions::default()).unwrap().samples;
+    let rows: String =
+        own[..36_000].iter().map(|x| format!("{:.6}\n", f64::from(x - 1024) / 200.0 + 0.000_625)).collect();
+    bench.write("loud.csv", format!("MLII\n{rows}"));
+    let read = "loud.csv --rate 360 --unit mV --lsb 0.000625";
+    let encoded = bench.vq(&format!("encode --model model.vqm {read} -o x.vqs"), b"");
+    let told = text(&encoded.stderr);
+    assert!(encoded.status.success() && told.contains("another amplifier"), "{told}");
+    let summary = bench.json("inspect x.vqs --json --model model.vqm");
+    let segment = &summary["segments"][0];
+    assert_eq!(segment["moved_packets"], segment["packets"]);
+    let row = |words: &str| bench.json(&format!("eval --model model.vqm --json {words}"))["records"][0].clone();
+    let (loud, still) = (row(&format!("{read} --quality 5")), row("ECG --to 36000 --quality 5"));
+    let relative = |row: &Value| row["prdn_percent"].as_f64().unwrap();
+    assert!((relative(&loud) / relative(&still) - 1.0).abs() < 0.05, "{loud} {still}");
+    assert!(loud["bits_per_sample"].as_f64().unwrap() < 1.1 * still["bits_per_sample"].as_f64().unwrap());
+    let exact = row(&format!("{read} --lossless"));
+    assert_eq!((&exact["max_error_lsb"], &exact["moved_packets"]), (&0.into(), &0.into()));
+    let bounded = row(&format!("{read} --max-error 5uV"));
+    assert_eq!(bounded["bound_lsb"], 8);
+}
+
+#[test]
+fn a_bitrate_is_kept_by_moving_the_quality() {
+    let bench = Bench::new();
+    let row = |words: &str| bench.json(&format!("eval --model model.vqm ECG --json {words}"))["records"][0].clone();
+    let (best, worst) = (row("--quality 9"), row("--quality 1"));
+    let bits = |row: &Value| row["bits_per_sample"].as_f64().unwrap();
+    let middle = (bits(&best) + bits(&worst)) / 2.0;
+    for words in [format!("--bitrate {middle}/sample"), format!("--bitrate {}", middle * 360.0)] {
+        let kept = row(&words);
+        // Packets are framed in the file by two bytes more.
+        assert!((bits(&kept) / middle - 1.01).abs() < 0.03, "{} for {middle}", bits(&kept));
+        let quality = kept["mean_quality"].as_f64().unwrap();
+        assert!(1.0 < quality && quality < 9.0, "{quality}");
+    }
+    assert!(
+        bench.fails("eval --model model.vqm ECG --bitrate 300 --packet-bytes none").contains("--packet-bytes a number")
+    );
 }
 
 #[test]

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use vq_trainer::config::Config;
 use vq_trainer::data::{Channel, OpenOptions, Recording, open, save};
-use vq_trainer::run::{MetricsLine, MetricsLog, TensorFile};
+use vq_trainer::export::from_run::TrainedRun;
+use vq_trainer::export::trained::TrainedQuantizer;
+use vq_trainer::run::{MetricsLine, MetricsLog, RunFolder, TensorFile};
 use vq_trainer::train::{Job, Outcome, Source, Watcher};
 
 /// A net of a few hundred weights, in every phase for some of its 24 steps: warm-up to step 6, int8 from step 15.
@@ -86,7 +88,7 @@ fn recording(folder: &Path, frames: usize) -> PathBuf {
 fn start(path: &Path, config: &Config, folder: &Path) -> Job {
     let options = OpenOptions { rate_millihertz: Some(100_000), columns: vec!["ecg".into()], ..OpenOptions::default() };
     let recording = open(path, &options).unwrap();
-    let sources = vec![Source { path: path.into(), options, recording }];
+    let sources = vec![Source { path: path.into(), options, recording, held_out: false }];
     Job::start(sources, config, folder, "cpu", vec!["test".into()]).unwrap()
 }
 
@@ -181,10 +183,10 @@ fn a_run_learns_and_its_folder_tells_all() {
     assert_eq!(best.tensors["decoder.layer2_depthwise.weight"].shape, [6, 1, 3]);
     assert_eq!(best.tensors["decoder.layer2.weight"].shape, [6, 6, 2]);
     assert!(!best.tensors.keys().any(|name| name.starts_with("optimizer")));
-    let record = job.record();
+    let record = job.record().signal().unwrap();
     assert_eq!(std::fs::read_dir(folder.join("tensorboard")).unwrap().count(), 1);
     assert_eq!((record.recordings[0].train, record.recordings[0].validation), ([0, 4800], [4800, 6000]));
-    assert!(record.training_seconds > 0.0);
+    assert!(record.made.training_seconds > 0.0);
 }
 
 #[test]
@@ -225,7 +227,7 @@ fn integer_latents_learn_too() {
     let temporary = tempfile::tempdir().unwrap();
     let path = recording(temporary.path(), 6000);
     let config = small(
-        "[quantizer]\nkind = \"scalar\"\n[training]\nsteps = 300\nbatch = 8\n[run]\nlog_every = 20\nvalidate_every = 50",
+        "[quantizer]\nkind = \"scalar\"\n[rate]\nenabled = false\n[training]\nsteps = 300\nbatch = 8\n[run]\nlog_every = 20\nvalidate_every = 50",
     );
     let folder = temporary.path().join("run");
     train(&mut start(&path, &config, &folder), usize::MAX);
@@ -236,6 +238,33 @@ fn integer_latents_learn_too() {
     let best = TensorFile::load(&folder.join("checkpoints/best.safetensors")).unwrap();
     let steps = &best.tensors["quantizer.step"];
     assert!(steps.shape == [4] && steps.values.iter().all(|&step| step > 0.0), "{steps:?}");
+}
+
+#[test]
+fn rate_and_distortion_fall_together_at_all_qualities() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 6000);
+    let config = small(
+        "[quantizer]\nkind = \"scalar\"\n[prior]\nkind = \"small\"\n[training]\nsteps = 240\nbatch = 9\n[run]\nlog_every = 20\nvalidate_every = 40",
+    );
+    let folder = temporary.path().join("run");
+    train(&mut start(&path, &config, &folder), usize::MAX);
+    let lines = MetricsLog::read(&folder.join("metrics.jsonl")).unwrap();
+    let costs: Vec<f64> = lines.iter().filter_map(|line| line.validation?.cost).collect();
+    assert_eq!(costs.len(), 6);
+    assert!(costs[5] < 0.7 * costs[0], "{costs:?}");
+    let validation = lines.last().unwrap().validation.unwrap();
+    // Twelve bits of four latents for eight samples, if they were not foreseen.
+    assert!(validation.bits_per_sample < 3.0, "{validation:?}");
+    let best = TensorFile::load(&folder.join("checkpoints/best.safetensors")).unwrap();
+    assert_eq!(best.tensors["quantizer.wider"].shape, [9, 4]);
+    assert!(best.tensors["prior.state.weight"].values.iter().any(|weight| *weight != 0.0));
+    // What export reads: the steps of all qualities, and the prior that was trained with them.
+    let run = TrainedRun::load(&RunFolder::new(&folder)).unwrap();
+    let TrainedQuantizer::Scalar { steps, bits } = &run.trained.quantizer else { panic!("not integer latents") };
+    assert_eq!((steps.len(), *bits), (4, 12));
+    assert!(steps.iter().all(|steps| steps.windows(2).all(|pair| pair[0] > pair[1])), "{steps:?}");
+    assert!(run.prior.contains_key("state.weight"));
 }
 
 /// Every quantizer with a name for the command line, and what its sizes are in the configuration.
@@ -270,7 +299,7 @@ fn every_quantizer_is_trained_exported_and_runs_in_integers() {
         let model = format!("{folder}.vqm");
         vq(&["export", &folder, "-o", &model]);
         assert!(vq(&["inspect", &model]).contains("passed"), "{kind} {sizes}");
-        let json = vq(&["eval", "--model", &model, wave, "--rate", "100", "--json"]);
+        let json = vq(&["eval", "--model", &model, wave, "--rate", "100", "--json", "--on-training-data"]);
         let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
         let prdn = rows["mean"]["prdn_percent"].as_f64().unwrap_or_else(|| panic!("{rows}"));
         assert!(prdn < 60.0, "{kind} {sizes}: PRDN {prdn} %");
@@ -327,7 +356,7 @@ fn what_cannot_be_trained_or_resumed_is_refused_with_what_to_do() {
     let try_start = |config: &Config, name: &str| {
         let options = OpenOptions { rate_millihertz: Some(100_000), ..OpenOptions::default() };
         let recording = open(&path, &options).unwrap();
-        let sources = vec![Source { path: path.clone(), options, recording }];
+        let sources = vec![Source { path: path.clone(), options, recording, held_out: false }];
         Job::start(sources, config, &temporary.path().join(name), "cpu", Vec::new())
     };
     let message = |config: &Config| try_start(config, "refused").unwrap_err().to_string();

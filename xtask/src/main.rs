@@ -7,6 +7,7 @@ mod firmware;
 mod process;
 mod project;
 mod setup;
+mod size;
 mod stages;
 mod test;
 mod toolchains;
@@ -41,6 +42,8 @@ enum Task {
     Miri,
     /// Count what the codec costs on the emulated cores
     Bench(bench::Arguments),
+    /// Weigh the codec: text, constants, RAM and stack on every core, with every set of features
+    Size(size::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -71,5 +74,6 @@ fn run(task: &Task, project: &Project) -> Result<bool> {
         Task::Boards(arguments) => boards::task(project, arguments).map(|()| true),
         Task::Miri => process::run(&mut toolchains::miri(project, true)?).map(|()| true),
         Task::Bench(arguments) => bench::task(project, arguments).map(|()| true),
+        Task::Size(arguments) => size::task(project, arguments).map(|()| true),
     }
 }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::look_ahead;
 use super::{Activation, ArchitectureError, NetSpec, NodeSpec, Operation, Source};
 
 /// The name of the node that is the linear path.
@@ -48,8 +49,12 @@ pub struct NetworkPlan<'a> {
     pub lapped: bool,
     /// Latents per hop.
     pub latents: usize,
+    /// Channels that the encoder gives: the latents, or twice as many where it gives their mean and variance.
+    pub encoded: usize,
     /// Taps of the linear paths; 0 leaves them out.
     pub linear_kernel: usize,
+    /// Frames that both nets together may wait for beyond the hop; `None` centres all kernels.
+    pub look_ahead: Option<usize>,
     /// The encoder's layers; the product of their strides is the hop.
     pub encoder: &'a [LayerPlan],
     /// The decoder's layers; their strides and the output's multiply to the hop.
@@ -98,7 +103,35 @@ impl NetworkPlan<'_> {
         let decoder = self.decoder(channels);
         encoder.shapes()?;
         decoder.shapes()?;
-        Ok((encoder, decoder))
+        match self.look_ahead {
+            None => Ok((encoder, decoder)),
+            Some(frames) => look_ahead::limit(encoder, decoder, frames),
+        }
+    }
+
+    /// Another decoder for the same codes, of other layers, which waits no longer than `device` does, the plan's own.
+    ///
+    /// # Errors
+    /// If a size is zero, or its strides do not multiply to the hop.
+    pub fn another_decoder(
+        &self,
+        channels: usize,
+        device: &NetSpec,
+        layers: &[LayerPlan],
+        output: &OutputPlan,
+    ) -> Result<NetSpec, ArchitectureError> {
+        let plan = NetworkPlan {
+            lapped: self.lapped,
+            latents: self.latents,
+            encoded: self.encoded,
+            linear_kernel: self.linear_kernel,
+            look_ahead: None,
+            encoder: self.encoder,
+            decoder: layers,
+            output,
+        };
+        let (_, decoder) = plan.assemble(channels)?;
+        look_ahead::as_soon_as(decoder, device)
     }
 
     /// The linear paths alone, over windows of two hops.
@@ -118,7 +151,10 @@ impl NetworkPlan<'_> {
         let back = raise(kernel, hop, channels);
         let encoder = NetSpec { input_channels: channels, input_rows: hop, nodes: node(forward) };
         let decoder = NetSpec { input_channels: self.latents, input_rows: 1, nodes: node(back) };
-        Ok((encoder, decoder))
+        match self.look_ahead {
+            None => Ok((encoder, decoder)),
+            Some(frames) => look_ahead::limit(encoder, decoder, frames),
+        }
     }
 
     fn encoder(&self, channels: usize) -> NetSpec {
@@ -132,12 +168,12 @@ impl NetworkPlan<'_> {
             };
             net.layer(operation, layer);
         }
-        let latents = Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels: self.latents };
+        let latents = Operation::Convolution { kernel: 1, stride: 1, padding: 0, channels: self.encoded };
         let linear = Operation::Convolution {
             kernel: self.linear_kernel,
             stride: self.hop(),
             padding: centred(self.linear_kernel, self.hop()),
-            channels: self.latents,
+            channels: self.encoded,
         };
         net.finish(latents, (self.linear_kernel > 0).then_some(linear));
         NetSpec { input_channels: channels, input_rows: self.hop(), nodes: net.nodes }
@@ -252,8 +288,16 @@ mod tests {
     #[test]
     fn a_lapped_plan_is_its_linear_paths() {
         let output = OutputPlan { kernel: 1, stride: 1 };
-        let plan =
-            NetworkPlan { lapped: true, latents: 16, linear_kernel: 0, encoder: &[], decoder: &[], output: &output };
+        let plan = NetworkPlan {
+            lapped: true,
+            latents: 16,
+            encoded: 16,
+            linear_kernel: 0,
+            look_ahead: None,
+            encoder: &[],
+            decoder: &[],
+            output: &output,
+        };
         let (encoder, decoder) = plan.assemble(2).unwrap();
         assert_eq!((encoder.input_rows, encoder.nodes.len(), decoder.nodes.len()), (8, 1, 1));
         assert_eq!(encoder.output(), Ok(Shape { channels: 16, rows: 1 }));
@@ -275,7 +319,9 @@ mod tests {
             NetworkPlan {
                 lapped: false,
                 latents,
+                encoded: latents,
                 linear_kernel: 16,
+                look_ahead: None,
                 encoder: &encoder,
                 decoder: &decoder,
                 output: &output,
@@ -300,7 +346,9 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 0,
+            look_ahead: None,
             encoder: &encoder,
             decoder: &[],
             output: &output,
@@ -315,7 +363,9 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 16,
+            look_ahead: None,
             encoder: &encoder,
             decoder: &decoder,
             output: &OutputPlan { kernel: 12, stride: 8 },
@@ -351,7 +401,9 @@ mod tests {
         let plan = NetworkPlan {
             lapped: false,
             latents: 6,
+            encoded: 6,
             linear_kernel: 0,
+            look_ahead: None,
             encoder: &encoder,
             decoder: &decoder,
             output: &output,

@@ -104,6 +104,31 @@ impl NetSpec {
         Ok(Reach { before: of_input.0.unsigned_abs() as usize, after: after as usize })
     }
 
+    /// Rows of output by which the net lags behind its input when it runs hop by hop: what the codec waits for.
+    ///
+    /// # Errors
+    /// As [`shapes`](Self::shapes).
+    pub fn lag(&self) -> Result<usize, ArchitectureError> {
+        self.shapes()?;
+        let mut lags: Vec<usize> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let of = |source: Source| match source {
+                Source::Input => 0,
+                Source::Node(index) => lags[index],
+            };
+            let from = of(node.source);
+            lags.push(match node.operation {
+                Operation::Convolution { kernel, stride, padding, .. }
+                | Operation::Depthwise { kernel, stride, padding } => {
+                    (from + kernel).saturating_sub(padding + stride).div_ceil(stride)
+                }
+                Operation::Transposed { stride, padding, .. } => stride * from + padding,
+                Operation::Add { other } => from.max(of(other)),
+            });
+        }
+        Ok(lags.last().copied().unwrap_or(0))
+    }
+
     fn sum_over_nodes(&self, count: impl Fn(&NodeSpec, Shape) -> usize) -> Result<usize, ArchitectureError> {
         let shapes = self.shapes()?;
         Ok(self.nodes.iter().map(|node| count(node, self.shape_of(node.source, &shapes))).sum())

@@ -11,7 +11,9 @@
 //! the recording count as zero in training windows; the streaming engine sees the real past.
 
 mod assemble;
+mod image;
 mod levels;
+mod look_ahead;
 mod measure;
 
 use std::collections::HashSet;
@@ -19,6 +21,9 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 pub use assemble::{FINAL, LINEAR, LayerPlan, NetworkPlan, OutputPlan};
+pub use image::{
+    ImageActivation, ImageEndPlan, ImageLayerPlan, ImageNetSpec, ImageOperation, ImagePlan, ImageStep, inner_channels,
+};
 pub use levels::Levels;
 pub use measure::Reach;
 

@@ -37,6 +37,9 @@ pub struct SignalArguments {
     /// Unit of the samples, for files that do not say it.
     #[arg(long)]
     unit: Option<String>,
+    /// Hold the value before where samples are missing (empty fields, nan), instead of refusing the recording (CSV, NPY, float WAV).
+    #[arg(long)]
+    fill_gaps: bool,
     /// Channels of raw integers.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     channels: Option<u16>,
@@ -57,6 +60,7 @@ impl SignalArguments {
             unit: self.unit.clone(),
             channels: self.channels,
             sample_type: self.sample_type,
+            fill_gaps: self.fill_gaps,
         }
     }
 
@@ -180,7 +184,7 @@ impl CodingArguments {
     /// The encoder's options for so many frames of these channels.
     ///
     /// # Errors
-    /// A bound in another unit than the recording's, or too large a one; a bitrate without packets, or one that no quality can reach.
+    /// A bound in another unit than the recording's, or too large a one; a bitrate without packets, or one that is none.
     pub(super) fn options(
         &self,
         codec: &HostCodec<'_>,

@@ -1,4 +1,4 @@
-//! `vq data`: public recordings.
+//! `vq data`: public recordings and images.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use super::output;
 use crate::datasets::{self, DATASETS, Dataset};
 
-/// Fetch public recordings, or list what there is.
+/// Fetch public recordings and images, or list what there is.
 ///
 /// Every file is checked against its SHA-256. A download that broke off goes on where it stopped; files that are there already are
 /// left alone.

@@ -1,5 +1,6 @@
 //! `vq eval`: what a model costs and what it keeps.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -8,24 +9,36 @@ use serde_json::Value;
 
 use super::arguments::{CodingArguments, FitArguments, ModelArgument, SignalArguments, StretchArguments};
 use super::output;
+use crate::codec::HostCodec;
+use crate::data::Recording;
 use crate::evaluate::{Evaluations, evaluate};
+use crate::laboratory::known_to_model;
 
 /// Measure a model's rate and distortion on recordings.
 ///
 /// Every figure is computed from the bytes that `vq encode` writes, headers included, and the samples that `vq decode`
 /// returns. PRDN is 100·‖error‖/‖signal − mean‖, PRD is 100·‖error‖/‖signal − zero‖; samples are counted per channel,
 /// bits per sample of a channel. Surprisal is the bits that a packet's codes take in percent of what the model expects of ordinary
-/// signal: an anomaly score, of every packet in --json.
+/// signal: an anomaly score, of every packet in --json. A run on images is measured on images with --run in place of --model.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The recordings.
     #[arg(value_name = "RECORDS", required = true)]
     records: Vec<PathBuf>,
     #[command(flatten)]
-    model: ModelArgument,
+    model: Option<ModelArgument>,
+    /// The folder of a run on images, in place of a model; then the records are images.
+    #[arg(long, value_name = "RUN", required_unless_present = "model", conflicts_with = "model")]
+    run: Option<PathBuf>,
+    /// Where to run the nets of a run: cpu, cuda, cuda:1.
+    #[arg(long, default_value = "cpu", requires = "run")]
+    device: String,
     /// Print JSON in place of the table.
     #[arg(long)]
     json: bool,
+    /// Measure on recordings that the model was trained on too.
+    #[arg(long, conflicts_with = "run")]
+    on_training_data: bool,
     #[command(flatten)]
     stretch: StretchArguments,
     #[command(flatten)]
@@ -37,11 +50,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let bytes = arguments.model.read()?;
-    let codec = arguments.model.codec(&bytes)?;
+    let Some(model) = &arguments.model else { return measure_run(arguments) };
+    let bytes = model.read()?;
+    let codec = model.codec(&bytes)?;
     let mut rows = Vec::new();
     for path in &arguments.records {
-        let recording = arguments.stretch.slice(arguments.signal.open(path)?)?;
+        let whole = arguments.signal.open(path)?;
+        let stretch = arguments.stretch.range(&whole)?;
+        if !arguments.on_training_data {
+            refuse_known(&codec, &whole, &stretch)?;
+        }
+        let recording = arguments.stretch.slice(whole)?;
         let recording = arguments.fit.admit(recording, &codec)?;
         let options = arguments.coding.options(&codec, &recording.channels, recording.frames());
         let context = || path.display().to_string();
@@ -53,6 +72,29 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         true => output::print(&serde_json::to_string(&evaluations)?),
         false => output::print(&table(&evaluations)?),
     }
+}
+
+/// Refuses a stretch that the model was trained on: what it keeps of that says nothing of other recordings.
+fn refuse_known(codec: &HostCodec<'_>, whole: &Recording, stretch: &Range<usize>) -> anyhow::Result<()> {
+    let Some(known) = known_to_model(&codec.model(), whole, stretch) else { return Ok(()) };
+    anyhow::bail!(
+        "frames {} to {} of {} are among what this model was trained on: give other recordings or --from, or --on-training-data to \
+         measure on them nevertheless",
+        known.frames.start,
+        known.frames.end,
+        known.record
+    )
+}
+
+#[cfg(feature = "train")]
+fn measure_run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Some(run) = &arguments.run else { anyhow::bail!("give a model with --model, or a run on images with --run") };
+    super::eval_images::run(run, &arguments.records, &arguments.device, arguments.json)
+}
+
+#[cfg(not(feature = "train"))]
+fn measure_run(_: &Arguments) -> anyhow::Result<()> {
+    anyhow::bail!("--run needs libtorch, and this program was built without it (--no-default-features)")
 }
 
 /// Key in the JSON, heading, decimals.

@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::output;
+use crate::budget::Cost;
+use crate::export::Exported;
 use crate::export::from_run::TrainedRun;
 use crate::export::summary::ExportSummary;
 use crate::run::RunFolder;
@@ -27,6 +29,9 @@ pub(super) struct Arguments {
     /// The model's name, which streams carry; the file's if not given.
     #[arg(long)]
     name: Option<String>,
+    /// Which of the decoders that the run trained: the device's, or the large one of hosts, which decodes the same packets.
+    #[arg(long, value_name = "WHICH", default_value = "device")]
+    decoder: Decoder,
     /// Write the float model in place of the integer one: a reference for workstations.
     #[arg(long)]
     float: bool,
@@ -35,10 +40,29 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// A decoder of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Decoder {
+    Device,
+    Host,
+}
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let run = TrainedRun::load(&RunFolder::new(&arguments.run))?;
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
-    let exported = run.export(&name).with_context(|| format!("{}: cannot export the run", arguments.run.display()))?;
+    let context = || format!("{}: cannot export the run", arguments.run.display());
+    let exported = match arguments.decoder {
+        Decoder::Device => run.export(&name).with_context(context)?,
+        Decoder::Host => run.export_for_host(&name).with_context(context)?.with_context(|| {
+            format!(
+                "{}: the run trained no decoder for hosts; give network.host_decoder its layers",
+                arguments.run.display()
+            )
+        })?,
+    };
+    if arguments.decoder == Decoder::Device {
+        warn_over_budget(&run, &exported)?;
+    }
     let (summary, _) = ExportSummary::measure(&exported, run.held_out())?;
     let model = if arguments.float { &exported.float } else { &exported.integer };
     model.write(&arguments.output)?;
@@ -52,6 +76,19 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return output::print(&serde_json::to_string(&summary)?);
     }
     output::print(&table(&summary, &arguments.output))
+}
+
+/// Tells where the model is over the budget of the run's configuration after all.
+fn warn_over_budget(run: &TrainedRun, exported: &Exported) -> anyhow::Result<()> {
+    if !run.budget.limits() {
+        return Ok(());
+    }
+    let model = exported.integer.model()?;
+    let nets = [&run.record.encoder, &run.record.decoder];
+    let cost = Cost::of_model(&model, nets, run.record.signal.rate_millihertz, &run.budget);
+    cost.excesses(&run.budget).iter().for_each(|excess| output::warn(excess));
+    output::note(&cost.line());
+    Ok(())
 }
 
 /// A file's name without its ending.

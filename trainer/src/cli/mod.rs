@@ -11,12 +11,18 @@ mod data;
 mod decode;
 mod encode;
 mod eval;
+#[cfg(feature = "train")]
+mod eval_images;
 mod export;
 mod inspect;
 mod output;
 mod report;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "train")]
+mod train_config;
+#[cfg(feature = "train")]
+mod train_images;
 #[cfg(feature = "train")]
 mod train_predictor;
 #[cfg(feature = "train")]

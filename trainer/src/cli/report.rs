@@ -7,16 +7,18 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::export::from_run::TrainedRun;
+use crate::images::ImageEvaluation;
 use crate::report::data::{ReportData, ResultRow, RunReport};
 use crate::report::gather::gather;
+use crate::report::gather_measured::{gather_images, gather_vae};
 use crate::report::series::Series;
 use crate::report::{page, picture};
-use crate::run::{RunFolder, write_atomically};
+use crate::run::{QuantizerRecord, Record, RunFolder, write_atomically};
 
 /// Show training runs on one page: waveforms, curves, code usage, results.
 ///
 /// The page loads nothing from the network. Everything that it says about a codec comes from the exported integer model
-/// run over the held-out frames.
+/// run over the held-out frames; of runs on images and of VAEs, from what training measured on those held out.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The runs' folders.
@@ -78,12 +80,30 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn report(folder: &Path) -> anyhow::Result<RunReport> {
     let files = RunFolder::new(folder);
-    let run = TrainedRun::load(&files)?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let exported = run.export(&name)?;
     let series = Series::read(&files.metrics())?;
     let settings = std::fs::read_to_string(files.config()).with_context(|| files.config().display().to_string())?;
-    Ok(gather(&name, &run, &exported, series, settings)?)
+    match Record::load(&files.record())? {
+        Record::Image(record) => {
+            let evaluation = files.evaluation().exists().then(|| read_evaluation(&files.evaluation())).transpose()?;
+            let pictures = std::fs::read(files.reconstructions()).ok();
+            Ok(gather_images(&name, &record, evaluation.as_ref(), pictures, series, settings))
+        }
+        Record::Signal(record) if matches!(record.quantizer, QuantizerRecord::Gaussian { .. }) => {
+            Ok(gather_vae(&name, &record, series, settings))
+        }
+        Record::Signal(_) => {
+            let run = TrainedRun::load(&files)?;
+            let exported = run.export(&name)?;
+            Ok(gather(&name, &run, &exported, series, settings)?)
+        }
+    }
+}
+
+fn read_evaluation(path: &Path) -> anyhow::Result<ImageEvaluation> {
+    let name = || format!("{}: cannot read the evaluation; remove it, or train again", path.display());
+    let text = std::fs::read_to_string(path).with_context(name)?;
+    serde_json::from_str(&text).with_context(name)
 }
 
 fn read_table(path: &Path) -> anyhow::Result<Vec<ResultRow>> {

@@ -1,4 +1,4 @@
-//! `vq train`: recordings to a run folder.
+//! `vq train`: recordings or images to a run folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,33 +9,47 @@ use clap::Args;
 
 use super::arguments::SignalArguments;
 use super::output;
-use super::train_predictor;
 use super::train_prior::{self, Retraining};
+use super::{train_config, train_images, train_predictor};
+use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
-use crate::config::{Config, PredictorKind, PriorKind, QuantizerKind};
-use crate::data::{RatePolicy, Recording, fit};
+use crate::config::{ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
+use crate::data::{OpenOptions, RatePolicy, Recording, fit};
 use crate::export::from_run::TrainedRun;
-use crate::run::{MetricsLog, QuantizerRecord, now_rfc3339};
+use crate::images::is_images;
+use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, Record, RunRecord, now_rfc3339};
 use crate::train::{Job, Outcome, Progress, Source, prepare_process, set_threads};
 
-/// Train a codec on recordings of one kind of signal.
+/// Train a codec on recordings of one kind of signal, or on images.
+///
+/// Images are PNG and JPEG files, folders of them, and IDX files such as Fashion-MNIST's; their defaults depend on their size: `vq train
+/// --print-config IMAGES` shows them.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Recordings to train on.
+    /// Recordings to train on, or images, or a folder of them.
     #[arg(value_name = "RECORD", required_unless_present_any = ["resume", "print_config"])]
-    records: Vec<PathBuf>,
+    pub(super) records: Vec<PathBuf>,
+    /// Recordings to hold out whole, to measure on; if none is named, the configuration's data.split says what is.
+    #[arg(long, value_name = "RECORD", num_args = 1..)]
+    pub(super) held_out: Vec<PathBuf>,
     /// Configuration; `--print-config` shows every key.
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
+    /// The class of signals whose defaults the configuration starts from; if neither is given, by the recordings' rate.
+    #[arg(long, value_name = "CLASS")]
+    pub(super) preset: Option<Preset>,
+    /// What the device has, such as flash=40K,ram=6K,core=m4,mips=2: the nets are made smaller until they fit.
+    #[arg(long, value_name = "LIMITS")]
+    pub(super) budget: Option<BudgetRequest>,
     /// Optimizer steps, instead of the configuration's.
     #[arg(long, value_name = "N")]
-    steps: Option<usize>,
+    pub(super) steps: Option<usize>,
     /// Seed of every random choice, instead of the configuration's.
     #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// How latents become codes, instead of the configuration's; its sizes are in the configuration.
     #[arg(long, value_name = "KIND")]
-    quantizer: Option<QuantizerKind>,
+    pub(super) quantizer: Option<QuantizerKind>,
     /// Where to compute: cpu, cuda, cuda:1.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -43,17 +57,17 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "RUN")]
     output: Option<PathBuf>,
     /// Goes on with an interrupted run, with its own recordings and configuration.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "config", "steps", "seed", "quantizer", "output"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "held_out", "config", "preset", "budget", "steps", "seed", "quantizer", "output"])]
     resume: Option<PathBuf>,
     /// Trains another prior for this model, and writes the model with it to --output.
     #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with = "resume")]
     prior_only: Option<PathBuf>,
     /// Which prior to train, instead of the configuration's.
     #[arg(long, value_name = "KIND")]
-    prior: Option<PriorKind>,
+    pub(super) prior: Option<PriorKind>,
     /// Optimizer steps of the prior, instead of the configuration's.
     #[arg(long, value_name = "N")]
-    prior_steps: Option<usize>,
+    pub(super) prior_steps: Option<usize>,
     /// Qualities that the prior is trained for, all if not given; at the others the tables hold.
     #[arg(long, value_name = "1,2,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=9))]
     prior_qualities: Vec<u8>,
@@ -62,20 +76,27 @@ pub(super) struct Arguments {
     residual_only: Option<PathBuf>,
     /// Which predictor to train, instead of the configuration's.
     #[arg(long, value_name = "KIND")]
-    residual: Option<PredictorKind>,
+    pub(super) residual: Option<PredictorKind>,
     /// Optimizer steps of the predictor, instead of the configuration's.
     #[arg(long, value_name = "N")]
-    residual_steps: Option<usize>,
+    pub(super) residual_steps: Option<usize>,
     /// Prints the configuration, every key explained, and trains nothing.
     #[arg(long)]
     print_config: bool,
     #[command(flatten)]
-    signal: SignalArguments,
+    pub(super) signal: SignalArguments,
+}
+
+impl Arguments {
+    /// Whether the records are images.
+    pub(super) fn are_images(&self) -> bool {
+        self.records.first().is_some_and(|path| is_images(path))
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.print_config {
-        return output::print(&config(arguments)?.to_commented_toml());
+        return output::print(&train_config::given(arguments)?.to_commented_toml());
     }
     prepare_process(&arguments.device)?;
     if let Some(model) = &arguments.prior_only {
@@ -91,14 +112,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     describe(&job)?;
     let stop = stop_on_interrupt()?;
     let config = job.session().config();
-    let mut progress = Progress::new(config.training.steps, job.session().step(), job.record().training_seconds);
+    let before = job.record().made().training_seconds;
+    let mut progress = Progress::new(config.training.steps, job.session().step(), before);
     let outcome = job.train(&mut progress, &stop);
     progress.finish();
     match outcome? {
-        Outcome::Finished => {
-            foresee(&job)?;
-            summarise(&job)
-        }
+        Outcome::Finished => finish(&job, arguments),
         Outcome::Interrupted => {
             let (step, folder) = (job.session().step(), job.folder().root().display());
             println!("Stopped after step {step}. Go on with: vq train --resume {folder}");
@@ -107,20 +126,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn config(arguments: &Arguments) -> anyhow::Result<Config> {
-    let mut config = match &arguments.config {
-        Some(path) => Config::read(path)?,
-        None => Config::default(),
-    };
-    config.training.steps = arguments.steps.unwrap_or(config.training.steps);
-    config.training.seed = arguments.seed.unwrap_or(config.training.seed);
-    config.prior.kind = arguments.prior.unwrap_or(config.prior.kind);
-    config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
-    config.residual.kind = arguments.residual.unwrap_or(config.residual.kind);
-    config.residual.steps = arguments.residual_steps.unwrap_or(config.residual.steps);
-    config.quantizer.kind = arguments.quantizer.unwrap_or(config.quantizer.kind);
-    config.validate()?;
-    Ok(config)
+/// What follows the last step.
+fn finish(job: &Job, arguments: &Arguments) -> anyhow::Result<()> {
+    match job.record() {
+        Record::Image(_) => train_images::finish(job, &arguments.device),
+        Record::Signal(record) => {
+            let has_codes = job.session().config().model == ModelKind::VqVae;
+            if has_codes {
+                foresee(job)?;
+            }
+            summarise(job, record, has_codes)
+        }
+    }
 }
 
 /// Trains the recurrent prior of a run's model, where its codes can have one, and its predictor, and keeps both in the run's folder.
@@ -137,7 +154,8 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
     if has_prior {
         let held_out = run.held_out().iter().map(|recording| recording.samples.as_slice());
         let held_out = train_prior::shares(held_out, run.record.signal.channels.len());
-        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[] };
+        let start = run.prior.clone();
+        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[], start };
         bytes = train_prior::train(bytes.model()?, &run.training_samples(), &held_out, &retraining)?;
     }
     if has_predictor {
@@ -149,7 +167,7 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
 
 /// Another predictor for a finished model.
 fn retrain_predictor(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
-    let config = config(arguments)?;
+    let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
     let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
     train_predictor::run(model, &output, &config.residual, config.training.seed, |codec| open(codec, arguments))
@@ -163,38 +181,64 @@ fn open(codec: &HostCodec<'_>, arguments: &Arguments) -> anyhow::Result<Vec<Reco
 
 /// Another prior for a finished model.
 fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
-    let config = config(arguments)?;
+    let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
     let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
-    let retraining =
-        Retraining { config: &config.prior, seed: config.training.seed, qualities: &arguments.prior_qualities };
+    let retraining = Retraining {
+        config: &config.prior,
+        seed: config.training.seed,
+        qualities: &arguments.prior_qualities,
+        start: NamedTensors::new(),
+    };
     train_prior::run(model, &output, &retraining, |codec| open(codec, arguments))
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<Job> {
-    let config = config(arguments)?;
+    let given = train_config::given(arguments)?;
+    let command = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let folder = |name: &str| arguments.output.clone().unwrap_or_else(|| default_folder(name));
+    if arguments.are_images() {
+        let sources = train_images::open(arguments, &given)?;
+        let name = arguments.records.first().and_then(|path| path.file_stem()).unwrap_or_default().to_string_lossy();
+        return Ok(Job::start(sources, &given, &folder(&name), &arguments.device, command)?);
+    }
     let mut sources = Vec::new();
-    for path in &arguments.records {
+    let trained = arguments.records.iter().map(|path| (path, false));
+    for (path, held_out) in trained.chain(arguments.held_out.iter().map(|path| (path, true))) {
         let recording = arguments.signal.open(path)?;
         // The run may be resumed from another folder.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        sources.push(Source { path, options: arguments.signal.options(), recording });
+        let options = arguments.signal.options();
+        if given.data.single_channels {
+            let channels = recording.channels.iter().map(|channel| channel.name.clone()).collect::<Vec<_>>();
+            for name in channels {
+                let options = OpenOptions { columns: vec![name], ..options.clone() };
+                let recording = crate::data::open(&path, &options)?;
+                sources.push(Source { path: path.clone(), options, recording, held_out });
+            }
+        } else {
+            sources.push(Source { path, options, recording, held_out });
+        }
     }
-    let folder = arguments.output.clone().unwrap_or_else(|| default_folder(&sources));
-    let command = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let config = train_config::for_recordings(arguments, &sources)?;
+    let folder = folder(sources.first().map_or("run", |source| source.recording.name.as_str()));
     Ok(Job::start(sources, &config, &folder, &arguments.device, command)?)
 }
 
-fn default_folder(sources: &[Source]) -> PathBuf {
-    let name = sources.first().map_or("run", |source| source.recording.name.as_str());
+fn default_folder(name: &str) -> PathBuf {
     // Colons are not allowed in names everywhere.
     Path::new("runs").join(format!("{name}-{}", now_rfc3339().replace(':', "-")))
 }
 
 fn describe(job: &Job) -> anyhow::Result<()> {
-    let record = job.record();
-    let codec = job.session().codec();
-    let hop = codec.hop;
+    let record = match job.record() {
+        Record::Signal(record) => record,
+        Record::Image(record) => {
+            train_images::describe(record, job.folder());
+            return Ok(());
+        }
+    };
+    let hop = record.encoder.input_rows;
     let (train, held_out) = record.recordings.iter().fold((0, 0), |(train, held_out), part| {
         (train + part.train[1] - part.train[0], held_out + part.validation[1] - part.validation[0])
     });
@@ -207,25 +251,32 @@ fn describe(job: &Job) -> anyhow::Result<()> {
         held_out as f64 / rate,
         job.folder().root().display()
     );
-    let codes = match &record.quantizer {
+    job.notes().iter().for_each(|sentence| output::note(sentence));
+    eprintln!(
+        "encoder {} weights, {} multiply-accumulates per frame; decoder {}, {}; {}, {:.4} bits per sample; hop {hop}",
+        record.encoder.weights()?,
+        record.encoder.multiply_accumulates()? / hop,
+        record.decoder.weights()?,
+        record.decoder.multiply_accumulates()? / hop,
+        codes(&record.quantizer),
+        f64::from(record.quantizer.bits_per_hop()) / (hop * record.signal.channels.len()) as f64,
+    );
+    Ok(())
+}
+
+/// What is between the nets, in words.
+pub(super) fn codes(quantizer: &QuantizerRecord) -> String {
+    match quantizer {
         QuantizerRecord::Vector { dimension, stages, parts: 1, .. } => {
             format!("codebooks of {stages:?} codes of {dimension}")
         }
         QuantizerRecord::Vector { dimension, stages, parts, .. } => {
             format!("{parts} parts with codebooks of {stages:?} codes of {}", dimension / parts)
         }
+        QuantizerRecord::Gaussian { dimension } => format!("{dimension} continuous latents"),
         QuantizerRecord::Finite { levels } => format!("{} latents of {levels:?} levels", levels.len()),
         QuantizerRecord::Scalar { dimension, bits } => format!("{dimension} integers of {bits} bits"),
-    };
-    eprintln!(
-        "encoder {} weights, {} multiply-accumulates per frame; decoder {}, {}; {codes}, {:.4} bits per sample; hop {hop}",
-        record.encoder.weights()?,
-        record.encoder.multiply_accumulates()? / hop,
-        record.decoder.weights()?,
-        record.decoder.multiply_accumulates()? / hop,
-        f64::from(record.quantizer.bits_per_hop()) / (hop * record.signal.channels.len()) as f64,
-    );
-    Ok(())
+    }
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the program.
@@ -242,18 +293,24 @@ fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn summarise(job: &Job) -> anyhow::Result<()> {
+fn summarise(job: &Job, record: &RunRecord, has_codes: bool) -> anyhow::Result<()> {
     let lines = MetricsLog::read(&job.folder().metrics())?;
-    let measured = lines.iter().filter(|line| !line.perplexity.is_empty()).filter_map(|line| line.validation);
+    let quantized = lines.iter().filter(|line| !line.perplexity.is_empty() || line.rate.is_some());
+    let measured = quantized.filter_map(|line| line.validation);
     let best = measured.min_by(|a, b| a.mse_normalized.total_cmp(&b.mse_normalized));
     let folder = job.folder().root().display();
-    println!("{} steps in {:.0} s.", job.session().step(), job.record().training_seconds);
+    println!("{} steps in {:.0} s.", job.session().step(), record.made.training_seconds);
     if let Some(best) = best {
         println!(
-            "Held out, in float with int8 weights: PRDN {:.2} % at {:.4} bits per sample of codes.",
-            best.prdn_percent, best.bits_per_sample
+            "Held out, in float with int8 weights: PRDN {:.2} % at {:.4} bits per sample of {}.",
+            best.prdn_percent,
+            best.bits_per_sample,
+            if has_codes { "codes" } else { "divergence" }
         );
     }
-    println!("Go on with: vq export {folder} -o model.vqm");
+    match has_codes {
+        true => println!("Go on with: vq export {folder} -o model.vqm"),
+        false => println!("A VAE has no codes to export. Compare it with other runs: vq report {folder} RUN…"),
+    }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::export::container::{ContainerError, assemble};
 use crate::export::disassemble::disassemble;
 use crate::export::file::ModelBytes;
 use crate::export::priors::recurrent::RecurrentSizes;
+use crate::run::NamedTensors;
 use crate::train::prior::{Fitted, PriorSettings, fit, qualities};
 
 /// The part of every recording, at its end, that priors are compared on.
@@ -26,6 +27,8 @@ pub(super) struct Retraining<'a> {
     pub(super) seed: u64,
     /// The qualities to train for; all where none is named.
     pub(super) qualities: &'a [u8],
+    /// Tensors of a prior that was trained together with the nets; empty where there is none.
+    pub(super) start: NamedTensors,
 }
 
 /// Trains a prior for the model in a file on recordings that fit it, and writes the model with it.
@@ -68,13 +71,14 @@ pub(super) fn train(
         learning_rate: retraining.config.learning_rate,
         seed: retraining.seed,
         qualities: qualities(retraining.qualities),
+        start: retraining.start.clone(),
     };
     let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
     let report =
         |kind, step, bits: f64| eprintln!("prior {kind:?}, step {step}/{}: {bits:.2} bits a hop", settings.steps);
     let fitted = fit(&parts, training, held_out, retraining.config.kind, &settings, report)?;
     output::print(&table(&fitted))?;
-    parts.priors.recurrent = fitted.recurrent;
+    parts.priors = parts.priors.with_recurrent(fitted.recurrent, &parts.symbols);
     Ok(assemble(&parts.calibrate(training)?)?)
 }
 

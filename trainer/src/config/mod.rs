@@ -3,45 +3,30 @@
 //! Every key has a default, so a configuration names only what differs from it. The documentation of the fields below
 //! is also what `vq train --print-config` prints as comments, and what the run's own `config.toml` carries.
 
+mod augmentation;
+mod budget;
+mod file;
+mod image;
+mod preset;
 mod section;
+mod vae;
 mod validate;
-
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::{LayerPlan, NetworkPlan, OutputPlan};
+use crate::architecture::{ArchitectureError, LayerPlan, NetSpec, NetworkPlan, OutputPlan};
 use crate::run::QuantizerRecord;
 use section::{Section, section};
 
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{file}: cannot read the configuration: {source}")]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The text is not TOML, has a key that does not exist, or a value of the wrong type.
-    #[error("{file}: {source}\n`vq train --print-config` prints every key with its meaning and default")]
-    Syntax {
-        /// The file.
-        file: PathBuf,
-        /// What and where.
-        source: toml::de::Error,
-    },
-    /// A value is out of its range.
-    #[error("configuration, {key}: {what}")]
-    Value {
-        /// The key, with its section.
-        key: &'static str,
-        /// What is wrong and what to do.
-        what: String,
-    },
-}
+pub use augmentation::AugmentationConfig;
+pub use budget::BudgetConfig;
+pub use file::ConfigError;
+pub use image::{ImageConfig, ImageDistortion};
+pub use preset::Preset;
+pub use vae::{ModelKind, VaeConfig};
+
+/// The most bits of an integer latent.
+pub const MOST_INTEGER_BITS: u32 = 12;
 
 /// What the nets are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +48,7 @@ pub enum PriorKind {
     Linear,
     /// A recurrent net of 24 units.
     Small,
-    /// A recurrent net of 56 units, with units within the hop.
+    /// A recurrent net of 44 units, with units within the hop.
     Standard,
     /// All of them; the one whose bits and flash cost least stays.
     Best,
@@ -81,6 +66,18 @@ pub enum PredictorKind {
     Standard,
     /// All of them; the one whose bits, flash and instructions cost least stays.
     Best,
+}
+
+/// What is held out for validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// Whole recordings where there are several patients, else the end of each.
+    Auto,
+    /// Whole recordings.
+    Recordings,
+    /// The last part of each recording.
+    Time,
 }
 
 /// How latents become codes.
@@ -133,8 +130,16 @@ section! {
     DataConfig {
         /// Hops of a training window that the loss counts; the nets' reach is added on both sides.
         window_hops: usize = 32,
-        /// The last part of each recording that is held out for validation, from 0 (none) to 0.9.
+        /// The part of the frames that is held out for validation, from 0 (none) to 0.9.
         validation_fraction: f64 = 0.2,
+        /// "recordings": whole recordings are held out. "time": the last part of each. "auto": whole recordings where there are three patients or more,
+        /// so that what is held out is of others than what is trained on. Recordings with the same samples stay together.
+        split: Split = Split::Auto,
+        /// Names of recordings that belong to one patient or session, a list for each: they stay together.
+        groups: Vec<Vec<String>> = Vec::new(),
+        /// Whether every channel of a recording is trained on as if it were a recording of one channel: for a codec of single channels, from
+        /// recordings of several alike.
+        single_channels: bool = false,
     }
 }
 
@@ -150,6 +155,9 @@ section! {
         latents: usize = 8,
         /// Taps of the linear transforms beside both nets, usually twice the hop; 0 leaves them out.
         linear_kernel: usize = 64,
+        /// Frames that encoder and decoder together may wait for beyond the hop: 0 is causal, -1 as many as kernels that lie centred over their
+        /// strides need. The linear transforms overlap only where it is at least their kernel less a hop.
+        look_ahead: i64 = -1,
         /// The encoder's layers. A last layer of kernel 1 makes the latents.
         encoder: Vec<LayerPlan> = vec![
             LayerPlan { kernel: 8, stride: 4, channels: 16, residual: 0, separable: false },
@@ -166,6 +174,11 @@ section! {
         ],
         /// The decoder's last layer; its channels are the signal's.
         output: OutputPlan = OutputPlan { kernel: 8, stride: 4 },
+        /// A larger decoder for hosts, of the same codes, trained beside the device's without changing it; none if empty. It waits no longer than the
+        /// device's does. `vq export --decoder host` writes the model that has it in place of the other.
+        host_decoder: Vec<LayerPlan> = Vec::new(),
+        /// Its last layer.
+        host_output: OutputPlan = OutputPlan { kernel: 8, stride: 4 },
     }
 }
 
@@ -238,6 +251,20 @@ section! {
         range: f64 = 4.0,
         /// Up to this part of the steps uniform noise stands in for rounding; it must end after the warm-up.
         noise_until: f64 = 0.3,
+    }
+}
+
+section! {
+    /// Rate–distortion training, where the quantizer's kind is "scalar": the loss is bits + weight · error at all nine qualities at once, the bits
+    /// being those that the prior in training foresees. Codes then have 12 bits, latents are quantized from the first step on, and `scalar.bits`,
+    /// `scalar.range` and `training.unquantized` count for nothing.
+    RateConfig {
+        /// Whether bits count. If not, or with `prior.kind = "tables"`, only the error does, and the prior is trained behind it.
+        enabled: bool = true,
+        /// What an error as large as the signal's variance is worth at quality 9, in bits per sample. Each lower quality halves it.
+        distortion_weight: f64 = 1600.0,
+        /// How far low qualities, whose bits and errors are few and cheap, are made to count as much as high ones: from 0, not at all, to 1.
+        balance: f64 = 0.4,
     }
 }
 
@@ -317,10 +344,16 @@ section! {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// What lies between encoder and decoder.
+    pub model: ModelKind,
     /// What the training windows are cut from.
     pub data: DataConfig,
+    /// What is done to training windows.
+    pub augmentation: AugmentationConfig,
     /// The two nets.
     pub network: NetworkConfig,
+    /// Used where images are trained on.
+    pub image: ImageConfig,
     /// How latents become codes.
     pub quantizer: QuantizerConfig,
     /// Used where the quantizer has codebooks: "vq", "rvq" and "product".
@@ -329,52 +362,43 @@ pub struct Config {
     pub fsq: FsqConfig,
     /// Used where the quantizer's kind is "scalar".
     pub scalar: ScalarConfig,
+    /// Used where model = "vae".
+    pub vae: VaeConfig,
+    /// Rate–distortion training.
+    pub rate: RateConfig,
     /// The loop.
     pub training: TrainingConfig,
     /// What foresees the codes.
     pub prior: PriorConfig,
     /// What predicts bounded and lossless packets.
     pub residual: ResidualConfig,
+    /// What a device has for the codec.
+    pub budget: BudgetConfig,
     /// What is reported and saved, and when.
     pub run: RunConfig,
 }
 
 impl Config {
-    /// Reads and checks a configuration.
-    ///
-    /// # Errors
-    /// If the file cannot be read, has an unknown key, or a value out of range.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let config = Self::read(path)?;
-        config.validate()?;
-        Ok(config)
-    }
-
-    /// Reads a configuration whose values are checked later, with others in place of some.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or has an unknown key.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let file = || path.to_path_buf();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })
-    }
-
     /// The configuration as TOML, with every key explained.
     pub fn to_commented_toml(&self) -> String {
         let sections = [
             self.data.commented("data"),
+            self.augmentation.commented("augmentation"),
             self.network.commented("network"),
+            self.image.commented("image"),
             self.quantizer.commented("quantizer"),
             self.vector.commented("vector"),
             self.fsq.commented("fsq"),
             self.scalar.commented("scalar"),
+            self.vae.commented("vae"),
+            self.rate.commented("rate"),
             self.training.commented("training"),
             self.prior.commented("prior"),
             self.residual.commented("residual"),
+            self.budget.commented("budget"),
             self.run.commented("run"),
         ];
-        sections.join("\n")
+        format!("{}\n{}", self.model.commented(), sections.join("\n"))
     }
 
     /// The plan of the nets.
@@ -383,11 +407,27 @@ impl Config {
         NetworkPlan {
             lapped: network.kind == NetworkKind::Lapped,
             latents: network.latents,
+            encoded: self.encoded(),
             linear_kernel: network.linear_kernel,
+            look_ahead: usize::try_from(network.look_ahead).ok(),
             encoder: &network.encoder,
             decoder: &network.decoder,
             output: &network.output,
         }
+    }
+
+    /// The nets of a signal of `channels` channels: encoder, decoder and, if there is one, the larger decoder for hosts.
+    ///
+    /// # Errors
+    /// If they cannot be built.
+    pub fn signal_nets(&self, channels: usize) -> Result<(NetSpec, NetSpec, Option<NetSpec>), ArchitectureError> {
+        let (plan, network) = (self.network_plan(), &self.network);
+        let (encoder, decoder) = plan.assemble(channels)?;
+        let host = match network.host_decoder.as_slice() {
+            [] => None,
+            layers => Some(plan.another_decoder(channels, &decoder, layers, &network.host_output)?),
+        };
+        Ok((encoder, decoder, host))
     }
 
     /// The kind of codes and their alphabets, as a run records them.
@@ -399,13 +439,34 @@ impl Config {
             parts,
             cosine: self.vector.cosine,
         };
+        if self.model == ModelKind::Vae {
+            return QuantizerRecord::Gaussian { dimension };
+        }
         match self.quantizer.kind {
             QuantizerKind::Vq => codebooks(1, vec![vector.codes]),
             QuantizerKind::Rvq => codebooks(1, vector.stages.clone()),
             QuantizerKind::Product => codebooks(vector.parts, vector.part_stages.clone()),
             QuantizerKind::Fsq => QuantizerRecord::Finite { levels: self.levels() },
-            QuantizerKind::Scalar => QuantizerRecord::Scalar { dimension, bits: self.scalar.bits },
+            QuantizerKind::Scalar => QuantizerRecord::Scalar { dimension, bits: self.integer_bits() },
         }
+    }
+
+    /// Whether training is for bits and error together.
+    pub fn is_rated(&self) -> bool {
+        let has_prior = self.quantizer.kind == QuantizerKind::Scalar && self.prior.kind != PriorKind::Tables;
+        has_prior && self.rate.enabled && self.model == ModelKind::VqVae
+    }
+
+    /// Bits of an integer latent.
+    pub fn integer_bits(&self) -> u32 {
+        if self.is_rated() { MOST_INTEGER_BITS } else { self.scalar.bits }
+    }
+
+    /// The steps before codes exist.
+    pub fn unquantized_steps(&self) -> usize {
+        // A VAE's distributions are there from the start.
+        let none = self.is_rated() || self.model == ModelKind::Vae;
+        if none { 0 } else { self.step_at(self.training.unquantized) }
     }
 
     /// The levels of every latent of a finite scalar quantizer.

@@ -1,6 +1,6 @@
 //! The ranges of the configuration's values, checked before anything is built from them.
 
-use super::{CodebookUpdate, Config, ConfigError, NetworkKind, QuantizerKind};
+use super::{CodebookUpdate, Config, ConfigError, MOST_INTEGER_BITS, ModelKind, NetworkKind, QuantizerKind};
 use crate::run::QuantizerRecord;
 
 /// The largest sizes that a container holds and a microcontroller could run; they also keep arithmetic on them small.
@@ -16,8 +16,11 @@ impl Config {
     /// With the first key whose value cannot be used.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_data()?;
+        self.validate_augmentation()?;
         self.validate_network()?;
+        self.validate_image()?;
         self.validate_quantizer()?;
+        self.validate_vae()?;
         self.validate_training()
     }
 
@@ -30,6 +33,7 @@ impl Config {
     fn validate_network(&self) -> Result<(), ConfigError> {
         let network = &self.network;
         within("network.latents", network.latents as f64, 1.0, 256.0)?;
+        within("network.look_ahead", network.look_ahead as f64, -1.0, 1e6)?;
         if network.kind == NetworkKind::Lapped {
             return Ok(());
         }
@@ -37,7 +41,11 @@ impl Config {
         if network.encoder.is_empty() {
             return Err(refused("network.encoder", "has no layer; give at least one, its strides make the hop"));
         }
-        let named = [("network.encoder", &network.encoder), ("network.decoder", &network.decoder)];
+        let named = [
+            ("network.encoder", &network.encoder),
+            ("network.decoder", &network.decoder),
+            ("network.host_decoder", &network.host_decoder),
+        ];
         for (key, layer) in named.into_iter().flat_map(|(key, layers)| layers.iter().map(move |layer| (key, layer))) {
             within(key, layer.kernel as f64, 1.0, MAX_KERNEL as f64)?;
             within(key, layer.stride as f64, 1.0, 1024.0)?;
@@ -46,12 +54,31 @@ impl Config {
             covers(key, layer.kernel, layer.stride)?;
         }
         covers("network.output", network.output.kernel, network.output.stride)?;
+        covers("network.host_output", network.host_output.kernel, network.host_output.stride)?;
+        within("network.host_output", network.host_output.kernel as f64, 1.0, MAX_KERNEL as f64)?;
         if network.linear_kernel > 0 {
             covers("network.linear_kernel", network.linear_kernel, self.network_plan().hop())?;
         }
         within("network.output", network.output.kernel as f64, 1.0, MAX_KERNEL as f64)?;
         within("network.output", network.output.stride as f64, 1.0, 1024.0)?;
         within("network.encoder: the hop, the product of its strides,", self.network_plan().hop() as f64, 1.0, 65536.0)
+    }
+
+    fn validate_image(&self) -> Result<(), ConfigError> {
+        let image = &self.image;
+        if ![0, 1, 3].contains(&image.channels) {
+            return Err(refused("image.channels", "must be 1 (grey), 3 (colour) or 0 (as the first image)"));
+        }
+        within("image.height", image.height as f64, 0.0, 65536.0)?;
+        within("image.width", image.width as f64, 0.0, 65536.0)?;
+        let layers = [("image.encoder", &image.encoder), ("image.decoder", &image.decoder)];
+        for (key, layer) in layers.into_iter().flat_map(|(key, layers)| layers.iter().map(move |layer| (key, layer))) {
+            filter(key, layer.kernel, layer.stride, layer.resample)?;
+            within(key, layer.channels as f64, 1.0, MAX_CHANNELS as f64)?;
+            within(key, layer.residual as f64, 0.0, 64.0)?;
+        }
+        filter("image.latents", image.latents.kernel, image.latents.stride, image.latents.resample)?;
+        filter("image.output", image.output.kernel, image.output.stride, image.output.resample)
     }
 
     fn validate_quantizer(&self) -> Result<(), ConfigError> {
@@ -68,7 +95,7 @@ impl Config {
         within("vector.kmeans_latents", vector.kmeans_latents as f64, 1.0, 1e7)?;
         within("vector.restart_every", vector.restart_every as f64, 1.0, 1e9)?;
         within("vector.restart_until", vector.restart_until, 0.0, 1.0)?;
-        within("scalar.bits", f64::from(scalar.bits), 2.0, 12.0)?;
+        within("scalar.bits", f64::from(scalar.bits), 2.0, f64::from(MOST_INTEGER_BITS))?;
         within("scalar.range", scalar.range, 0.1, 100.0)?;
         within("scalar.step", scalar.step, 0.0, 100.0)?;
         within("scalar.noise_until", scalar.noise_until, 0.0, 1.0)?;
@@ -126,6 +153,24 @@ impl Config {
         })
     }
 
+    fn validate_vae(&self) -> Result<(), ConfigError> {
+        within("vae.divergence", self.vae.divergence, 0.0, 1e6)?;
+        within("vae.divergence_warmup", self.vae.divergence_warmup, 0.0, 1.0)?;
+        if self.model == ModelKind::VqVae {
+            return Ok(());
+        }
+        if self.network.kind == NetworkKind::Lapped {
+            return Err(refused("model", "a VAE learns its latents' variance; set network.kind = \"learned\""));
+        }
+        if !self.network.host_decoder.is_empty() {
+            return Err(refused("model", "a VAE has no codes that hosts could decode; leave network.host_decoder out"));
+        }
+        if self.budget.limits() {
+            return Err(refused("model", "a VAE runs on no device, so no [budget] limits it; leave that out"));
+        }
+        Ok(())
+    }
+
     fn validate_training(&self) -> Result<(), ConfigError> {
         let training = &self.training;
         within("training.steps", training.steps as f64, 1.0, 1e9)?;
@@ -140,6 +185,8 @@ impl Config {
         within("training.latent_noise", training.latent_noise, 0.0, 1e3)?;
         within("training.int8_from", training.int8_from, 0.0, 1.0)?;
         within("training.threads", training.threads as f64, 0.0, 1024.0)?;
+        within("rate.distortion_weight", self.rate.distortion_weight, 1e-3, 1e9)?;
+        within("rate.balance", self.rate.balance, 0.0, 1.0)?;
         within("prior.steps", self.prior.steps as f64, 1.0, 1e9)?;
         within("prior.learning_rate", self.prior.learning_rate, 1e-9, 1.0)?;
         within("residual.steps", self.residual.steps as f64, 1.0, 1e9)?;
@@ -147,10 +194,13 @@ impl Config {
         within("run.log_every", self.run.log_every as f64, 1.0, 1e9)?;
         within("run.validate_every", self.run.validate_every as f64, 1.0, 1e9)?;
         within("run.checkpoint_seconds", self.run.checkpoint_seconds, 0.0, 1e9)?;
-        if self.step_at(training.unquantized) >= training.steps {
+        if self.unquantized_steps() >= training.steps {
             return Err(refused("training.unquantized", "leaves no step for training with codes; lower it"));
         }
-        if self.quantizer.kind == QuantizerKind::Scalar && self.scalar.noise_until < training.unquantized {
+        if self.quantizer.kind == QuantizerKind::Scalar
+            && !self.is_rated()
+            && self.scalar.noise_until < training.unquantized
+        {
             return Err(refused(
                 "scalar.noise_until",
                 "ends before training.unquantized does; raise it to at least that",
@@ -171,6 +221,21 @@ fn refused(key: &'static str, what: &str) -> ConfigError {
     ConfigError::Value { key, what: what.into() }
 }
 
+/// The ranges of a filter of an image's net.
+fn filter(key: &'static str, kernel: usize, stride: usize, resample: usize) -> Result<(), ConfigError> {
+    within(key, kernel as f64, 1.0, 64.0)?;
+    within(key, stride as f64, 1.0, 64.0)?;
+    within(key, resample as f64, 1.0, 64.0)?;
+    covers(key, kernel, stride)?;
+    if (kernel - stride).is_multiple_of(2) {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        key,
+        what: format!("a kernel of {kernel} at stride {stride} has no middle; make both odd or both even"),
+    })
+}
+
 fn covers(key: &'static str, kernel: usize, stride: usize) -> Result<(), ConfigError> {
     if kernel >= stride {
         return Ok(());
@@ -181,7 +246,7 @@ fn covers(key: &'static str, kernel: usize, stride: usize) -> Result<(), ConfigE
     })
 }
 
-fn within(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
+pub(super) fn within(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
     // Written so that NaN is refused.
     if value >= low && value <= high {
         return Ok(());
@@ -249,6 +314,20 @@ mod tests {
         assert!(refuse(gradient).contains("moving-average"));
         let single = "[quantizer]\nkind = \"product\"\n[vector]\nparts = 8\ncosine = true";
         assert!(refuse(single).contains("no direction"));
+    }
+
+    #[test]
+    fn images_and_the_vae_are_checked_too() {
+        let refuse = |text: &str| toml::from_str::<Config>(text).unwrap().validate().unwrap_err().to_string();
+        let even = refuse("[image]\nlatents = { kernel = 4 }");
+        assert!(even.contains("image.latents") && even.contains("both even"), "{even}");
+        assert!(refuse("[image]\nchannels = 2").contains("image.channels"));
+        assert!(refuse("[image]\nencoder = [{ kernel = 2, stride = 4, channels = 8 }]").contains("skips rows"));
+        assert!(refuse("model = \"vae\"\n[network]\nkind = \"lapped\"").contains("learned"));
+        assert!(refuse("model = \"vae\"\n[budget]\nflash = 40000").contains("[budget]"));
+        let host = "model = \"vae\"\n[network]\nhost_decoder = [{ kernel = 3, stride = 1, channels = 8 }]";
+        assert!(refuse(host).contains("network.host_decoder"));
+        assert!(refuse("[vae]\ndivergence = -1.0").contains("vae.divergence"));
     }
 
     #[test]

@@ -27,6 +27,45 @@ pub(super) struct Column<'a> {
     pub(super) precision: Precision,
 }
 
+/// Puts the value before in place of every missing one, and the first one in place of those before it; what was missing is told. What
+/// resolution a column has is not changed by that.
+///
+/// # Errors
+/// If more than half of the values are missing.
+pub(super) fn fill_gaps(
+    file: &str,
+    name: &str,
+    values: &mut [f64],
+    remarks: &mut Vec<String>,
+) -> Result<(), DataError> {
+    let missing = values.iter().filter(|value| !value.is_finite()).count();
+    if missing == 0 {
+        return Ok(());
+    }
+    if missing * 2 > values.len() {
+        return Err(DataError::unsuitable(
+            file,
+            format!("{missing} of the {} samples of column `{name}` are missing", values.len()),
+            "leave the column out with --columns, or cut the file to where it was recorded",
+        ));
+    }
+    let mut last = values.iter().copied().find(|value| value.is_finite()).unwrap_or_default();
+    let (mut longest, mut run) = (0, 0);
+    for value in values {
+        if value.is_finite() {
+            (last, run) = (*value, 0);
+        } else {
+            *value = last;
+            run += 1;
+            longest = longest.max(run);
+        }
+    }
+    remarks.push(format!(
+        "column `{name}`: {missing} samples are missing, {longest} in a row at most; the value before is held"
+    ));
+    Ok(())
+}
+
 impl Column<'_> {
     /// The channel's counts, and what they mean: in steps of `lsb`, or of the step that the data show. `place` names the frame of
     /// an index for the user.
@@ -71,7 +110,7 @@ impl Column<'_> {
                 file,
                 format!("{}, column `{}`", place(index), self.name),
                 format!("`{}` is no sample", self.values[index]),
-                "fill the gap, or cut the recording there",
+                "give --fill-gaps to hold the value before, or cut the recording there",
             )),
         }
     }
@@ -112,5 +151,24 @@ impl Column<'_> {
             None => format!("column `{name}`: the values lie on no common step; read in steps of {step}"),
         });
         Ok(lattice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_hold_the_value_before_and_are_counted() {
+        let nan = f64::NAN;
+        let mut values = [nan, 2.0, nan, nan, 3.0, f64::INFINITY, 4.0, 5.0];
+        let mut remarks = Vec::new();
+        fill_gaps("f", "a", &mut values, &mut remarks).unwrap();
+        assert_eq!(values, [2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 4.0, 5.0]);
+        assert!(remarks[0].contains("`a`: 4 samples are missing, 2 in a row"), "{remarks:?}");
+        let error = fill_gaps("f", "a", &mut [nan, nan, 1.0], &mut remarks).unwrap_err().to_string();
+        assert!(error.contains("2 of the 3 samples") && error.contains("--columns"), "{error}");
+        fill_gaps("f", "a", &mut [1.0, 2.0], &mut remarks).unwrap();
+        assert_eq!(remarks.len(), 1);
     }
 }

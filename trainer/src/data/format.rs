@@ -44,6 +44,8 @@ pub struct OpenOptions {
     pub sample_type: Option<SampleType>,
     /// The unit of the samples, for files that do not say it.
     pub unit: Option<String>,
+    /// Whether the value before stands in for samples that are missing (CSV, NPY, float WAV); they are refused if not.
+    pub fill_gaps: bool,
 }
 
 impl Format {
@@ -78,7 +80,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Recording, DataError> 
     let mut recording = match format {
         Format::Csv => return csv::open(path, name, options),
         Format::Wfdb => wfdb::open(path)?,
-        Format::Wav => wav::open(path, name, options.lsb)?,
+        Format::Wav => wav::open(path, name, options)?,
         Format::Npy => npy::open(path, name, options)?,
         Format::Edf => edf::open(path, name, options)?,
         Format::Raw => raw::open(path, name, options)?,
@@ -107,6 +109,7 @@ impl OpenOptions {
         let refused = [
             (self.time_column.is_some() && format != Format::Csv, "--time is for text tables"),
             (self.lsb.is_some() && !real_numbers, "--lsb is for real numbers: text tables, arrays and float WAV"),
+            (self.fill_gaps && !real_numbers, "--fill-gaps is for real numbers: text tables, arrays and float WAV"),
             (self.channels.is_some() && format != Format::Raw, "--channels is for raw integers"),
             (self.sample_type.is_some() && format != Format::Raw, "--sample-type is for raw integers"),
         ];

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use npyz::{DType, NpyFile, Order, TypeChar};
 
-use super::columns::{Column, Precision};
+use super::columns::{Column, Precision, fill_gaps};
 use super::{Channel, DataError, OpenOptions, Recording, files};
 
 /// An array's numbers, `[time, channels]`.
@@ -58,7 +58,10 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
                 integers(&file, name, column, options.unit.as_deref())?
             }
             Numbers::Real(all, precision) => {
-                let values: Vec<f64> = (0..frames).map(|time| all[element(time, channel)]).collect();
+                let mut values: Vec<f64> = (0..frames).map(|time| all[element(time, channel)]).collect();
+                if options.fill_gaps {
+                    fill_gaps(&file, &name, &mut values, &mut remarks)?;
+                }
                 let column = Column { name: &name, unit: None, values: &values, precision: *precision };
                 column.check_finite(&file, place)?;
                 column.counts(&file, options.lsb, options.unit.as_deref(), place, &mut remarks)?

@@ -3,24 +3,28 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::columns::{Column, Precision};
-use super::{Channel, DataError, Recording, files};
+use super::columns::{Column, Precision, fill_gaps};
+use super::{Channel, DataError, OpenOptions, Recording, files};
 
 /// The unit of floating-point samples.
 const FULL_SCALE: &str = "FS";
 
-/// Reads a WAV file. Its samples are counts without a unit; in floating point, where 1 is full scale, steps of `lsb` or of the step that
+/// Reads a WAV file. Its samples are counts without a unit; in floating point, where 1 is full scale, steps of `options.lsb` or of the step that
 /// the data show.
-pub(super) fn open(path: &Path, name: String, lsb: Option<f64>) -> Result<Recording, DataError> {
+pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
     let file = path.display().to_string();
     let bytes = files::read(path)?;
     let reader = hound::WavReader::new(Cursor::new(bytes)).map_err(|error| unreadable(&file, &error))?;
     let spec = reader.spec();
     if spec.sample_format == hound::SampleFormat::Float {
-        return open_float(&file, name, reader, lsb);
+        return open_float(&file, name, reader, options);
     }
-    if lsb.is_some() {
-        return Err(DataError::unsuitable(&file, "--lsb is for real numbers, and these are integers", "leave it out"));
+    if options.lsb.is_some() || options.fill_gaps {
+        return Err(DataError::unsuitable(
+            &file,
+            "--lsb and --fill-gaps are for real numbers, and these are integers",
+            "leave it out",
+        ));
     }
     let samples: Vec<i32> =
         reader.into_samples().collect::<Result<_, _>>().map_err(|error| unreadable(&file, &error))?;
@@ -63,7 +67,7 @@ fn open_float(
     file: &str,
     name: String,
     reader: hound::WavReader<Cursor<Vec<u8>>>,
-    lsb: Option<f64>,
+    options: &OpenOptions,
 ) -> Result<Recording, DataError> {
     let spec = reader.spec();
     let values: Vec<f32> = reader.into_samples().collect::<Result<_, _>>().map_err(|error| unreadable(file, &error))?;
@@ -72,12 +76,15 @@ fn open_float(
     let mut samples = vec![0; values.len()];
     for channel in 0..width {
         let channel_name = format!("channel {}", channel + 1);
-        let of_channel: Vec<f64> = values.iter().skip(channel).step_by(width).map(|&value| value.into()).collect();
+        let mut of_channel: Vec<f64> = values.iter().skip(channel).step_by(width).map(|&value| value.into()).collect();
+        if options.fill_gaps {
+            fill_gaps(file, &channel_name, &mut of_channel, &mut remarks)?;
+        }
         let column =
             Column { name: &channel_name, unit: Some(FULL_SCALE), values: &of_channel, precision: Precision::Single };
         let place = |frame: usize| format!("frame {frame}");
         column.check_finite(file, place)?;
-        let (counts, described) = column.counts(file, lsb, None, place, &mut remarks)?;
+        let (counts, described) = column.counts(file, options.lsb, None, place, &mut remarks)?;
         samples.iter_mut().skip(channel).step_by(width).zip(counts).for_each(|(sample, count)| *sample = count);
         channels.push(described);
     }

@@ -9,6 +9,7 @@ mod package;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
 use crate::data::files;
@@ -163,16 +164,22 @@ impl Dataset {
     }
 }
 
-/// Whether a file has a checksum.
+/// Whether a file has a checksum: its own bytes, or, of a gzipped one, what is packed in it. The home of a set and a distribution's
+/// package may hold the same bytes packed differently.
 fn check(path: &Path, expected: &str) -> Result<(), DatasetError> {
-    let mut file = fs::File::open(path).map_err(DatasetError::io(path, "read"))?;
-    let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut hash).map_err(DatasetError::io(path, "read"))?;
-    let found = hexadecimal(&hash.finalize());
-    if found == expected {
+    let open = || fs::File::open(path).map_err(DatasetError::io(path, "read"));
+    let found = hash(open()?).map_err(DatasetError::io(path, "read"))?;
+    // A file that is not packed, or is cut, does not unpack: then it is not the right one either.
+    if found == expected || hash(GzDecoder::new(open()?)).is_ok_and(|unpacked| unpacked == expected) {
         return Ok(());
     }
     Err(DatasetError::Checksum { path: path.to_owned(), expected: expected.to_owned(), found })
+}
+
+fn hash(mut bytes: impl std::io::Read) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut bytes, &mut hash)?;
+    Ok(hexadecimal(&hash.finalize()))
 }
 
 #[cfg(test)]
@@ -203,6 +210,22 @@ mod tests {
         fetch().unwrap();
         assert_eq!(fs::read(target.join("a.dat")).unwrap(), b"abc");
         SET.fetch(&target, None, |_| panic!("nothing is to be fetched")).unwrap();
+    }
+
+    #[test]
+    fn a_packed_file_is_checked_by_what_is_in_it_however_it_was_packed() {
+        use std::io::Write as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.gz");
+        for level in [0, 9] {
+            let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(level));
+            packer.write_all(b"abc").unwrap();
+            let packed = packer.finish().unwrap();
+            fs::write(&path, &packed).unwrap();
+            check(&path, ABC).unwrap();
+            fs::write(&path, &packed[..packed.len() - 9]).unwrap();
+            assert!(matches!(check(&path, ABC), Err(DatasetError::Checksum { .. })));
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use sha2::{Digest, Sha256};
 use vq_core::kernels::Arithmetic;
+use vq_core::model::choice::Choice;
 use vq_core::model::header::{HEADER_BYTES, Header, seal};
 use vq_core::model::metadata::{Channel, Message, Metadata};
-use vq_core::model::choice::Choice;
 use vq_core::model::plan::{Output, row_elements};
 use vq_core::model::predictor::ResidualPredictor;
 use vq_core::model::priors::{Context, SymbolPrior};
@@ -145,13 +145,28 @@ pub fn assemble(parts: &ModelParts) -> Result<ModelBytes, ContainerError> {
     Ok(complete)
 }
 
-/// The identity of a model file: the first half of the SHA-256 of what lies between it and the self-test packet.
+/// The identity of a model file: the first half of the SHA-256 of what lies between it and the self-test packet; or, of a model that decodes
+/// what another one encodes, the other one's, as its training run says (`decodes_for`).
 ///
 /// The packet is left out because its checksum is seeded with the identity.
 #[must_use]
 pub fn identity(model: &Model<'_>) -> [u8; 16] {
+    if let Some(other) = model.metadata().and_then(|metadata| decodes_for(metadata.run)) {
+        return other;
+    }
     let packet = model.header().tables_offset as usize + model.directory().test_packet as usize;
     hash(model.file().get(32..packet).unwrap_or_default())
+}
+
+/// The key in a model's training run that names the model whose packets it decodes too.
+pub const DECODES_FOR: &str = "decodes_for";
+
+/// The identity of the model whose packets a model decodes, if its training run says that it does.
+fn decodes_for(run: &str) -> Option<[u8; 16]> {
+    let run: serde_json::Value = serde_json::from_str(run).ok()?;
+    let digits = run.get(DECODES_FOR)?.as_str()?;
+    let number = u128::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 32)?;
+    Some(number.to_be_bytes())
 }
 
 fn hash(bytes: &[u8]) -> [u8; 16] {
@@ -242,7 +257,8 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         choice_units: choice_units(parts)?,
     };
     let mut file = [header.to_bytes().as_slice(), &message].concat();
-    let identity = hash(&file[32..tables_offset + test_packet as usize]);
+    let own = || hash(&file[32..tables_offset + test_packet as usize]);
+    let identity = decodes_for(&parts.metadata.run).unwrap_or_else(own);
     file[..HEADER_BYTES].copy_from_slice(&Header { identity, ..header }.to_bytes());
     seal(&mut file);
     Ok(ModelBytes::new(&file))

@@ -7,11 +7,17 @@ use super::disassemble::disassemble;
 use super::file::{ModelBytes, ModelFileError};
 use super::predictor::PredictorParts;
 use super::priors::recurrent::RecurrentParts;
-use super::trained::{Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer};
-use super::{ExportError, Exported, export};
+use super::trained::{
+    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
+};
+use super::{ExportError, Exported, export_within};
 use crate::architecture::NetSpec;
+use crate::config::{BudgetConfig, Config, ConfigError};
 use crate::data::Recording;
-use crate::run::{QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
+use crate::run::{NamedTensors, PlainTensor, QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
+
+/// What a trained prior or predictor takes in a model beside its weights: its record, and the ends that parts are filled up to.
+const RECORD_BYTES: usize = 512;
 
 /// A finished (or interrupted) training run, read back.
 #[derive(Debug)]
@@ -20,6 +26,12 @@ pub struct TrainedRun {
     pub record: RunRecord,
     /// The nets and codes of the best checkpoint.
     pub trained: TrainedModel,
+    /// The large decoder for hosts, if the run trained one.
+    pub host_decoder: Option<TrainedNet>,
+    /// What the device has, as the run's configuration says.
+    pub budget: BudgetConfig,
+    /// The prior in floats that was trained together with the nets, by the names of its tensors; empty where none was.
+    pub prior: NamedTensors,
     /// The recurrent prior that was trained at the run's end.
     pub recurrent: Option<RecurrentParts>,
     /// The predictor of bounded and lossless packets that was trained at the run's end.
@@ -33,12 +45,24 @@ pub struct TrainedRun {
 /// Why a run cannot be read back.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainedRunError {
+    /// The run's configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A file of the run folder, or one of its recordings.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The model with the run's prior.
     #[error(transparent)]
     Prior(#[from] ModelFileError),
+    /// There are no codes to send.
+    #[error(
+        "{}: the run's model is a VAE, whose latents are continuous: there are no codes for a device to send, so it cannot be exported. \
+         `vq report` compares it with runs that can; train one with model = \"vq-vae\"", folder.display()
+    )]
+    Continuous {
+        /// The run.
+        folder: PathBuf,
+    },
     /// A tensor is missing from the checkpoint.
     #[error("{checkpoint} has no tensor `{tensor}`: it is not a checkpoint of this run's architecture")]
     Missing {
@@ -56,6 +80,9 @@ impl TrainedRun {
     /// What is missing, unreadable or not what it was.
     pub fn load(folder: &RunFolder) -> Result<Self, TrainedRunError> {
         let record = RunRecord::load(&folder.record())?;
+        if matches!(record.quantizer, QuantizerRecord::Gaussian { .. }) {
+            return Err(TrainedRunError::Continuous { folder: folder.root().to_path_buf() });
+        }
         let checkpoint =
             Checkpoint { file: TensorFile::load(&folder.checkpoint_to_use())?, path: folder.checkpoint_to_use() };
         let trained = TrainedModel {
@@ -73,12 +100,20 @@ impl TrainedRun {
         } else {
             (None, None)
         };
-        let mut run = Self { record, trained, recurrent, predictor, training: Vec::new(), validation: Vec::new() };
+        let host_decoder = record.host_decoder.as_ref().map(|spec| checkpoint.net("host_decoder", spec)).transpose()?;
+        let budget = Config::load(&folder.config())?.budget;
+        let of_prior =
+            |(name, tensor): (&String, &PlainTensor)| Some((name.strip_prefix("prior.")?.into(), tensor.clone()));
+        let prior = checkpoint.file.tensors.iter().filter_map(of_prior).collect();
+        let (training, validation) = (Vec::new(), Vec::new());
+        let mut run = Self { record, trained, host_decoder, budget, prior, recurrent, predictor, training, validation };
         for source in &run.record.recordings {
             let recording = source.reopen()?;
-            run.training.push(recording.slice(source.train[0]..source.train[1]));
-            if source.validation[0] < source.validation[1] {
-                run.validation.push(recording.slice(source.validation[0]..source.validation[1]));
+            let (train, validation) = source.ranges();
+            for (frames, recordings) in [(train, &mut run.training), (validation, &mut run.validation)] {
+                if !frames.is_empty() {
+                    recordings.push(recording.slice(frames));
+                }
             }
         }
         Ok(run)
@@ -98,24 +133,8 @@ impl TrainedRun {
             name: name.into(),
             rate_millihertz: self.record.signal.rate_millihertz,
             channels: channels.collect(),
-            run: self.identity(),
+            run: self.record.identity(),
         }
-    }
-
-    /// What a shipped model says about its run: enough to repeat it, and nothing that differs when it is.
-    fn identity(&self) -> String {
-        let record = &self.record;
-        let recordings = record.recordings.iter().map(|recording| {
-            serde_json::json!({ "name": recording.name, "train": recording.train, "sha256": recording.sha256 })
-        });
-        serde_json::json!({
-            "program_version": record.program_version,
-            "torch_version": record.torch_version,
-            "command": record.command,
-            "seed": record.seed,
-            "recordings": recordings.collect::<Vec<_>>(),
-        })
-        .to_string()
     }
 
     /// The model in both arithmetics, under a name, with the recurrent prior and the predictor if there are any.
@@ -123,12 +142,27 @@ impl TrainedRun {
     /// # Errors
     /// What cannot be exported.
     pub fn export(&self, name: &str) -> Result<Exported, ExportError> {
+        // What a budget leaves for tables of frequencies.
+        let trained_bytes = self.recurrent.as_ref().map_or(0, |recurrent| recurrent.bytes() + RECORD_BYTES)
+            + self.predictor.as_ref().map_or(0, |predictor| predictor.bytes() + RECORD_BYTES);
+        let most = (self.budget.flash > 0).then(|| self.budget.flash.saturating_sub(trained_bytes));
         let samples = self.training_samples();
-        let exported = export(&self.trained, &samples, &self.metadata(name))?;
+        let exported = export_within(&self.trained, &samples, &self.metadata(name), most)?;
         match (&self.recurrent, &self.predictor) {
             (None, None) => Ok(exported),
             (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref(), &samples),
         }
+    }
+
+    /// The same model with the large decoder: it decodes what the model of [`export`](Self::export) encodes. `None` if the run trained none.
+    ///
+    /// # Errors
+    /// What cannot be exported.
+    pub fn export_for_host(&self, name: &str) -> Result<Option<Exported>, ExportError> {
+        let Some(decoder) = &self.host_decoder else { return Ok(None) };
+        let trained = TrainedModel { decoder: decoder.clone(), ..self.trained.clone() };
+        let large = export_within(&trained, &self.training_samples(), &self.metadata(name), None)?;
+        self.export(name)?.with_decoder_of(&large).map(Some)
     }
 
     /// What to measure distortion on: the held-out frames, or the training frames of a run that held none out.
@@ -202,8 +236,18 @@ impl Checkpoint {
                 let levels = levels.iter().enumerate().map(|(channel, &count)| Codebook::levels(channel, count));
                 Ok(TrainedQuantizer::Vectors { codebooks: levels.collect() })
             }
+            // Refused before: it has no codes.
+            QuantizerRecord::Gaussian { .. } => Ok(TrainedQuantizer::Vectors { codebooks: Vec::new() }),
             QuantizerRecord::Scalar { bits, .. } => {
                 let steps = self.values("quantizer.step")?.1;
+                let wider = self.values("quantizer.wider")?.1;
+                let latents = steps.len();
+                let octaves = |row: usize, latent: usize| wider.get(row * latents + latent).copied().unwrap_or(0.0);
+                let widened = |(latent, step): (usize, &f32)| {
+                    let even = half_octaves(*step);
+                    std::array::from_fn(|row| even[row] * octaves(row, latent).exp2())
+                };
+                let steps = steps.iter().enumerate().map(widened).collect();
                 Ok(TrainedQuantizer::Scalar { steps, bits: *bits as u8 })
             }
         }

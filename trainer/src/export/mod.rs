@@ -4,6 +4,7 @@
 //! first with uniform codes, then with the [`priors`] of what that model encodes.
 
 pub mod choice;
+pub mod comparison;
 pub mod container;
 pub mod disassemble;
 pub mod file;
@@ -22,11 +23,13 @@ pub mod window;
 
 use vq_core::kernels::Arithmetic;
 use vq_core::model::QUALITIES;
-use vq_core::model::records::Scaling;
+use vq_core::model::priors::SymbolPrior;
+use vq_core::model::records::{Scaling, SymbolKind};
 
 use crate::architecture::{NetSpec, Operation, Shape};
+use crate::hexadecimal::hexadecimal;
 use choice::Effects;
-use container::{ContainerError, MetadataParts, ModelParts, NetParts, assemble};
+use container::{ContainerError, DECODES_FOR, MetadataParts, ModelParts, NetParts, assemble};
 use disassemble::disassemble;
 use file::ModelBytes;
 use lower::{
@@ -95,7 +98,7 @@ impl Exported {
     ) -> Result<Self, ExportError> {
         let with = |bytes: &ModelBytes| {
             let parts = disassemble(bytes.model().map_err(ContainerError::from)?).ok_or(ContainerError::Unreadable)?;
-            let priors = PriorParts { recurrent: recurrent.cloned(), ..parts.priors };
+            let priors = parts.priors.with_recurrent(recurrent.cloned(), &parts.symbols);
             Ok::<_, ContainerError>(ModelParts { priors, predictor: predictor.cloned(), ..parts })
         };
         let (integer, float) = (with(&self.integer)?.calibrate(samples)?, with(&self.float)?);
@@ -103,6 +106,28 @@ impl Exported {
         let surprise_limits = if integer.choice.is_some() { [0; QUALITIES] } else { integer.surprise_limits };
         let float = ModelParts { surprise_limits, ..float };
         Ok(Self { integer: assemble(&integer)?, float: assemble(&float)? })
+    }
+
+    /// The same models with the decoder net of `other`, which was exported with the same encoder and codes. They keep these models' identities, so
+    /// they decode what these encode.
+    ///
+    /// # Errors
+    /// A decoder for other latents or channels than the models'.
+    pub fn with_decoder_of(&self, other: &Self) -> Result<Self, ExportError> {
+        let parts = |bytes: &ModelBytes| -> Result<(ModelParts, [u8; 16]), ContainerError> {
+            let model = bytes.model()?;
+            Ok((disassemble(model).ok_or(ContainerError::Unreadable)?, model.identity()))
+        };
+        let exchanged = |own: &ModelBytes, other: &ModelBytes| -> Result<ModelBytes, ContainerError> {
+            let ((mut own, identity), (other, _)) = (parts(own)?, parts(other)?);
+            own.decoder = other.decoder;
+            let mut run: serde_json::Value = serde_json::from_str(&own.metadata.run).unwrap_or_default();
+            run[DECODES_FOR] = hexadecimal(&identity).into();
+            own.metadata.run = run.to_string();
+            assemble(&own)
+        };
+        let (integer, float) = (exchanged(&self.integer, &other.integer)?, exchanged(&self.float, &other.float)?);
+        Ok(Self { integer, float })
     }
 }
 
@@ -112,6 +137,19 @@ impl Exported {
 /// # Errors
 /// What cannot be exported, and in which layer.
 pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> Result<Exported, ExportError> {
+    export_within(trained, samples, metadata, None)
+}
+
+/// The same, with tables of frequencies that leave the integer model at most so many bytes, if any others do.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_within(
+    trained: &TrainedModel,
+    samples: &[i32],
+    metadata: &MetadataParts,
+    most_bytes: Option<usize>,
+) -> Result<Exported, ExportError> {
     let (encoder_shapes, decoder_shapes) = trained.check()?;
     let measured = Measured::new(trained, samples, &encoder_shapes)?;
     let rows = trained.decoder.spec.input_rows;
@@ -153,9 +191,20 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         metadata: metadata.clone(),
     };
     // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
-    integer.priors = PriorParts::train(assemble(&integer)?.model().map_err(ContainerError::from)?, samples)?;
+    let uniform = assemble(&integer)?;
+    let model = uniform.model().map_err(ContainerError::from)?;
+    integer.priors = match most_bytes {
+        None => PriorParts::train(model, samples)?,
+        Some(most) => {
+            PriorParts::train_within(model, samples, most.saturating_sub(records_included(&uniform, &integer)))?
+        }
+    };
     let plain = integer.priors.clone();
-    let integer = choice::decide(integer, || measured.effects(trained, latent_scale), samples)?.calibrate(samples)?;
+    // A choice of codes has tables of its own, which no limit was set for.
+    if most_bytes.is_none() {
+        integer = choice::decide(integer, || measured.effects(trained, latent_scale), samples)?;
+    }
+    let integer = integer.calibrate(samples)?;
     let quantizer = symbols::float(&trained.quantizer, rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
@@ -173,6 +222,13 @@ pub fn export(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts)
         metadata: metadata.clone(),
     };
     Ok(Exported { integer: assemble(&integer)?, float: assemble(&float)? })
+}
+
+/// Bytes of a model without tables but with the records of all sets that it would have, and the ends that parts are filled up to.
+fn records_included(uniform: &ModelBytes, parts: &ModelParts) -> usize {
+    let scalar = parts.symbols.iter().any(|symbol| symbol.kind == SymbolKind::Integer);
+    let sets = if scalar { QUALITIES } else { 1 };
+    uniform.bytes().len() + (sets - 1) * parts.symbols.len() * SymbolPrior::BYTES + 16
 }
 
 impl ModelParts {
@@ -238,7 +294,7 @@ impl TrainedQuantizer {
                 latent
                     .iter()
                     .zip(steps)
-                    .map(|(z, step)| (z / step).round_ties_even().clamp(-limit, limit) * step)
+                    .map(|(z, [.., step])| (z / step).round_ties_even().clamp(-limit, limit) * step)
                     .collect()
             }
             Self::Vectors { codebooks } => {

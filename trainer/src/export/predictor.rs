@@ -5,6 +5,7 @@ use vq_core::model::plan::block_stream_bytes;
 use vq_core::model::predictor::{DISTRIBUTION_OUTPUTS, OWN_INPUTS, ResidualPredictor};
 
 use super::priors::recurrent::{Matrix, matrix_stream};
+use crate::config::PredictorKind;
 
 /// The value of a step of what the net reads and computes, as the specification has it.
 const OCTAVE: f64 = 1.0 / 1024.0;
@@ -33,6 +34,22 @@ impl PredictorSizes {
     #[must_use]
     pub fn outputs(&self) -> usize {
         DISTRIBUTION_OUTPUTS + self.taps + self.cross
+    }
+}
+
+impl PredictorKind {
+    /// The recurrent predictors that are tried for so many channels, with their sizes.
+    #[must_use]
+    pub fn candidates(self, channels: usize) -> Vec<(Self, PredictorSizes)> {
+        let cross = (channels - 1).min(2);
+        match self {
+            Self::Adaptive => Vec::new(),
+            Self::Small => vec![(self, PredictorSizes { hidden: 8, taps: 6, cross })],
+            Self::Standard => vec![(self, PredictorSizes { hidden: 32, taps: 6, cross })],
+            Self::Best => {
+                [Self::Small, Self::Standard].into_iter().flat_map(|kind| kind.candidates(channels)).collect()
+            }
+        }
     }
 }
 

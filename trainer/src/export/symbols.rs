@@ -18,9 +18,6 @@ pub struct QuantizerParts {
     pub quality: [u8; QUALITIES],
 }
 
-/// By how much the step of an integer latent grows from one quality to the next lower one.
-const STEP_RATIO: f64 = std::f64::consts::SQRT_2;
-
 /// The finest scale of the latents, not below `measured`, at which every vector's score provably fits 32 bits.
 #[must_use]
 pub fn latent_scale(quantizer: &TrainedQuantizer, measured: Scale) -> Scale {
@@ -48,7 +45,7 @@ fn scores_fit(codebook: &Codebook, scale: Scale) -> bool {
 /// The quantizer in integers, for latents of `rows` rows per hop.
 #[must_use]
 pub fn integer(quantizer: &TrainedQuantizer, rows: usize, scale: Scale) -> QuantizerParts {
-    parts(quantizer, rows, |codebook| blocked(codebook, scale), |step| integer_steps(step, scale))
+    parts(quantizer, rows, |codebook| blocked(codebook, scale), |steps| integer_steps(steps, scale))
 }
 
 /// The quantizer in floats.
@@ -58,12 +55,12 @@ pub fn float(quantizer: &TrainedQuantizer, rows: usize) -> QuantizerParts {
         let offsets = codebook.offsets().into_iter().map(|offset| offset as f32);
         offsets.chain(codebook.vectors.iter().copied()).flat_map(f32::to_le_bytes).collect()
     };
-    parts(quantizer, rows, vectors, |step| {
-        let record = |size: f64| {
-            let bits = (size as f32).to_bits();
+    parts(quantizer, rows, vectors, |steps| {
+        let record = |size: &f32| {
+            let bits = size.to_bits();
             Step { divide: bits as u16, multiply: (bits >> 16) as u16, divide_shift: 0, multiply_shift: 0 }
         };
-        step_sizes(step).flat_map(|size| record(size).to_bytes()).collect()
+        steps.iter().flat_map(|size| record(size).to_bytes()).collect()
     })
 }
 
@@ -71,7 +68,7 @@ fn parts(
     quantizer: &TrainedQuantizer,
     rows: usize,
     codebook_table: impl Fn(&Codebook) -> Vec<u8>,
-    step_table: impl Fn(f32) -> Vec<u8>,
+    step_table: impl Fn(&[f32; QUALITIES]) -> Vec<u8>,
 ) -> QuantizerParts {
     let mut symbols = Vec::new();
     match quantizer {
@@ -117,7 +114,7 @@ fn parts(
                     });
                 }
             }
-            let tables = steps.iter().map(|step| step_table(*step)).collect();
+            let tables = steps.iter().map(step_table).collect();
             QuantizerParts { symbols, tables, quality: [1; QUALITIES] }
         }
     }
@@ -180,15 +177,12 @@ fn blocked(codebook: &Codebook, scale: Scale) -> Vec<u8> {
     table
 }
 
-/// The step at every quality, from the worst to the best.
-fn step_sizes(best: f32) -> impl Iterator<Item = f64> {
-    (0..QUALITIES).map(move |row| f64::from(best) * STEP_RATIO.powi((QUALITIES - 1 - row) as i32))
-}
-
-fn integer_steps(best: f32, scale: Scale) -> Vec<u8> {
-    step_sizes(best)
+/// The records of a latent's steps.
+fn integer_steps(steps: &[f32; QUALITIES], scale: Scale) -> Vec<u8> {
+    steps
+        .iter()
         .flat_map(|size| {
-            let steps = (size / scale).clamp(1.0 / 4096.0, 16_383.0);
+            let steps = (f64::from(*size) / scale).clamp(1.0 / 4096.0, 16_383.0);
             let multiply_shift = ((32_767.0 / steps).log2().floor() as i32).clamp(1, 15);
             let divide_shift = ((32_767.0 * steps).log2().floor() as i32).clamp(1, 30);
             Step {

@@ -1,5 +1,7 @@
 //! What a training run hands to the exporter: nets, weights, codebooks and the signal they are for.
 
+use vq_core::model::QUALITIES;
+
 use crate::architecture::{ArchitectureError, Levels, NetSpec, Operation, Shape};
 
 /// Weights and bias of one node, in the layout of tch.
@@ -30,11 +32,17 @@ pub enum TrainedQuantizer {
     },
     /// Integer latents: each latent divided by its step and rounded.
     Scalar {
-        /// The step of each latent channel at the best quality.
-        steps: Vec<f32>,
+        /// The steps of each latent channel, from the worst quality to the best.
+        steps: Vec<[f32; QUALITIES]>,
         /// Bits of every code.
         bits: u8,
     },
+}
+
+/// The steps of a latent, from the worst quality to the best, each half an octave wider than the next: what the recurrent prior is told of steps.
+#[must_use]
+pub fn half_octaves(best: f32) -> [f32; QUALITIES] {
+    std::array::from_fn(|row| best * 2f32.powf((QUALITIES - 1 - row) as f32 / 2.0))
 }
 
 /// The vectors of one index.
@@ -293,14 +301,15 @@ impl TrainedModel {
                 codebooks.iter().enumerate().try_for_each(|(number, codebook)| codebook.check(number, channels))?;
             }
             TrainedQuantizer::Scalar { steps, bits } => {
-                if steps.len() != channels || !(2..=12).contains(bits) || steps.iter().any(|step| *step <= 0.0) {
+                let numbers = steps.as_flattened();
+                if steps.len() != channels || !(2..=12).contains(bits) || numbers.iter().any(|step| *step <= 0.0) {
                     return Err(TrainedModelError::Unsupported(format!(
-                        "integer latents need a positive step for each of {channels} channels and 2 to 12 bits; found \
-                         {} steps and {bits} bits",
+                        "integer latents need positive steps for each of {channels} channels and 2 to 12 bits; found \
+                         those of {} and {bits} bits",
                         steps.len()
                     )));
                 }
-                finite("the steps".into(), steps)?;
+                finite("the steps".into(), numbers)?;
             }
         }
         Ok(shapes)

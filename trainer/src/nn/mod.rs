@@ -4,6 +4,7 @@
 //! for them.
 
 mod fake_quantization;
+mod image;
 mod initialization;
 mod layer;
 
@@ -12,6 +13,7 @@ use tch::{Tensor, nn};
 
 use crate::architecture::{ArchitectureError, NetSpec, Source};
 pub use fake_quantization::{Axis, int8_image};
+pub use image::ImageNet;
 use layer::Layer;
 
 /// The weights that a net runs with.

@@ -7,6 +7,7 @@
 
 mod codebook;
 mod finite;
+mod gaussian;
 mod gradient;
 mod kmeans;
 #[cfg(test)]
@@ -19,10 +20,12 @@ use rand::rngs::ChaCha8Rng;
 use tch::{Kind, Tensor, nn};
 
 use crate::config::Config;
+use crate::random::normal;
 use crate::run::QuantizerRecord;
 pub use finite::FiniteQuantizer;
+pub use gaussian::GaussianLatents;
 pub use kmeans::{Clusters, kmeans, lloyd};
-pub use scalar::{Rounding, ScalarQuantizer};
+pub use scalar::{Rated, Rounding, ScalarQuantizer};
 use usage::{counts, dead_of, entropy_bits};
 pub use vector::VectorQuantizer;
 
@@ -43,6 +46,8 @@ pub struct Quantized {
     pub codebook_loss: Tensor,
     /// Σ over stages of the mean squared distance, felt by the encoder only; not yet times β.
     pub commitment_loss: Tensor,
+    /// The divergence of a VAE's latents from their prior, in nats per position; 0 where there are codes.
+    pub divergence: Tensor,
 }
 
 impl Quantized {
@@ -55,7 +60,8 @@ impl Quantized {
             alphabets,
             points: Vec::new(),
             codebook_loss: zero.shallow_clone(),
-            commitment_loss: zero,
+            commitment_loss: zero.shallow_clone(),
+            divergence: zero,
         }
     }
 
@@ -113,6 +119,8 @@ pub enum Quantizer {
     Finite(FiniteQuantizer),
     /// Rounded latents.
     Scalar(ScalarQuantizer),
+    /// The continuous latents of a VAE.
+    Gaussian(GaussianLatents),
 }
 
 impl Quantizer {
@@ -124,6 +132,7 @@ impl Quantizer {
             }
             QuantizerRecord::Finite { levels } => Self::Finite(FiniteQuantizer::new(variables, levels, config)),
             QuantizerRecord::Scalar { .. } => Self::Scalar(ScalarQuantizer::new(variables, config)),
+            QuantizerRecord::Gaussian { dimension } => Self::Gaussian(GaussianLatents::new(dimension)),
         }
     }
 
@@ -132,7 +141,7 @@ impl Quantizer {
         let latents = latents.to_kind(Kind::Float);
         tch::no_grad(|| match self {
             Self::Vector(quantizer) => quantizer.start(&latents, batch_vectors, random),
-            Self::Finite(_) => {}
+            Self::Finite(_) | Self::Gaussian(_) => {}
             Self::Scalar(quantizer) => quantizer.start(&latents),
         });
     }
@@ -143,6 +152,17 @@ impl Quantizer {
             Self::Vector(quantizer) => quantizer.unquantized(latents),
             Self::Finite(quantizer) => quantizer.unquantized(latents),
             Self::Scalar(_) => latents.shallow_clone(),
+            Self::Gaussian(quantizer) => quantizer.means(latents),
+        }
+    }
+
+    /// How `latents` are quantized where they are measured: as the device does, or, of a VAE, as a sample.
+    pub fn measuring(&self, latents: &Tensor, random: &mut ChaCha8Rng) -> Rounding {
+        match self {
+            Self::Gaussian(quantizer) => {
+                Rounding::Noise(normal(&quantizer.means(latents).size(), random).to_device(latents.device()))
+            }
+            Self::Vector(_) | Self::Finite(_) | Self::Scalar(_) => Rounding::Nearest,
         }
     }
 
@@ -153,6 +173,7 @@ impl Quantizer {
             Self::Vector(quantizer) => quantizer.forward(&latents, rounding),
             Self::Finite(quantizer) => quantizer.forward(&latents),
             Self::Scalar(quantizer) => quantizer.forward(&latents, rounding),
+            Self::Gaussian(quantizer) => quantizer.forward(&latents, rounding),
         }
     }
 
@@ -162,6 +183,7 @@ impl Quantizer {
             Self::Vector(quantizer) => quantizer.observe(quantized),
             Self::Finite(quantizer) => quantizer.observe(quantized),
             Self::Scalar(quantizer) => quantizer.observe(quantized),
+            Self::Gaussian(_) => {}
         });
     }
 
@@ -169,7 +191,7 @@ impl Quantizer {
     pub fn restart_dead(&mut self, step: usize, quantized: &Quantized, random: &mut ChaCha8Rng) -> Vec<Restarted> {
         tch::no_grad(|| match self {
             Self::Vector(quantizer) if quantizer.restarts_at(step) => quantizer.restart_dead(quantized, random),
-            Self::Vector(_) | Self::Finite(_) | Self::Scalar(_) => Vec::new(),
+            Self::Vector(_) | Self::Finite(_) | Self::Scalar(_) | Self::Gaussian(_) => Vec::new(),
         })
     }
 
@@ -179,6 +201,7 @@ impl Quantizer {
             Self::Vector(quantizer) => quantizer.health(),
             Self::Finite(quantizer) => quantizer.health(),
             Self::Scalar(quantizer) => quantizer.health(),
+            Self::Gaussian(_) => Health::default(),
         }
     }
 }

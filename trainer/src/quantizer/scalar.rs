@@ -1,6 +1,11 @@
 //! Integer latents: each latent divided by its step and rounded to an integer of fixed width.
+//!
+//! Steps are about `√2` times as wide at each lower quality. In rate–distortion training each latent's step of each quality is learned; noise
+//! that is even over one step stands in for rounding where the rate is measured (Ballé, Laparra & Simoncelli, "End-to-end optimized image
+//! compression", 2017, equation 9).
 
 use tch::{Kind, Tensor, nn};
+use vq_core::model::QUALITIES;
 
 use super::usage::{blend_rows, entropy_bits};
 use super::{Health, Quantized};
@@ -15,17 +20,28 @@ pub enum Rounding {
     /// To the nearest code: what the device does.
     Nearest,
     /// Integer latents: this noise, even over ±½ integer and of the latents' shape, instead of rounding: smooth, for the
-    /// first part of training.
+    /// first part of training. A VAE: standard normal noise.
     Noise(Tensor),
     /// Codebooks: only so many residual stages; the others are left out, as at a lower quality.
     Stages(usize),
 }
 
-/// One step per latent, learned; the integers are `|q| <= 2^(bits−1) − 1`.
+/// A batch at the qualities of its windows.
+#[derive(Debug)]
+pub struct Rated {
+    /// What any quantizer makes of a batch.
+    pub quantized: Quantized,
+    /// Latents over their steps, with noise in place of rounding, `[batch, hops, latents]`: smooth, for the rate.
+    pub noisy: Tensor,
+}
+
+/// One step per latent and quality; the integers are `|q| <= 2^(bits−1) − 1`.
 #[derive(Debug)]
 pub struct ScalarQuantizer {
-    /// Latent units per integer, `[latents]`.
+    /// Latent units per integer at quality 9, `[latents]`.
     step: Tensor,
+    /// Octaves by which the step of a quality is wider than half an octave for each quality below 9 makes it, `[9, latents]`.
+    wider: Tensor,
     /// The step of all latents, where it is not learned.
     fixed_step: Option<f64>,
     /// Moving average of how often each integer occurs, `[latents, integers]`.
@@ -39,11 +55,14 @@ impl ScalarQuantizer {
     /// Steps of one under `variables`, as `step`.
     pub(super) fn new(variables: &nn::Path, config: &Config) -> Self {
         let latents = config.network.latents as i64;
-        let largest = (1i64 << (config.scalar.bits - 1)) - 1;
+        let largest = (1i64 << (config.integer_bits() - 1)) - 1;
         let float = (Kind::Float, variables.device());
+        let rated = config.is_rated();
+        let first_step = if rated { first_step(config.rate.distortion_weight) } else { config.scalar.step };
         Self {
-            step: variables.add("step", Tensor::ones([latents], float), config.scalar.step == 0.0),
-            fixed_step: (config.scalar.step > 0.0).then_some(config.scalar.step),
+            step: variables.add("step", Tensor::ones([latents], float), config.scalar.step == 0.0 && !rated),
+            wider: variables.add("wider", Tensor::zeros([QUALITIES as i64, latents], float), rated),
+            fixed_step: (first_step > 0.0).then_some(first_step),
             count: variables.add("count", Tensor::zeros([latents, 2 * largest + 1], float), false),
             largest,
             range: config.scalar.range,
@@ -70,9 +89,38 @@ impl ScalarQuantizer {
             Rounding::Noise(noise) => noise.shallow_clone(),
             Rounding::Nearest | Rounding::Stages(_) => &rounded - scaled.detach(),
         };
-        let codes = (rounded + largest).permute([0, 2, 1]).reshape([-1, latents.size()[1]]).to_kind(Kind::Int64);
-        let alphabets = vec![2 * self.largest as usize + 1; latents.size()[1] as usize];
-        Quantized::without_losses((scaled + offset) * step, codes, alphabets)
+        self.quantized((scaled + offset) * step, &rounded)
+    }
+
+    /// Quantizes each window of `latents`, `[batch, latents, hops]`, at its quality, `[batch]`, counted from 0. `noise` has the latents' shape and is
+    /// even over ±½; the decoder gets it too unless `rounds`.
+    pub fn forward_rated(&self, latents: &Tensor, qualities: &Tensor, noise: &Tensor, rounds: bool) -> Rated {
+        let latents = latents.to_kind(Kind::Float);
+        let largest = self.largest as f64;
+        let octaves = self.octaves().index_select(0, qualities);
+        let step = (&self.step * octaves.exp2()).unsqueeze(2);
+        let scaled = (latents / &step).clamp(-largest, largest);
+        let rounded = scaled.detach().round();
+        let noisy = &scaled + noise;
+        let through = if rounds { &scaled + (&rounded - scaled.detach()) } else { noisy.shallow_clone() };
+        Rated { quantized: self.quantized(through * step, &rounded), noisy: noisy.transpose(1, 2) }
+    }
+
+    /// `latents`, `[vectors, latents]`, in steps of quality 9.
+    pub fn in_steps(&self, latents: &Tensor) -> Tensor {
+        latents.detach() / self.step.detach()
+    }
+
+    /// Octaves between the step of every quality and that of quality 9, `[9, latents]`.
+    fn octaves(&self) -> Tensor {
+        let below: [f32; QUALITIES] = std::array::from_fn(|row| (QUALITIES - 1 - row) as f32 / 2.0);
+        &self.wider + Tensor::from_slice(&below).to_device(self.wider.device()).unsqueeze(1)
+    }
+
+    fn quantized(&self, latents: Tensor, rounded: &Tensor) -> Quantized {
+        let count = rounded.size()[1];
+        let codes = (rounded + self.largest as f64).permute([0, 2, 1]).reshape([-1, count]).to_kind(Kind::Int64);
+        Quantized::without_losses(latents, codes, vec![2 * self.largest as usize + 1; count as usize])
     }
 
     pub(super) fn observe(&mut self, quantized: &Quantized) {
@@ -86,11 +134,18 @@ impl ScalarQuantizer {
     }
 }
 
+/// The step from which a rate falls as fast as an error of weight `weight` rises. At a high rate `bits = −log2 step` and `error = step² / 12`, so that
+/// `step² = 6 / (weight · ln 2)`; half of that, because at lower rates most latents are zero and their error is no longer that of rounding.
+fn first_step(weight: f64) -> f64 {
+    (3.0 / (weight * std::f64::consts::LN_2)).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::config::QuantizerKind;
     use crate::random::{for_step, uniform};
 
     fn values(tensor: &Tensor) -> Vec<f32> {
@@ -143,6 +198,57 @@ mod tests {
         let largest = values(&noisy.abs().amax([0, 2], false));
         assert!(largest[0] <= 0.25 && largest[0] > 0.24, "{largest:?}");
         assert!(largest[1] <= 1.0 && largest[1] > 0.97, "{largest:?}");
+    }
+
+    fn rated(store: &nn::VarStore) -> ScalarQuantizer {
+        let mut config = Config::default();
+        config.quantizer.kind = QuantizerKind::Scalar;
+        config.network.latents = 2;
+        let quantizer = ScalarQuantizer::new(&store.root(), &config);
+        tch::no_grad(|| quantizer.step.shallow_clone().copy_(&Tensor::from_slice(&[0.5f32, 2.0])));
+        quantizer
+    }
+
+    #[test]
+    fn windows_are_quantized_at_their_quality() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let quantizer = rated(&store);
+        // Quality 9 as it is; of quality 7, two half octaves lower, the second latent's step is an octave wider than its share.
+        tch::no_grad(|| drop(quantizer.wider.shallow_clone().get(6).get(1).fill_(1.0)));
+        let latents = Tensor::from_slice(&[1.3f32, 5.1, 1.3, 9.0]).view([2, 2, 1]);
+        let qualities = Tensor::from_slice(&[8i64, 6]);
+        let rated = quantizer.forward_rated(&latents, &qualities, &latents.zeros_like(), true);
+        assert_eq!(values(&rated.quantized.latents), [1.5, 6.0, 1.0, 8.0]);
+        let noisy = values(&rated.noisy);
+        for (value, wanted) in noisy.iter().zip([2.6, 2.55, 1.3, 1.125]) {
+            assert!((value - wanted).abs() < 1e-5, "{noisy:?}");
+        }
+    }
+
+    #[test]
+    fn noise_reaches_the_rate_always_and_the_decoder_before_rounding_begins() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let quantizer = rated(&store);
+        let latents = Tensor::from_slice(&[1.3f32, 5.1]).view([1, 2, 1]);
+        let noise = Tensor::from_slice(&[0.4f32, -0.25]).view([1, 2, 1]);
+        let forward = |rounds| quantizer.forward_rated(&latents, &Tensor::from_slice(&[8i64]), &noise, rounds);
+        for (value, wanted) in values(&forward(false).quantized.latents).iter().zip([1.5f32, 4.6]) {
+            assert!((value - wanted).abs() < 1e-5);
+        }
+        assert_eq!(values(&forward(true).quantized.latents), [1.5, 6.0]);
+        assert_eq!(values(&forward(true).noisy), values(&forward(false).noisy));
+    }
+
+    #[test]
+    fn every_step_learns_from_its_quality() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let quantizer = rated(&store);
+        let latents = Tensor::from_slice(&[1.3f32, 5.1]).view([1, 2, 1]);
+        let rated = quantizer.forward_rated(&latents, &Tensor::from_slice(&[4i64]), &latents.zeros_like(), true);
+        rated.quantized.latents.sum(Kind::Float).backward();
+        let gradient = quantizer.wider.grad().abs().sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+        let felt: Vec<bool> = values(&gradient).iter().map(|sum| *sum > 0.0).collect();
+        assert_eq!(felt, (0..QUALITIES).map(|row| row == 4).collect::<Vec<bool>>());
     }
 
     #[test]

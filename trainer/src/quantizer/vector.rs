@@ -104,6 +104,7 @@ impl VectorQuantizer {
             points,
             codebook_loss: codebook_loss * share,
             commitment_loss: commitment_loss * share,
+            divergence: Tensor::zeros([], (Kind::Float, latents.device())),
         }
     }
 

@@ -52,6 +52,12 @@ pub(super) fn charts(runs: &[RunReport]) -> Vec<Chart> {
             lines: lines(&|_, thinned| loss_lines(thinned, runs.len() == 1)),
         },
         Chart { title: "PRDN on validation, %", ratios: true, lines: lines(&|run, _| vec![validation_line(run)]) },
+        Chart { title: "PSNR on validation, dB", ratios: false, lines: lines(&|run, _| vec![psnr_line(run)]) },
+        Chart {
+            title: "Rate in the loss, bits per sample",
+            ratios: true,
+            lines: lines(&|_, thinned| vec![rate_line(thinned)]),
+        },
         Chart {
             title: "Perplexity of the codes",
             ratios: false,
@@ -92,6 +98,17 @@ fn validation_line(run: &RunReport) -> Line {
         name: "PRDN".into(),
         points: validations.into_iter().map(|(step, found)| (step, found.prdn_percent)).collect(),
     }
+}
+
+fn psnr_line(run: &RunReport) -> Line {
+    let validations = run.series.validations(CURVE_POINTS).into_iter();
+    let points = validations.map(|(step, found)| (step, found.image.as_ref().and_then(|image| image.psnr_db)));
+    Line { name: "PSNR".into(), points: points.collect() }
+}
+
+fn rate_line(lines: &[MetricLine]) -> Line {
+    let points = lines.iter().map(|line| (line.step, line.rate));
+    Line { name: "rate".into(), points: points.collect() }
 }
 
 fn stage_lines(lines: &[MetricLine], get: fn(&MetricLine) -> &Vec<Option<f64>>) -> Vec<Line> {

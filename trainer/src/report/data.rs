@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::series::Series;
+use crate::summary::NetMemory;
 
 /// One report: a run, or several side by side.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -22,10 +23,23 @@ pub struct RunReport {
     pub name: String,
     /// The few numbers of the headline. `None` before the run was evaluated.
     pub summary: Option<Summary>,
+    /// A sentence in place of the one that `summary` makes, for runs that are not of recordings or have no codes.
+    pub headline: Option<String>,
+    /// A PNG of images over their reconstructions. `None` leaves the figure out.
+    #[serde(skip)]
+    pub reconstructions: Option<Vec<u8>>,
     /// A signal and its reconstruction. `None` leaves the figure out.
     pub waveform: Option<Waveform>,
     /// The results table, top to bottom. Rows of several runs meet by label and unit.
     pub results: Vec<ResultRow>,
+    /// Rate and distortion at each quality.
+    pub rates: Vec<RatePoint>,
+    /// The codebooks' vectors in two dimensions, in the order of `usage`; `None` where a code is no vector.
+    pub embeddings: Vec<Option<Embedding>>,
+    /// What integers cost in each layer, the encoder's first.
+    pub layers: Vec<LayerReport>,
+    /// Where the nets' lines lie in memory.
+    pub plans: Vec<NetMemory>,
     /// Flash and RAM on the device, entry by entry. Empty leaves the section out.
     pub memory: Vec<MemoryEntry>,
     /// What training reported.
@@ -185,6 +199,48 @@ impl StageUsage {
             .max(0.0);
         Self { counts, entropy_bits, perplexity: entropy_bits.exp2() }
     }
+}
+
+/// What a quality costs and keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RatePoint {
+    /// The quality, 1 to 9.
+    pub quality: u8,
+    /// Bits of everything sent, per sample of a channel.
+    pub bits_per_sample: f64,
+    /// Distortion in percent of the signal's deviation from its mean.
+    pub prdn_percent: f64,
+}
+
+impl RatePoint {
+    /// Whether it has a place in a figure.
+    pub(super) fn is_finite(&self) -> bool {
+        self.bits_per_sample.is_finite() && self.prdn_percent.is_finite()
+    }
+}
+
+/// Vectors of a codebook in two dimensions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Embedding {
+    /// The two principal components of each vector.
+    pub places: Vec<[f64; 2]>,
+    /// Times each was sent.
+    pub counts: Vec<u64>,
+    /// The part of the vectors' spread that the two show, from 0 to 1.
+    pub explained: f64,
+}
+
+/// A layer of the integer model against the same of the float model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerReport {
+    /// `encoder` or `decoder`.
+    pub net: &'static str,
+    /// The layer.
+    pub layer: String,
+    /// Norm of the difference of its output over the output's norm, in percent.
+    pub error_percent: f64,
+    /// Its largest magnitude, in percent of what an element holds.
+    pub range_percent: f64,
 }
 
 /// A row of the results table.

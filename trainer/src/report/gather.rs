@@ -2,19 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use vq_core::{packet, packet_codes};
+use vq_core::model::QUALITIES;
+use vq_core::{Options, packet, packet_codes};
 
 use super::data::{
-    Fact, MemoryEntry, PacketMark, ResultRow, RunReport, StageUsage, Summary, Waveform, WaveformChannel,
+    Embedding, Fact, LayerReport, MemoryEntry, PacketMark, RatePoint, ResultRow, RunReport, StageUsage, Summary,
+    Waveform, WaveformChannel,
 };
 use super::series::Series;
+use crate::architecture::NodeSpec;
 use crate::codec::{CodecError, HostCodec};
 use crate::data::Recording;
-use crate::evaluate::Evaluated;
+use crate::evaluate::{Evaluated, Evaluation, evaluate};
 use crate::export::Exported;
+use crate::export::comparison::{LayerError, compare};
 use crate::export::from_run::TrainedRun;
 use crate::export::summary::ExportSummary;
+use crate::export::trained::{Codebook, TrainedNet, TrainedQuantizer};
+use crate::run::Provenance;
 use crate::stream;
+use crate::summary::NetMemory;
+
+/// Frames that qualities and layers are compared on.
+const COMPARED_FRAMES: usize = 40_000;
 
 /// Gathers one run: `series` and `settings` are its metrics and configuration.
 ///
@@ -35,8 +45,10 @@ pub fn gather(
         name: name.into(),
         results: results(&summary),
         memory: memory(&summary),
+        plans: NetMemory::of(&codec.model()),
+        layers: layers(run, exported, &codec)?,
         series,
-        command: run.record.command.clone(),
+        command: run.record.made.command.clone(),
         settings,
         facts: facts(run),
         ..RunReport::default()
@@ -44,6 +56,8 @@ pub fn gather(
     let (Some(recording), Some(evaluated)) = (run.held_out().first(), evaluated.first()) else { return Ok(report) };
     let packets = packets(evaluated);
     report.usage = usage(&codec, &packets);
+    report.embeddings = embeddings(run, &report.usage);
+    report.rates = rates(&codec, run.held_out())?;
     report.summary = Some(headline(recording, evaluated));
     report.results.splice(0..0, distortion(evaluated));
     report.waveform = Some(waveform(recording, evaluated, &codec, &packets, run.held_out_from() as u64));
@@ -115,6 +129,67 @@ fn usage(codec: &HostCodec<'_>, packets: &[Vec<u8>]) -> Vec<StageUsage> {
     counts.into_values().map(StageUsage::from_counts).collect()
 }
 
+/// The vectors of every codebook in the plane. Codes are counted in the order of the codebooks.
+fn embeddings(run: &TrainedRun, usage: &[StageUsage]) -> Vec<Option<Embedding>> {
+    let TrainedQuantizer::Vectors { codebooks } = &run.trained.quantizer else { return Vec::new() };
+    if codebooks.len() != usage.len() {
+        return Vec::new();
+    }
+    let in_plane = |(codebook, usage): (&Codebook, &StageUsage)| {
+        Embedding::new(&codebook.vectors, codebook.channels, &usage.counts)
+    };
+    codebooks.iter().zip(usage).map(in_plane).collect()
+}
+
+/// Rate and distortion at every quality that differs from the one before, over the first held-out frames of every recording.
+fn rates(codec: &HostCodec<'_>, recordings: &[Recording]) -> Result<Vec<RatePoint>, CodecError> {
+    let share = COMPARED_FRAMES / recordings.len().max(1);
+    let stretches: Vec<Recording> =
+        recordings.iter().map(|recording| recording.slice(0..recording.frames().min(share))).collect();
+    let mut points: Vec<RatePoint> = Vec::new();
+    for quality in 1..=QUALITIES as u8 {
+        let rows: Vec<_> = stretches
+            .iter()
+            .map(|stretch| evaluate(codec, stretch, Options::new().quality(quality)).map(|evaluated| evaluated.row))
+            .collect::<Result<_, _>>()?;
+        let mean = |of: &dyn Fn(&Evaluation) -> Option<f64>| {
+            let values: Vec<f64> = rows.iter().filter_map(of).collect();
+            if values.is_empty() { f64::NAN } else { values.iter().sum::<f64>() / values.len() as f64 }
+        };
+        let point = RatePoint {
+            quality,
+            bits_per_sample: mean(&|row| row.bits_per_sample),
+            prdn_percent: mean(&|row| row.prdn_percent),
+        };
+        let same = |before: &RatePoint| {
+            (before.bits_per_sample, before.prdn_percent) == (point.bits_per_sample, point.prdn_percent)
+        };
+        if !points.last().is_some_and(same) {
+            points.push(point);
+        }
+    }
+    Ok(points)
+}
+
+/// Every layer of the integer model against the float model, over the first held-out frames.
+fn layers(run: &TrainedRun, exported: &Exported, codec: &HostCodec<'_>) -> Result<Vec<LayerReport>, CodecError> {
+    let float = HostCodec::new(&exported.float)?;
+    let Some(recording) = run.held_out().first() else { return Ok(Vec::new()) };
+    let stretch = recording.slice(0..recording.frames().min(COMPARED_FRAMES));
+    let errors = compare(&codec.model(), &float.model(), &stretch.samples);
+    let nets = [("encoder", &run.trained.encoder), ("decoder", &run.trained.decoder)];
+    let report = |((net, trained), errors): ((&'static str, &TrainedNet), Vec<LayerError>)| {
+        let layer = move |(node, error): (&NodeSpec, LayerError)| LayerReport {
+            net,
+            layer: node.name.clone(),
+            error_percent: error.error_percent,
+            range_percent: error.range_percent,
+        };
+        trained.spec.nodes.iter().zip(errors).map(layer).collect::<Vec<_>>()
+    };
+    Ok(nets.into_iter().zip(errors).flat_map(report).collect())
+}
+
 fn distortion(evaluated: &Evaluated) -> Vec<ResultRow> {
     let row = &evaluated.row;
     let source = row.source_bits.map_or_else(String::new, |bits| format!("against {bits} bits"));
@@ -156,16 +231,21 @@ fn memory(summary: &ExportSummary) -> Vec<MemoryEntry> {
     ]
 }
 
+/// How a run was made.
+pub(super) fn provenance(made: &Provenance) -> Vec<Fact> {
+    vec![
+        Fact::new("started", &made.started),
+        Fact::new("seed", made.seed),
+        Fact::new("vq", &made.program_version),
+        Fact::new("torch", &made.torch_version),
+        Fact::new("device", &made.device),
+        Fact::new("training", format!("{:.0} s", made.training_seconds)),
+    ]
+}
+
 fn facts(run: &TrainedRun) -> Vec<Fact> {
     let record = &run.record;
-    let mut facts = vec![
-        Fact::new("started", &record.started),
-        Fact::new("seed", record.seed),
-        Fact::new("vq", &record.program_version),
-        Fact::new("torch", &record.torch_version),
-        Fact::new("device", &record.device),
-        Fact::new("training", format!("{:.0} s", record.training_seconds)),
-    ];
+    let mut facts = provenance(&record.made);
     for source in &record.recordings {
         let [train, validation] = [source.train, source.validation].map(|[from, to]| format!("{from}–{to}"));
         let text = format!("{}: trained on frames {train}, measured on {validation}", source.name);

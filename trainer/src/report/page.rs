@@ -2,9 +2,9 @@
 
 use super::charts::{Chart, charts, usage_figure};
 use super::data::{Fact, ReportData, ResultRow, RunReport, Summary, Value};
-use super::embed;
 use super::picture::picture;
 use super::text::{NO_VALUE, count, duration, escape, number};
+use super::{embed, images, plans, rates};
 
 /// The scripts, in the order in which each needs the ones before it.
 const SCRIPT: &str =
@@ -27,10 +27,13 @@ pub fn page(data: &ReportData) -> String {
         headlines = headlines(&data.runs),
         sections = [
             waveform(data),
+            images::section(&data.runs),
             results(&data.runs),
+            rates::section(&data.runs),
             memory(&data.runs),
             training(&data.runs, &charts),
             usage(&data.runs),
+            plans::lowering(&data.runs, |run| run_title(run, &data.runs)),
             origin(&data.runs)
         ]
         .concat(),
@@ -53,6 +56,9 @@ fn headlines(runs: &[RunReport]) -> String {
 
 /// The few numbers of a run in a sentence.
 fn headline(run: &RunReport) -> String {
+    if let Some(headline) = &run.headline {
+        return escape(headline);
+    }
     match (&run.summary, run.series.last_prdn()) {
         (Some(summary), _) => evaluated(summary),
         (None, Some((step, prdn))) => format!(
@@ -177,7 +183,7 @@ fn memory_plan(run: &RunReport, runs: &[RunReport]) -> String {
         format!("<table><caption>{}: {}&#160;bytes</caption>\n{rows}</table>\n", escape(name), count(total))
     };
     let tables: String = regions.into_iter().map(region).collect();
-    format!("{}<div class=\"columns\">{tables}</div>\n", run_title(run, runs))
+    format!("{}<div class=\"columns\">{tables}</div>\n{}", run_title(run, runs), plans::memory(run))
 }
 
 fn training(runs: &[RunReport], charts: &[Chart]) -> String {
@@ -206,7 +212,10 @@ fn usage(runs: &[RunReport]) -> String {
     let of_run = |run: &RunReport| {
         let figures: String =
             run.usage.iter().enumerate().map(|(stage, usage)| usage_figure(stage + 1, usage)).collect();
-        format!("{}<div class=\"charts\">\n{figures}</div>\n", run_title(run, runs))
+        let embeddings = run.embeddings.iter().enumerate();
+        let embeddings: String =
+            embeddings.filter_map(|(stage, found)| Some(found.as_ref()?.figure(stage + 1))).collect();
+        format!("{}<div class=\"charts\">\n{figures}{embeddings}</div>\n", run_title(run, runs))
     };
     let parts: String = runs.iter().filter(|run| !run.usage.is_empty()).map(of_run).collect();
     if parts.is_empty() {
@@ -246,7 +255,7 @@ fn preformatted(label: &str, text: &str) -> String {
     format!("<pre tabindex=\"0\" aria-label=\"{label}\">{}</pre>\n", escape(text))
 }
 
-fn run_title(run: &RunReport, runs: &[RunReport]) -> String {
+pub(super) fn run_title(run: &RunReport, runs: &[RunReport]) -> String {
     match runs {
         [_] => String::new(),
         _ => format!("<h3>{}</h3>\n", escape(&run.name)),
@@ -332,6 +341,15 @@ mod tests {
             assert!(!html.contains(word), "{word}");
         }
         assert!(html.contains("default-src 'none'"));
+    }
+
+    #[test]
+    fn pictures_are_inside_the_page_under_the_names_of_their_runs() {
+        let with = |name: &str| RunReport { reconstructions: Some(vec![1, 2, 3]), ..run(name, 0) };
+        let html = report(vec![with("a"), RunReport { headline: Some("as <said>".into()), ..with("b") }]);
+        assert_eq!(html.matches("src=\"data:image/png;base64,AQID\"").count(), 2);
+        assert!(html.contains("as &lt;said&gt;") && html.contains("<h3>b</h3>"));
+        assert!(!report(vec![run("a", 10)]).contains("<img"));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct MetricLine {
     pub codebook: Option<f64>,
     /// Commitment term, with its weight.
     pub commitment: Option<f64>,
+    /// Bits per sample, where they are in the loss: of codes, or of a VAE's divergence.
+    pub rate: Option<f64>,
     /// Learning rate of the step.
     pub learning_rate: Option<f64>,
     /// Norm of the gradient before clipping.
@@ -53,6 +55,18 @@ pub struct Validation {
     pub mse_normalized: Option<f64>,
     /// Bits per channel-sample.
     pub bits_per_sample: Option<f64>,
+    /// What is measured of images alone.
+    pub image: Option<ImageValidation>,
+}
+
+/// What a validation on images found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageValidation {
+    /// Peak signal to noise ratio in dB.
+    pub psnr_db: Option<f64>,
+    /// Mean absolute error with levels from −1 to 1.
+    pub l1: Option<f64>,
 }
 
 /// Why metrics could not be read.
@@ -125,6 +139,13 @@ impl Series {
         self.lines.iter().rev().find_map(|line| Some((line.step, line.validation.as_ref()?.prdn_percent?)))
     }
 
+    /// The validation with the least error.
+    pub fn best_validation(&self) -> Option<&Validation> {
+        let all = self.lines.iter().filter_map(|line| line.validation.as_ref());
+        let error = |validation: &&Validation| validation.mse_normalized.unwrap_or(f64::INFINITY);
+        all.min_by(|a, b| error(a).total_cmp(&error(b)))
+    }
+
     /// The training curves on at most `limit` lines: runs of neighbouring lines become one, at the step of the last, with
     /// the mean of each value. Validations are left to [`Self::validations`].
     pub(super) fn thinned(&self, limit: usize) -> Vec<MetricLine> {
@@ -151,6 +172,7 @@ impl MetricLine {
         self.reconstruction = other.reconstruction.or(self.reconstruction);
         self.codebook = other.codebook.or(self.codebook);
         self.commitment = other.commitment.or(self.commitment);
+        self.rate = other.rate.or(self.rate);
         self.learning_rate = other.learning_rate.or(self.learning_rate);
         self.gradient_norm = other.gradient_norm.or(self.gradient_norm);
         if !other.perplexity.is_empty() {
@@ -183,6 +205,7 @@ impl MetricLine {
             reconstruction: field(|line| line.reconstruction),
             codebook: field(|line| line.codebook),
             commitment: field(|line| line.commitment),
+            rate: field(|line| line.rate),
             learning_rate: field(|line| line.learning_rate),
             gradient_norm: field(|line| line.gradient_norm),
             perplexity: stages(|line| &line.perplexity),
@@ -225,6 +248,22 @@ mod tests {
         assert_eq!(line.perplexity, [Some(12.5), None]);
         assert_eq!(line.dead_codes, [Some(3.0), Some(0.0)]);
         assert_eq!(series.last_prdn(), Some((10, 9.5)));
+    }
+
+    #[test]
+    fn the_best_validation_is_the_one_with_the_least_error() {
+        let line = |step, mse| MetricLine {
+            step,
+            validation: Some(Validation {
+                mse_normalized: mse,
+                prdn_percent: Some(step as f64),
+                ..Validation::default()
+            }),
+            ..MetricLine::default()
+        };
+        let series = Series { lines: vec![line(1, Some(0.3)), line(2, Some(0.1)), line(3, None), line(4, Some(0.2))] };
+        assert_eq!(series.best_validation().unwrap().prdn_percent, Some(2.0));
+        assert_eq!(Series::default().best_validation(), None);
     }
 
     #[test]

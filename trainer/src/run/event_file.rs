@@ -90,6 +90,7 @@ fn scalars(line: &MetricsLine) -> Vec<(String, f64)> {
     ]
     .map(|(tag, value)| (tag.to_string(), value))
     .into();
+    scalars.extend(line.rate.map(|bits| ("loss/rate".to_string(), bits)));
     let mut symbols = |name: &str, values: &mut dyn Iterator<Item = f64>| {
         scalars.extend(values.enumerate().map(|(symbol, value)| (format!("{name}/{}", symbol + 1), value)));
     };
@@ -99,6 +100,10 @@ fn scalars(line: &MetricsLine) -> Vec<(String, f64)> {
     if let Some(validation) = &line.validation {
         scalars.push(("validation/prdn_percent".into(), validation.prdn_percent));
         scalars.push(("validation/mse_normalized".into(), validation.mse_normalized));
+        if let Some(image) = &validation.image {
+            scalars.push(("validation/psnr_db".into(), image.psnr_db));
+            scalars.push(("validation/l1".into(), image.l1));
+        }
     }
     scalars
 }

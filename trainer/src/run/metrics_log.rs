@@ -38,6 +38,9 @@ pub struct MetricsLine {
     pub warnings: Vec<String>,
     /// Norm of the gradient over all weights, before clipping.
     pub gradient_norm: f64,
+    /// Bits per sample, the mean over the batch's qualities, where they are in the loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
     /// Present on lines where the held-out frames were measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
@@ -50,8 +53,24 @@ pub struct Validation {
     pub prdn_percent: f64,
     /// Mean squared error over the variance of the training frames.
     pub mse_normalized: f64,
-    /// Bits of codes per sample of each channel, before any entropy coding.
+    /// Bits of codes per sample of each channel: before any entropy coding, or where the rate is trained for as the prior foresees them; of
+    /// a VAE, the divergence of its latents from their prior.
     pub bits_per_sample: f64,
+    /// Where the rate is trained for: what training minimises, over several qualities; the other numbers are of the best quality.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// What is measured of images alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageValidation>,
+}
+
+/// Distortion of images; see [`ImageEvaluation`](crate::images::ImageEvaluation).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ImageValidation {
+    /// Peak signal to noise ratio in dB.
+    pub psnr_db: f64,
+    /// Mean absolute error with levels from −1 to 1.
+    pub l1: f64,
 }
 
 /// The log, open for appending.
@@ -137,10 +156,13 @@ mod tests {
             dead_codes: vec![2],
             warnings: Vec::new(),
             gradient_norm: 1.0,
+            rate: None,
             validation: (step == 20).then_some(Validation {
                 prdn_percent: 8.0,
                 mse_normalized: 0.0064,
                 bits_per_sample: 0.5,
+                image: None,
+                cost: None,
             }),
         }
     }

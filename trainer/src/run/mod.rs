@@ -8,10 +8,13 @@
 //! RUN/checkpoints/latest.safetensors   weights, codebooks, optimizer and counters: what `--resume` continues from
 //! RUN/checkpoints/best.safetensors     weights and codebooks at the lowest validation error so far
 //! RUN/prior.vqm                        the model with the recurrent prior that was trained for it at the run's end, if any
+//! RUN/evaluation.json                  of a run on images: what the best checkpoint makes of those held out, `ImageEvaluation`
+//! RUN/reconstructions.png              of a run on images: some of them over what came back
 //! RUN/report.html                      written by `vq report`
 //! ```
 
 mod event_file;
+mod images;
 mod metrics_log;
 mod record;
 mod tensors;
@@ -19,13 +22,15 @@ mod tensors;
 use std::path::{Path, PathBuf};
 
 pub use event_file::EventFile;
-pub use metrics_log::{MetricsLine, MetricsLog, Validation};
+pub use images::{ImageRunRecord, ImagesRecord, Record, sha256};
+pub use metrics_log::{ImageValidation, MetricsLine, MetricsLog, Validation};
 pub use record::{
-    ChannelRecord, Normalization, QuantizerRecord, RecordingRecord, RunRecord, SignalRecord, now_rfc3339,
+    ChannelRecord, Normalization, Provenance, QuantizerRecord, RecordingRecord, RunRecord, SignalRecord, now_rfc3339,
 };
 pub use tensors::{NamedTensors, PlainTensor, TensorFile};
 
 use crate::data::{DataError, files};
+use crate::images::ImageError;
 
 /// Why a run folder could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,21 @@ pub enum RunError {
         path: PathBuf,
         /// Why.
         source: DataError,
+    },
+    /// The images of the run are not where they were.
+    #[error("the run's images cannot be read: {source}; run this where `vq train` ran, or put the files back")]
+    Images {
+        /// Why.
+        source: ImageError,
+    },
+    /// A run on images where one on recordings is needed.
+    #[error(
+        "{}: the run is on images, and nets of two dimensions do not run on devices yet: it cannot be exported, and so neither encode \
+         nor decode; `vq eval --run` measures it on images, `vq report` shows it", file.display()
+    )]
+    OnImages {
+        /// The run's record.
+        file: PathBuf,
     },
     /// A recording of the run holds other samples than it did.
     #[error(
@@ -144,6 +164,16 @@ impl RunFolder {
     /// The run's model with the recurrent prior that was trained for it.
     pub fn prior(&self) -> PathBuf {
         self.root.join("prior.vqm")
+    }
+
+    /// What the best checkpoint of a run on images makes of those held out.
+    pub fn evaluation(&self) -> PathBuf {
+        self.root.join("evaluation.json")
+    }
+
+    /// Some held-out images over what came back of them.
+    pub fn reconstructions(&self) -> PathBuf {
+        self.root.join("reconstructions.png")
     }
 
     /// The page that `vq report` writes.

@@ -1,16 +1,19 @@
 //! `run.json`: what a later command must know about a run, and what a reader wants to.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::images::is_on_images;
 use super::{RunError, read, write_atomically};
 use crate::architecture::NetSpec;
 use crate::data::{self, Channel, OpenOptions, Recording};
 
-/// Everything that `run.json` holds.
+/// How a run was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunRecord {
+pub struct Provenance {
     /// Version of `vq` that trained.
     pub program_version: String,
     /// The command line that started the run.
@@ -23,6 +26,16 @@ pub struct RunRecord {
     pub device: String,
     /// When the run started, RFC 3339, UTC.
     pub started: String,
+    /// Seconds spent training so far, over all resumptions.
+    pub training_seconds: f64,
+}
+
+/// Everything that `run.json` holds of a run on recordings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// How the run was made.
+    #[serde(flatten)]
+    pub made: Provenance,
     /// What was trained on.
     pub recordings: Vec<RecordingRecord>,
     /// The signal that the codec is for.
@@ -33,10 +46,11 @@ pub struct RunRecord {
     pub encoder: NetSpec,
     /// The decoder net.
     pub decoder: NetSpec,
+    /// A larger decoder net for hosts, of the same codes.
+    #[serde(default)]
+    pub host_decoder: Option<NetSpec>,
     /// What turns latents into codes.
     pub quantizer: QuantizerRecord,
-    /// Seconds spent training so far, over all resumptions.
-    pub training_seconds: f64,
 }
 
 /// One recording and its split.
@@ -125,6 +139,11 @@ pub enum QuantizerRecord {
         /// Levels of each latent.
         levels: Vec<usize>,
     },
+    /// No codes: a mean and a variance per latent, of a VAE.
+    Gaussian {
+        /// Latents per hop.
+        dimension: usize,
+    },
     /// One integer per latent, `|q| <= 2^(bits−1) − 1`: the latent divided by its step, rounded.
     Scalar {
         /// Latents per hop.
@@ -146,6 +165,7 @@ impl QuantizerRecord {
                 stages.iter().flat_map(|&codes| std::iter::repeat_n(codes, *parts)).collect()
             }
             Self::Finite { levels } => levels.clone(),
+            Self::Gaussian { .. } => Vec::new(),
             Self::Scalar { dimension, bits } => vec![(1 << bits) - 1; *dimension],
         }
     }
@@ -157,6 +177,12 @@ impl QuantizerRecord {
 }
 
 impl RecordingRecord {
+    /// The frames that were trained on, and those held out.
+    #[must_use]
+    pub fn ranges(&self) -> (Range<usize>, Range<usize>) {
+        (self.train[0]..self.train[1], self.validation[0]..self.validation[1])
+    }
+
     /// Reads the recording again, and checks that it is still the same.
     ///
     /// # Errors
@@ -175,24 +201,45 @@ impl RunRecord {
     /// Reads `run.json`.
     ///
     /// # Errors
-    /// If it cannot be read or is not a run's record.
+    /// If it cannot be read or is not the record of a run on recordings.
     pub fn load(path: &Path) -> Result<Self, RunError> {
-        serde_json::from_slice(&read(path)?).map_err(|error| RunError::Malformed {
-            file: path.to_path_buf(),
-            what: format!("not the record of a training run: {error}"),
-        })
+        if is_on_images(path)? {
+            return Err(RunError::OnImages { file: path.to_path_buf() });
+        }
+        load(path)
     }
 
-    /// Writes `run.json`, whole or not at all.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn save(&self, path: &Path) -> Result<(), RunError> {
-        let mut text = serde_json::to_vec_pretty(self)
-            .map_err(|error| RunError::Malformed { file: path.to_path_buf(), what: error.to_string() })?;
-        text.push(b'\n');
-        write_atomically(path, &text)
+    /// What a shipped model says about its run, as JSON: enough to repeat it, and nothing that differs when it is.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let recordings = self.recordings.iter().map(|recording| {
+            serde_json::json!({ "name": recording.name, "train": recording.train, "sha256": recording.sha256 })
+        });
+        serde_json::json!({
+            "program_version": self.made.program_version,
+            "torch_version": self.made.torch_version,
+            "command": self.made.command,
+            "seed": self.made.seed,
+            "recordings": recordings.collect::<Vec<_>>(),
+        })
+        .to_string()
     }
+}
+
+/// Reads a record.
+pub(super) fn load<R: DeserializeOwned>(path: &Path) -> Result<R, RunError> {
+    serde_json::from_slice(&read(path)?).map_err(|error| RunError::Malformed {
+        file: path.to_path_buf(),
+        what: format!("not the record of a training run: {error}"),
+    })
+}
+
+/// Writes a record, whole or not at all.
+pub(super) fn save<R: Serialize>(record: &R, path: &Path) -> Result<(), RunError> {
+    let mut text = serde_json::to_vec_pretty(record)
+        .map_err(|error| RunError::Malformed { file: path.to_path_buf(), what: error.to_string() })?;
+    text.push(b'\n');
+    write_atomically(path, &text)
 }
 
 /// The present moment as RFC 3339 in UTC, to the second.

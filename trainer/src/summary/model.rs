@@ -64,6 +64,10 @@ pub struct QualitySummary {
     pub code_bits_per_sample: f64,
     /// With the headers and checksums of full packets.
     pub packet_bits_per_sample: Option<f64>,
+    /// The most bytes that the codes of a hop take, whatever the signal.
+    pub longest_hop_bytes: usize,
+    /// The smallest limit of packets that hold such a hop.
+    pub least_packet_bytes: usize,
 }
 
 /// Multiply-accumulates per sample of a channel.
@@ -148,6 +152,8 @@ impl ModelSummary {
                 expected_bits_per_hop,
                 code_bits_per_sample: expected_bits_per_hop / samples_per_hop,
                 packet_bits_per_sample: (hops > 0).then(|| packet_bits / (f64::from(hops) * samples_per_hop)),
+                longest_hop_bytes: model.worst_hop_bytes(quality),
+                least_packet_bytes: model.least_packet_bytes(quality),
             }
         };
         let mut qualities: Vec<QualitySummary> = (1..=QUALITIES as u8).map(quality).collect();
@@ -216,6 +222,16 @@ impl ModelSummary {
             lines.push((
                 "rate from quality",
                 format!("{quality}: {code_bits_per_sample:.4} bits per sample, {packets}"),
+            ));
+        }
+        if let Some(longest) = self.qualities.iter().max_by_key(|row| row.least_packet_bytes) {
+            let QualitySummary { longest_hop_bytes, least_packet_bytes, .. } = longest;
+            let samples = self.hop_frames * self.channels.len();
+            lines.push((
+                "longest hop",
+                format!(
+                    "{longest_hop_bytes} bytes for {samples} samples; packets of {least_packet_bytes} bytes or more"
+                ),
             ));
         }
         let MultiplyAccumulates { encoder, decoder, prior } = self.multiply_accumulates_per_sample;

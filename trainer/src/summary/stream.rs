@@ -1,8 +1,8 @@
 //! A `.vqs` file: its streams, what is missing from them, what could not be read.
 
 use serde::Serialize;
-use vq_core::PacketError;
 use vq_core::packet::Header;
+use vq_core::{Mode, PacketError};
 
 use super::{ChannelSummary, Line};
 use crate::codec::{CodecError, HostCodec};
@@ -45,6 +45,10 @@ pub struct SegmentSummary {
     pub packet_bytes: Option<usize>,
     /// Hops in the sound packets.
     pub hops: Option<u64>,
+    /// Sound packets that keep a bound, or every sample; the others are of best effort.
+    pub bounded_packets: Option<usize>,
+    /// Sound packets that state a level: of another sensor than the model's, or of an input that moved.
+    pub moved_packets: Option<usize>,
     /// What decoding gives, if the model is at hand.
     pub decoded: Option<DecodedSummary>,
 }
@@ -108,6 +112,9 @@ impl SegmentSummary {
             None => None,
             Some(codec) => Some(DecodedSummary::new(segment, codec)?),
         };
+        let count = |counts: fn(&Header) -> bool| {
+            sound.as_ref().map(|sound| sound.iter().filter(|(_, header)| counts(header)).count())
+        };
         let of = |field: fn(&StreamHeader) -> Option<u64>| header.and_then(field);
         Ok(Self {
             model_name: header.map(|header| header.model_name.clone()),
@@ -119,6 +126,8 @@ impl SegmentSummary {
             packets: segment.packets.len(),
             sound_packets: sound.as_ref().map(Vec::len),
             packet_bytes: sound.as_ref().map(|sound| sound.iter().map(|(length, _)| length).sum()),
+            bounded_packets: count(|header| header.mode != Mode::BestEffort),
+            moved_packets: count(|header| header.moved),
             hops: sound.as_ref().map(|sound| sound.iter().map(|(_, header)| u64::from(header.hops)).sum()),
             decoded,
         })
@@ -144,6 +153,15 @@ impl SegmentSummary {
             _ => "give --model to check them".to_owned(),
         };
         lines.push(("packets", format!("{}; {sound}", self.packets)));
+        if let Some(bounded) = self.bounded_packets.filter(|bounded| *bounded > 0) {
+            lines.push(("bounded", format!("{bounded} packets keep a bound or every sample")));
+        }
+        if let Some(moved) = self.moved_packets.filter(|moved| *moved > 0) {
+            lines.push((
+                "levels",
+                format!("{moved} packets say that their input is elsewhere than the model was trained for"),
+            ));
+        }
         if let Some(decoded) = &self.decoded {
             let DecodedSummary { frames, lost_frames, degraded_frames, refused } = decoded;
             lines.push(("decoded", format!("{frames} frames; {lost_frames} of them lost, {degraded_frames} degraded")));

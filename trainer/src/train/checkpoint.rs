@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
+use super::codec::Codec;
 use super::session::Session;
 use crate::run::{NamedTensors, PlainTensor, TensorFile};
 
@@ -72,17 +73,7 @@ impl Session {
         let file = TensorFile::load(path)?;
         let state: State = serde_json::from_str(&file.state)
             .map_err(|error| wrong(format!("holds no state of a training run: {error}")))?;
-        let put = |name: &str, into: &mut Tensor| {
-            let missing = || wrong(format!("has no tensor `{name}`: it is not of this run's configuration"));
-            let from = file.tensors.get(name).ok_or_else(missing)?;
-            let shape: Vec<i64> = from.shape.iter().map(|&size| size as i64).collect();
-            if shape != into.size() {
-                let expected = into.size();
-                return Err(wrong(format!("tensor `{name}` is {shape:?}, and this run's is {expected:?}")));
-            }
-            tch::no_grad(|| into.copy_(&Tensor::from_slice(&from.values).view(shape.as_slice())));
-            Ok(())
-        };
+        let put = |name: &str, into: &mut Tensor| put(&file, path, name, into);
         let (codec, adam) = self.parts_mut();
         for (name, mut variable) in codec.variables.variables() {
             put(&name, &mut variable)?;
@@ -99,6 +90,34 @@ impl Session {
         self.best = state.best;
         Ok(())
     }
+}
+
+impl Codec {
+    /// Takes over the weights and codes of a checkpoint of the same configuration.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is of another configuration; then the codec is of no further use.
+    pub fn load(&mut self, path: &Path) -> Result<(), TrainError> {
+        let file = TensorFile::load(path)?;
+        for (name, mut variable) in self.variables.variables() {
+            put(&file, path, &name, &mut variable)?;
+        }
+        Ok(())
+    }
+}
+
+/// Copies a tensor of the checkpoint at `path`.
+fn put(file: &TensorFile, path: &Path, name: &str, into: &mut Tensor) -> Result<(), TrainError> {
+    let wrong = |what: String| TrainError::Checkpoint { file: path.into(), what };
+    let missing = || wrong(format!("has no tensor `{name}`: it is not of this run's configuration"));
+    let from = file.tensors.get(name).ok_or_else(missing)?;
+    let shape: Vec<i64> = from.shape.iter().map(|&size| size as i64).collect();
+    if shape != into.size() {
+        let expected = into.size();
+        return Err(wrong(format!("tensor `{name}` is {shape:?}, and this run's is {expected:?}")));
+    }
+    tch::no_grad(|| into.copy_(&Tensor::from_slice(&from.values).view(shape.as_slice())));
+    Ok(())
 }
 
 fn moment_names(parameter: &str) -> [String; 2] {

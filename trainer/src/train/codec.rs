@@ -1,12 +1,14 @@
 //! The whole codec in tch, and which part of a window its output may be judged on.
 
 use rand::rngs::ChaCha8Rng;
-use tch::nn::VarStore;
-use tch::{Device, Tensor};
+use tch::nn::{self, VarStore};
+use tch::{Kind, Tensor};
 
 use super::TrainError;
+use super::image::ImageNets;
+use super::rate::RateDistortion;
 use crate::architecture::NetSpec;
-use crate::config::Config;
+use crate::config::{Config, ModelKind};
 use crate::nn::{Net, Precision};
 use crate::quantizer::Quantizer;
 
@@ -24,14 +26,21 @@ pub struct Margins {
 }
 
 impl Margins {
-    fn of(encoder: &NetSpec, decoder: &NetSpec) -> Result<Self, TrainError> {
-        let (encoding, decoding) = (encoder.reach()?, decoder.reach()?);
-        Ok(Self {
+    /// Of an encoder and all decoders of its codes.
+    fn of(encoder: &NetSpec, decoders: &[&NetSpec]) -> Result<Self, TrainError> {
+        let encoding = encoder.reach()?;
+        let mut margins = Self {
             encoder_before: encoding.before.div_ceil(encoder.input_rows),
             encoder_after: encoding.after.div_ceil(encoder.input_rows),
-            decoder_before: decoding.before.div_ceil(decoder.input_rows),
-            decoder_after: decoding.after.div_ceil(decoder.input_rows),
-        })
+            decoder_before: 0,
+            decoder_after: 0,
+        };
+        for decoder in decoders {
+            let decoding = decoder.reach()?;
+            margins.decoder_before = margins.decoder_before.max(decoding.before.div_ceil(decoder.input_rows));
+            margins.decoder_after = margins.decoder_after.max(decoding.after.div_ceil(decoder.input_rows));
+        }
+        Ok(margins)
     }
 
     /// Hops before the first that counts.
@@ -48,56 +57,140 @@ impl Margins {
 /// Encoder, quantizer and decoder, with all their tensors in one store.
 #[derive(Debug)]
 pub struct Codec {
-    /// `encoder.*`, `decoder.*` and `quantizer.*`.
+    /// `encoder.*`, `decoder.*`, `host_decoder.*`, `quantizer.*` and, where the rate is in the loss, `prior.*`.
     pub variables: VarStore,
-    /// Samples to latents.
-    pub encoder: Net,
+    /// The two nets.
+    pub nets: Nets,
     /// Latents to codes.
     pub quantizer: Quantizer,
-    /// Latents to samples.
+    /// What codes cost, where that is trained for.
+    pub rate: Option<RateDistortion>,
+}
+
+/// The two nets, by what they are for. Latents are `[batch, latents, positions]` between them, whatever the samples are: a
+/// position is a hop of a signal, or a place in the grid of an image's latents.
+#[derive(Debug)]
+pub enum Nets {
+    /// For signals, `[batch, channels, frames]`.
+    Signal(SignalNets),
+    /// For images, `[batch, channels, rows, columns]`.
+    Image(ImageNets),
+}
+
+/// The nets of a signal.
+#[derive(Debug)]
+pub struct SignalNets {
+    /// Samples to latents.
+    pub encoder: Net,
+    /// Latents to samples, on the device.
     pub decoder: Net,
+    /// A larger one for hosts, of the same codes.
+    pub host_decoder: Option<Net>,
     /// Frames per hop.
     pub hop: usize,
     /// What the nets need around a hop.
     pub margins: Margins,
 }
 
-impl Codec {
-    /// A codec for a signal of `channels` channels, with fresh weights from `random`.
+impl SignalNets {
+    /// Nets for a signal of `channels` channels under `root`, with fresh weights from `random`.
     ///
     /// # Errors
     /// If the configuration's nets cannot be built.
-    pub fn new(config: &Config, channels: usize, device: Device, random: &mut ChaCha8Rng) -> Result<Self, TrainError> {
-        let (encoder, decoder) = config.network_plan().assemble(channels)?;
-        let variables = VarStore::new(device);
-        let root = variables.root();
+    pub fn new(
+        config: &Config,
+        channels: usize,
+        root: &nn::Path<'_>,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Self, TrainError> {
+        let (encoder, decoder, host) = config.signal_nets(channels)?;
+        let decoders: Vec<&NetSpec> = std::iter::once(&decoder).chain(&host).collect();
         Ok(Self {
             hop: encoder.input_rows,
-            margins: Margins::of(&encoder, &decoder)?,
-            encoder: Net::new(&(&root / "encoder"), &encoder, random)?,
-            quantizer: Quantizer::new(&(&root / "quantizer"), config),
-            decoder: Net::new(&(&root / "decoder"), &decoder, random)?,
-            variables,
+            margins: Margins::of(&encoder, &decoders)?,
+            encoder: Net::new(&(root / "encoder"), &encoder, random)?,
+            decoder: Net::new(&(root / "decoder"), &decoder, random)?,
+            host_decoder: host.map(|host| Net::new(&(root / "host_decoder"), &host, random)).transpose()?,
         })
     }
 
-    /// Latents of a window, `[batch, channels, frames]` to `[batch, latents, hops]`, without those at the ends that the
-    /// window cuts short.
-    pub fn encode_inner(&self, window: &Tensor, precision: Precision) -> Tensor {
-        let latents = self.encoder.forward(window, precision);
-        inner(&latents, self.margins.encoder_before, self.margins.encoder_after)
-    }
-
-    /// Samples of latents, without the hops at the ends whose neighbours are missing.
-    pub fn decode_inner(&self, latents: &Tensor, precision: Precision) -> Tensor {
-        let samples = self.decoder.forward(latents, precision);
+    /// What one of the decoders makes of latents, without the hops at the ends whose neighbours are missing.
+    fn decode_inner(&self, decoder: &Net, latents: &Tensor, precision: Precision) -> Tensor {
+        let samples = decoder.forward(latents, precision);
         inner(&samples, self.margins.decoder_before * self.hop, self.margins.decoder_after * self.hop)
     }
+}
 
-    /// The part of a window that its reconstruction is compared with.
-    pub fn target(&self, window: &Tensor) -> Tensor {
-        inner(window, self.margins.before() * self.hop, self.margins.after() * self.hop)
+impl Codec {
+    /// A codec of nets whose weights are in `variables`, with codes of its own, and what they cost where that is trained for.
+    pub fn new(config: &Config, variables: VarStore, nets: Nets, rate: Option<RateDistortion>) -> Self {
+        if config.model == ModelKind::Vae {
+            start_variances(&variables, config.network.latents as i64);
+        }
+        let quantizer = Quantizer::new(&(variables.root() / "quantizer"), config);
+        Self { quantizer, rate, nets, variables }
     }
+
+    /// The nets of a signal; `None` for images.
+    pub fn signal(&self) -> Option<&SignalNets> {
+        match &self.nets {
+            Nets::Signal(nets) => Some(nets),
+            Nets::Image(_) => None,
+        }
+    }
+
+    /// Latents of a batch of samples, `[batch, latents, positions]`, without those at the ends of a window that it cuts short.
+    pub fn encode_inner(&self, samples: &Tensor, precision: Precision) -> Tensor {
+        match &self.nets {
+            Nets::Signal(nets) => {
+                let latents = nets.encoder.forward(samples, precision);
+                inner(&latents, nets.margins.encoder_before, nets.margins.encoder_after)
+            }
+            Nets::Image(nets) => nets.encode(samples),
+        }
+    }
+
+    /// Samples of latents, without the hops at the ends of a window whose neighbours are missing.
+    pub fn decode_inner(&self, latents: &Tensor, precision: Precision) -> Tensor {
+        match &self.nets {
+            Nets::Signal(nets) => nets.decode_inner(&nets.decoder, latents, precision),
+            Nets::Image(nets) => nets.decode(latents),
+        }
+    }
+
+    /// `loss` and what the host's decoder, if there is one, makes of the same latents: it learns from them and does not change them, nor the device's
+    /// decoder.
+    pub fn with_host_decoder(&self, loss: &Tensor, latents: &Tensor, samples: &Tensor, precision: Precision) -> Tensor {
+        let host = self.signal().and_then(|nets| Some((nets, nets.host_decoder.as_ref()?)));
+        let Some((nets, decoder)) = host else { return loss.shallow_clone() };
+        let rebuilt = nets.decode_inner(decoder, &latents.detach(), precision);
+        loss + (rebuilt - self.target(samples)).square().mean(Kind::Float)
+    }
+
+    /// The part of a batch that its reconstruction is compared with.
+    pub fn target(&self, samples: &Tensor) -> Tensor {
+        match &self.nets {
+            Nets::Signal(nets) => inner(samples, nets.margins.before() * nets.hop, nets.margins.after() * nets.hop),
+            Nets::Image(_) => samples.shallow_clone(),
+        }
+    }
+}
+
+/// Where the logarithms of a VAE's variances start: low enough that the decoder learns from means, high enough that their gradient is alive.
+const FIRST_LOG_VARIANCE: f64 = -4.0;
+
+/// Makes all variances of a VAE start alike. The linear path's second half, which would add a transform of the signal to their
+/// logarithms, starts at zero.
+fn start_variances(variables: &VarStore, latents: i64) {
+    let tensors = variables.variables();
+    tch::no_grad(|| {
+        if let Some(bias) = tensors.get("encoder.final.bias") {
+            let _ = bias.narrow(0, latents, latents).fill_(FIRST_LOG_VARIANCE);
+        }
+        if let Some(weight) = tensors.get("encoder.linear.weight") {
+            let _ = weight.narrow(0, latents, latents).zero_();
+        }
+    });
 }
 
 fn inner(tensor: &Tensor, before: usize, after: usize) -> Tensor {
@@ -106,17 +199,24 @@ fn inner(tensor: &Tensor, before: usize, after: usize) -> Tensor {
 }
 
 #[cfg(test)]
-mod tests {
-    use tch::Kind;
+pub(super) mod tests {
+    use tch::Device;
 
     use super::*;
     use crate::random::for_step;
 
+    pub(in crate::train) fn signal_codec(config: &Config, channels: usize, seed: u64) -> Codec {
+        let variables = VarStore::new(Device::Cpu);
+        let nets = SignalNets::new(config, channels, &variables.root(), &mut for_step(seed, 0)).unwrap();
+        Codec::new(config, variables, Nets::Signal(nets), None)
+    }
+
     #[test]
     fn what_is_judged_does_not_depend_on_where_the_window_was_cut() {
-        let codec = Codec::new(&Config::default(), 2, Device::Cpu, &mut for_step(1, 0)).unwrap();
-        let hop = codec.hop as i64;
-        let hops = 8 + (codec.margins.before() + codec.margins.after()) as i64;
+        let codec = signal_codec(&Config::default(), 2, 1);
+        let nets = codec.signal().unwrap();
+        let hop = nets.hop as i64;
+        let hops = 8 + (nets.margins.before() + nets.margins.after()) as i64;
         let long = Tensor::randn([1, 2, (hops + 12) * hop], (Kind::Float, Device::Cpu));
         let rebuild = |x: &Tensor| codec.decode_inner(&codec.encode_inner(x, Precision::Float), Precision::Float);
         let cut = rebuild(&long.narrow(2, 6 * hop, hops * hop));

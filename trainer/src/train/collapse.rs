@@ -11,7 +11,7 @@ const SETTLED: f64 = 3.0;
 /// One sentence for the codebooks that have collapsed after `step` steps, and one for what to change; empty while all is
 /// well, or too early to tell.
 pub(super) fn warnings(config: &Config, step: usize, health: &Health) -> Vec<String> {
-    let settled = config.step_at(config.training.unquantized) as f64 + SETTLED / (1.0 - config.quantizer.decay);
+    let settled = config.unquantized_steps() as f64 + SETTLED / (1.0 - config.quantizer.decay);
     // Outer integers of a scalar quantizer are meant to be rare, and the rate is meant to silence latents.
     if config.quantizer.kind == QuantizerKind::Scalar || (step as f64) < settled {
         return Vec::new();

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use crate::architecture::ArchitectureError;
+use crate::budget::BudgetError;
 use crate::config::ConfigError;
 use crate::data::DataError;
+use crate::images::ImageError;
 use crate::run::RunError;
 
 /// Why a training run could not start or go on.
@@ -13,12 +15,18 @@ pub enum TrainError {
     /// A recording does not fit the others.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Images that cannot be used.
+    #[error(transparent)]
+    Images(#[from] ImageError),
     /// A configuration that cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Nets that cannot be built.
     #[error(transparent)]
     Architecture(#[from] ArchitectureError),
+    /// The model would not fit the device.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// The run folder cannot be read or written.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -47,7 +55,7 @@ pub enum TrainError {
     /// A loss or gradient became infinite or NaN.
     #[error(
         "training diverged: in step {step} the {what} is not a finite number for the first time. The batch: {batch}. Look \
-         at these frames for spikes; if there are none, lower training.learning_rate (it is {learning_rate}) or \
+         at these samples for spikes; if there are none, lower training.learning_rate (it is {learning_rate}) or \
          training.gradient_clip. The last checkpoint was left as it is"
     )]
     Diverged {

@@ -1,31 +1,17 @@
 //! A training run from its command to its folder: started, interrupted, resumed, finished.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::TrainError;
 use super::checkpoint::Extent;
 use super::environment::{device, set_threads, torch_version};
-use super::prepare::Prepared;
 use super::session::Session;
+use super::sources::{Begun, Sources, reopen};
 use crate::config::Config;
-use crate::data::{OpenOptions, Recording};
-use crate::run::{
-    EventFile, MetricsLine, MetricsLog, RecordingRecord, RunFolder, RunRecord, now_rfc3339, write_atomically,
-};
-
-/// A recording and where it came from.
-#[derive(Debug)]
-pub struct Source {
-    /// The file, as it can be opened again.
-    pub path: PathBuf,
-    /// How it was opened.
-    pub options: OpenOptions,
-    /// What was read.
-    pub recording: Recording,
-}
+use crate::run::{EventFile, MetricsLine, MetricsLog, Provenance, Record, RunFolder, now_rfc3339, write_atomically};
 
 /// Sees every line of metrics as it is written.
 pub trait Watcher {
@@ -71,16 +57,17 @@ fn memory_error(message: &str) -> Option<String> {
 pub struct Job {
     session: Session,
     folder: RunFolder,
-    record: RunRecord,
+    record: Record,
+    notes: Vec<String>,
 }
 
 impl Job {
     /// Starts a run in a new folder. `command` is the command line, for the record.
     ///
     /// # Errors
-    /// If the recordings or the configuration cannot be used, there is no such device, or the folder cannot be made.
+    /// If the recordings, the images or the configuration cannot be used, there is no such device, or the folder cannot be made.
     pub fn start(
-        sources: Vec<Source>,
+        sources: impl Into<Sources>,
         config: &Config,
         root: &Path,
         device_name: &str,
@@ -89,62 +76,42 @@ impl Job {
         config.validate()?;
         let device = device(device_name)?;
         set_threads(config.training.threads);
-        let mut recordings = Vec::new();
-        let mut origins = Vec::new();
-        for Source { path, options, recording } in sources {
-            origins.push((path, options, recording.sha256()));
-            recordings.push(recording);
-        }
-        let prepared = Prepared::new(recordings, config)?;
-        let session = Session::new(config, &prepared, device)?;
-        let recordings =
-            origins.into_iter().zip(&prepared.parts).map(|((path, options, sha256), part)| RecordingRecord {
-                path,
-                options,
-                name: part.recording.name.clone(),
-                frames: part.recording.frames(),
-                train: [part.train.start, part.train.end],
-                validation: [part.validation.start, part.validation.end],
-                sha256,
-            });
-        let record = RunRecord {
+        let made = Provenance {
             program_version: env!("CARGO_PKG_VERSION").into(),
             command,
             seed: config.training.seed,
             torch_version: torch_version(),
             device: device_name.into(),
             started: now_rfc3339(),
-            recordings: recordings.collect(),
-            signal: prepared.signal.clone(),
-            normalization: prepared.normalization.clone(),
-            encoder: session.codec().encoder.spec().clone(),
-            decoder: session.codec().decoder.spec().clone(),
-            quantizer: config.quantizer_record(),
             training_seconds: 0.0,
         };
+        let Begun { session, record, notes } = sources.into().begin(config, device, made)?;
         let folder = RunFolder::create(root)?;
         write_atomically(&folder.config(), config.to_commented_toml().as_bytes())?;
         // The checkpoint comes before the record that makes the folder a run: whatever ends the run, it can be resumed.
         session.save(&folder.latest_checkpoint(), Extent::Whole)?;
         record.save(&folder.record())?;
-        Ok(Self { session, folder, record })
+        Ok(Self { session, folder, record, notes })
     }
 
     /// Opens a run to go on from its latest checkpoint, with the configuration that it was started with.
     ///
     /// # Errors
-    /// If the folder holds no run with a checkpoint, or a recording cannot be read or has changed.
+    /// If the folder holds no run with a checkpoint, or a recording or an image cannot be read or has changed.
     pub fn resume(root: &Path, device_name: &str) -> Result<Self, TrainError> {
         let folder = RunFolder::new(root);
-        let record = RunRecord::load(&folder.record())?;
+        let record = Record::load(&folder.record())?;
         let config = Config::load(&folder.config())?;
         let device = device(device_name)?;
         set_threads(config.training.threads);
-        let recordings = record.recordings.iter().map(RecordingRecord::reopen).collect::<Result<Vec<_>, _>>()?;
-        let prepared = Prepared::new(recordings, &config)?;
-        let mut session = Session::new(&config, &prepared, device)?;
+        let (mut session, notes) = reopen(&record, &config, device)?;
         session.restore(&folder.latest_checkpoint())?;
-        Ok(Self { session, folder, record })
+        Ok(Self { session, folder, record, notes })
+    }
+
+    /// What a user should know of what is trained on, a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The state of the run.
@@ -158,7 +125,7 @@ impl Job {
     }
 
     /// Its record.
-    pub fn record(&self) -> &RunRecord {
+    pub fn record(&self) -> &Record {
         &self.record
     }
 
@@ -215,7 +182,7 @@ impl Job {
     fn save(&mut self) -> Result<(), TrainError> {
         self.session.numbers()?;
         self.session.save(&self.folder.latest_checkpoint(), Extent::Whole)?;
-        self.record.training_seconds = self.session.seconds;
+        self.record.made_mut().training_seconds = self.session.seconds;
         Ok(self.record.save(&self.folder.record())?)
     }
 }

@@ -4,29 +4,40 @@
 //! [`Job`] takes them until the end or until it is told to stop, and keeps the run folder up to date.
 
 mod adam;
+mod augment;
 mod checkpoint;
 mod codec;
 mod collapse;
+mod corpus;
 mod environment;
 mod error;
+mod image;
 mod job;
+mod notes;
 pub mod predictor;
 mod prepare;
 pub mod prior;
 mod progress;
+mod rate;
 mod schedule;
 mod session;
+mod sources;
+mod split;
 mod validation;
 mod windows;
 
 pub use adam::{Adam, Parameter};
 pub use checkpoint::Extent;
-pub use codec::{Codec, Margins};
+pub use codec::{Codec, Margins, Nets, SignalNets};
 pub use environment::{device, prepare_process, set_threads, torch_version};
 pub use error::TrainError;
-pub use job::{Job, Outcome, Source, Watcher};
+pub use image::{ImageNets, ImageSources, PreparedImages, TrainedImages};
+pub use job::{Job, Outcome, Watcher};
 pub use prepare::{Part, Prepared};
 pub use progress::Progress;
+pub use rate::{Cost, RateDistortion};
 pub use schedule::learning_rate;
 pub use session::Session;
+pub use sources::{Source, Sources};
+pub use split::Place;
 pub use windows::Windows;

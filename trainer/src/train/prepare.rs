@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::TrainError;
-use crate::config::Config;
+use super::notes;
+use super::split::{Place, Ranges, split};
+use crate::config::{AugmentationConfig, Config};
 use crate::data::{RatePolicy, Recording, SignalKind, fit};
 use crate::run::{ChannelRecord, Normalization, SignalRecord};
 
@@ -27,6 +29,10 @@ pub struct Prepared {
     pub signal: SignalRecord,
     /// How their counts become network units.
     pub normalization: Normalization,
+    /// What is done to training windows.
+    pub augmentation: AugmentationConfig,
+    /// What a user should know of the recordings, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Prepared {
@@ -35,16 +41,48 @@ impl Prepared {
     /// # Errors
     /// If there is no recording or no frame, the recordings are of different kinds, or a channel is constant.
     pub fn new(recordings: Vec<Recording>, config: &Config) -> Result<Self, TrainError> {
-        let Some(first) = recordings.first() else {
-            return Err(unsuitable("there is no recording; name at least one"));
-        };
-        let kind = SignalKind { rate_millihertz: first.rate_millihertz, channels: first.channels.clone() };
-        let fitted = recordings.into_iter().map(|recording| fit(recording, &kind, RatePolicy::Refuse));
-        let parts = fitted.map(|recording| Ok(split(recording?, config))).collect::<Result<Vec<Part>, TrainError>>()?;
-        let normalization = normalization(&parts, &kind)?;
+        let places: Vec<Place> = (0..recordings.len()).map(|file| Place { file, held_out: false }).collect();
+        Self::of_places(recordings, &places, config)
+    }
+
+    /// The same, where the user may hold recordings out whole; if he holds out none, the configuration says what is held out.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and if what is trained on would be held out too.
+    pub fn of_places(recordings: Vec<Recording>, places: &[Place], config: &Config) -> Result<Self, TrainError> {
+        let (recordings, kind) = fitted(recordings)?;
+        let ranges = split(&recordings, places, &config.data)?;
+        Self::of_ranges(recordings, ranges, &kind, config)
+    }
+
+    /// The same with the frames that a run was started with, `(train, validation)` of each recording.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn resumed(
+        recordings: Vec<Recording>,
+        ranges: Vec<(Range<usize>, Range<usize>)>,
+        config: &Config,
+    ) -> Result<Self, TrainError> {
+        let (recordings, kind) = fitted(recordings)?;
+        let ranges = ranges.into_iter().map(|(train, validation)| Ranges { train, validation }).collect();
+        Self::of_ranges(recordings, ranges, &kind, config)
+    }
+
+    fn of_ranges(
+        recordings: Vec<Recording>,
+        ranges: Vec<Ranges>,
+        kind: &SignalKind,
+        config: &Config,
+    ) -> Result<Self, TrainError> {
+        let parts: Vec<Part> = (recordings.into_iter().zip(ranges))
+            .map(|(recording, Ranges { train, validation })| Part { recording, train, validation })
+            .collect();
+        let normalization = normalization(&parts, kind)?;
         let channels = kind.channels.iter().map(ChannelRecord::from).collect();
         let signal = SignalRecord { rate_millihertz: kind.rate_millihertz, channels };
-        Ok(Self { parts, signal, normalization })
+        let notes = notes::notes(&parts);
+        Ok(Self { parts, signal, normalization, augmentation: config.augmentation.clone(), notes })
     }
 
     /// Channels of the signal.
@@ -53,15 +91,18 @@ impl Prepared {
     }
 }
 
-fn unsuitable(what: impl Into<String>) -> TrainError {
-    TrainError::Unsuitable { what: what.into() }
+/// All recordings as the first one's kind of signal.
+fn fitted(recordings: Vec<Recording>) -> Result<(Vec<Recording>, SignalKind), TrainError> {
+    let Some(first) = recordings.first() else {
+        return Err(unsuitable("there is no recording; name at least one"));
+    };
+    let kind = SignalKind { rate_millihertz: first.rate_millihertz, channels: first.channels.clone() };
+    let fitted = recordings.into_iter().map(|recording| fit(recording, &kind, RatePolicy::Refuse));
+    Ok((fitted.collect::<Result<_, _>>()?, kind))
 }
 
-fn split(recording: Recording, config: &Config) -> Part {
-    let frames = recording.frames();
-    let held_out = (frames as f64 * config.data.validation_fraction).round() as usize;
-    let train = 0..frames - held_out.min(frames);
-    Part { validation: train.end..frames, train, recording }
+fn unsuitable(what: impl Into<String>) -> TrainError {
+    TrainError::Unsuitable { what: what.into() }
 }
 
 /// Mean and standard deviation of every channel over the training frames.

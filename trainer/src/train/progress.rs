@@ -56,10 +56,16 @@ impl Progress {
     fn text(&self, line: &MetricsLine) -> String {
         let mut text = format!("loss {:.4}  PRDN {:.2} %", line.loss, 100.0 * line.reconstruction.sqrt());
         if let Some(validation) = &self.validation {
-            text += &format!(" (held out {:.2} %)", validation.prdn_percent);
+            text += &match validation.image {
+                None => format!(" (held out {:.2} %)", validation.prdn_percent),
+                Some(image) => format!(" (held out {:.2} %, PSNR {:.2} dB)", validation.prdn_percent, image.psnr_db),
+            };
         }
         match line.perplexity.len() {
-            0 => text += "  no codes yet",
+            0 => match line.rate {
+                Some(bits) => text += &format!("  divergence {bits:.3} bits per sample"),
+                None => text += "  no codes yet",
+            },
             _ => {
                 text += &format!("  perplexity {}", perplexity(&line.perplexity));
                 text += &format!("  dead {}", line.dead_codes.iter().sum::<usize>());
@@ -122,13 +128,20 @@ mod tests {
             dead_codes: vec![],
             warnings: vec![],
             gradient_norm: 1.0,
+            rate: None,
             validation: None,
         };
         // A hundred steps took ten seconds, so the 800 that are left take eighty.
         assert_eq!(progress.text(&line), "loss 0.0123  PRDN 8.00 %  no codes yet  1 min 20 s left");
         line.perplexity = vec![50.2, 40.9];
         line.dead_codes = vec![3, 1];
-        line.validation = Some(Validation { prdn_percent: 6.5, mse_normalized: 0.0042, bits_per_sample: 0.7 });
+        line.validation = Some(Validation {
+            prdn_percent: 6.5,
+            mse_normalized: 0.0042,
+            bits_per_sample: 0.7,
+            cost: None,
+            image: None,
+        });
         progress.line(&line);
         let text = progress.text(&line);
         assert!(text.contains("(held out 6.50 %)  perplexity 50/41  dead 4"), "{text}");

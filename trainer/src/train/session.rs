@@ -1,20 +1,26 @@
 //! The state of a run and its single step.
 
+use std::f64::consts::LN_2;
+
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
+use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
 use super::adam::Adam;
-use super::codec::Codec;
+use super::codec::{Codec, Nets, SignalNets};
 use super::collapse;
+use super::corpus::Corpus;
+use super::image::{ImageCorpus, ImageNets, PreparedImages};
 use super::prepare::Prepared;
+use super::rate::RateDistortion;
 use super::schedule::learning_rate;
 use super::validation::ValidationSet;
 use super::windows::Windows;
-use crate::config::{Config, QuantizerKind};
+use crate::config::{Config, ModelKind, QuantizerKind};
 use crate::nn::Precision;
-use crate::quantizer::{Quantized, Rounding, check_alphabets};
+use crate::quantizer::{Quantized, Quantizer, Rounding, ScalarQuantizer, check_alphabets};
 use crate::random::{for_beginning, for_step, normal, uniform};
 use crate::run::{MetricsLine, QuantizerRecord, Validation};
 
@@ -24,14 +30,15 @@ pub struct Session {
     config: Config,
     codec: Codec,
     adam: Adam,
-    windows: Windows,
-    validation: ValidationSet,
+    corpus: Corpus,
     /// Training latents without overlap: what codes have to stand for.
     training_latents: usize,
+    /// Samples of all channels that a position of the latents stands for.
+    samples_per_position: f64,
     pub(super) step: usize,
     /// Seconds of training, over all resumptions.
     pub(super) seconds: f64,
-    /// The lowest validation error of a quantized codec so far, `mse_normalized`.
+    /// The lowest validation error of a quantized codec so far, `mse_normalized`, or where the rate is trained for the lowest `cost`.
     pub(super) best: Option<f64>,
     last: Option<StepNumbers>,
     /// The first step with a number that is not finite, and which of [`NAMES`] it was; −1 while there is none. On the device,
@@ -42,38 +49,78 @@ pub struct Session {
 /// The numbers of one step, still on the device, so that reading them is left to those who need them.
 #[derive(Debug)]
 struct StepNumbers {
-    /// Loss, reconstruction, codebook, commitment and gradient norm.
+    /// Loss, reconstruction, codebook, commitment, gradient norm and rate.
     values: Tensor,
     learning_rate: f64,
 }
 
-const NAMES: [&str; 5] = ["loss", "reconstruction error", "codebook loss", "commitment loss", "gradient"];
+const NAMES: [&str; 6] = ["loss", "reconstruction error", "codebook loss", "commitment loss", "gradient", "rate"];
+
+/// What a batch came to.
+struct Forward {
+    loss: Tensor,
+    /// Mean squared error over the signal's variance.
+    reconstruction: Tensor,
+    quantized: Option<Quantized>,
+    /// Bits per sample, where they are in the loss: of codes, or of a VAE's divergence.
+    rate: Option<Tensor>,
+}
 
 impl Session {
-    /// A run before its first step.
+    /// A run on recordings before its first step.
     ///
     /// # Errors
     /// If the configuration's nets cannot be built, or the recordings are too short for them or for the codebooks.
-    pub fn new(config: &Config, prepared: &Prepared, device: Device) -> Result<Self, TrainError> {
+    pub fn on_signals(config: &Config, prepared: &Prepared, device: Device) -> Result<Self, TrainError> {
+        let variables = VarStore::new(device);
         let mut random = for_beginning(config.training.seed);
-        let codec = Codec::new(config, prepared.channels(), device, &mut random)?;
-        let record = config.quantizer_record();
-        let training_latents = prepared.parts.iter().map(|part| part.train.len() / codec.hop).sum();
-        check_alphabets(&record, training_latents).map_err(|what| TrainError::Unsuitable { what })?;
-        let hops = config.data.window_hops + codec.margins.before() + codec.margins.after();
-        Ok(Self {
+        let nets = SignalNets::new(config, prepared.channels(), &variables.root(), &mut random)?;
+        let training_latents = prepared.parts.iter().map(|part| part.train.len() / nets.hop).sum();
+        let hops = config.data.window_hops + nets.margins.before() + nets.margins.after();
+        let rate =
+            RateDistortion::new(config, &(variables.root() / "prior"), nets.hop * prepared.channels(), &mut random);
+        check_alphabets(&config.quantizer_record(), training_latents)
+            .map_err(|what| TrainError::Unsuitable { what })?;
+        let corpus = Corpus::Signal {
+            windows: Windows::new(prepared, hops * nets.hop, device)?,
+            validation: ValidationSet::new(prepared, &nets, config, device),
+        };
+        let samples = (nets.hop * prepared.channels()) as f64;
+        let codec = Codec::new(config, variables, Nets::Signal(nets), rate);
+        Ok(Self::new(config, codec, corpus, training_latents, samples))
+    }
+
+    /// A run on images before its first step.
+    ///
+    /// # Errors
+    /// If the configuration's nets cannot be built, or there are too few images for the codebooks.
+    pub fn on_images(config: &Config, prepared: &PreparedImages, device: Device) -> Result<Self, TrainError> {
+        let variables = VarStore::new(device);
+        let mut random = for_beginning(config.training.seed);
+        let nets = ImageNets::new(config, prepared.training.shape, &variables.root(), &mut random)?;
+        let training_latents = prepared.training.len() * nets.positions();
+        check_alphabets(&config.quantizer_record(), training_latents)
+            .map_err(|what| TrainError::Unsuitable { what })?;
+        let corpus = Corpus::Image(ImageCorpus::new(prepared, config, device));
+        let samples = prepared.training.shape.bytes() as f64 / nets.positions() as f64;
+        let codec = Codec::new(config, variables, Nets::Image(nets), None);
+        Ok(Self::new(config, codec, corpus, training_latents, samples))
+    }
+
+    fn new(config: &Config, codec: Codec, corpus: Corpus, training_latents: usize, samples_per_position: f64) -> Self {
+        Self {
             adam: Adam::new(&codec.variables, config.training.beta1, config.training.beta2),
-            windows: Windows::new(prepared, hops * codec.hop, device)?,
-            validation: ValidationSet::new(prepared, &codec, record.bits_per_hop(), device),
             config: config.clone(),
-            codec,
+            corpus,
             training_latents,
+            samples_per_position,
             step: 0,
             seconds: 0.0,
             best: None,
             last: None,
-            diverged: Tensor::from_slice(&[-1i64, -1]).to_device(device),
-        })
+            diverged: Tensor::from_slice(&[-1i64, -1]).to_device(codec.variables.device()),
+            codec,
+        }
     }
 
     /// The configuration.
@@ -91,7 +138,8 @@ impl Session {
         self.step
     }
 
-    /// The lowest validation error of a quantized codec so far, over the variance of the training frames.
+    /// The lowest validation error of a quantized codec so far, over the variance of the training frames; with the rate in the loss, the lowest
+    /// of what training minimises.
     pub fn best(&self) -> Option<f64> {
         self.best
     }
@@ -106,51 +154,114 @@ impl Session {
 
     /// Whether codes exist: from the end of the warm-up on.
     fn quantizes(&self, step: usize) -> bool {
-        step >= self.config.step_at(self.config.training.unquantized)
+        step >= self.config.unquantized_steps()
     }
 
     /// One step: a batch, its losses, an update of weights and codes.
     pub fn advance(&mut self) {
         let training = self.config.training.clone();
         let mut random = for_step(training.seed, self.step);
-        if self.step == self.config.step_at(training.unquantized) {
+        if self.step == self.config.unquantized_steps() {
             self.start_codes(&mut random);
         }
         let precision =
             if self.step >= self.config.step_at(training.int8_from) { Precision::Int8 } else { Precision::Float };
-        let window = self.windows.draw(training.batch, &mut random);
-        let latents = self.codec.encode_inner(&window, precision);
+        let window = self.corpus.draw(training.batch, &mut random);
+        let forward = match (&self.codec.rate, &self.codec.quantizer) {
+            (Some(rate), Quantizer::Scalar(scalar)) => {
+                self.forward_rated(rate, scalar, &window, precision, &mut random)
+            }
+            _ => self.forward(&window, precision, &mut random),
+        };
+        let rate = learning_rate(&training, self.step);
+        let loss = match &forward.quantized {
+            Some(quantized) => self.codec.with_host_decoder(&forward.loss, &quantized.latents, &window, precision),
+            None => forward.loss.shallow_clone(),
+        };
+        let norm = self.adam.minimise(&loss, rate, training.gradient_clip);
+        if let Some(quantized) = &forward.quantized {
+            self.follow(quantized, &mut random);
+        }
+        let zero = || Tensor::zeros([], (Kind::Float, window.device()));
+        let (codebook, commitment) = forward
+            .quantized
+            .map_or_else(|| (zero(), zero()), |quantized| (quantized.codebook_loss, quantized.commitment_loss));
+        let bits = forward.rate.unwrap_or_else(zero);
+        let values = [forward.loss, forward.reconstruction, codebook, commitment, norm, bits];
+        let values = Tensor::stack(&values.map(|value| value.detach()), 0);
+        self.note_divergence(&values);
+        self.last = Some(StepNumbers { values, learning_rate: rate });
+        self.step += 1;
+    }
+
+    /// A batch, for its error alone.
+    fn forward(&self, window: &Tensor, precision: Precision, random: &mut ChaCha8Rng) -> Forward {
+        let latents = self.codec.encode_inner(window, precision);
         let quantized = self.quantizes(self.step).then(|| {
-            let rounding = self.rounding(&latents, &mut random);
+            let rounding = self.rounding(&latents, random);
             self.codec.quantizer.forward(&latents, &rounding)
         });
         let through = match &quantized {
             Some(quantized) => quantized.latents.shallow_clone(),
             None => {
-                let noise = normal(&latents.size(), &mut random).to_device(latents.device());
-                self.codec.quantizer.unquantized(&latents) + noise * training.latent_noise
+                let noise = normal(&latents.size(), random).to_device(latents.device());
+                self.codec.quantizer.unquantized(&latents) + noise * self.config.training.latent_noise
             }
         };
         let rebuilt = self.codec.decode_inner(&through, precision);
+        let error = self.corpus.error(&rebuilt, &self.codec.target(window));
         // Network units have variance 1, so this is the error over the signal's variance.
-        let reconstruction = (rebuilt - self.codec.target(&window)).square().mean(Kind::Float);
+        let reconstruction = error.square().mean(Kind::Float);
+        let distortion = self.corpus.distortion(&error);
         let loss = match &quantized {
-            Some(quantized) => &reconstruction + quantized.loss(self.config.vector.commitment),
-            None => reconstruction.shallow_clone(),
+            Some(quantized) => distortion + self.latent_loss(quantized),
+            None => distortion,
         };
-        let rate = learning_rate(&training, self.step);
-        let norm = self.adam.minimise(&loss, rate, training.gradient_clip);
-        if let Some(quantized) = &quantized {
-            self.follow(quantized, &mut random);
+        let rate = quantized
+            .as_ref()
+            .filter(|_| self.config.model == ModelKind::Vae)
+            .map(|quantized| self.divergence_bits(quantized));
+        Forward { loss, reconstruction, quantized, rate }
+    }
+
+    /// A batch, each window at a quality of its own, for its bits and its error.
+    fn forward_rated(
+        &self,
+        rate: &RateDistortion,
+        scalar: &ScalarQuantizer,
+        window: &Tensor,
+        precision: Precision,
+        random: &mut ChaCha8Rng,
+    ) -> Forward {
+        let latents = self.codec.encode_inner(window, precision);
+        let qualities = rate.draw_qualities(latents.size()[0] as usize, random);
+        let noise = (uniform(&latents.size(), random) - 0.5).to_device(latents.device());
+        let rounds = self.step >= self.config.step_at(self.config.scalar.noise_until);
+        let rated = scalar.forward_rated(&latents, &qualities, &noise, rounds);
+        let rebuilt = self.codec.decode_inner(&rated.quantized.latents, precision);
+        let errors = (rebuilt - self.codec.target(window)).square();
+        let errors = errors.mean_dim([1i64, 2].as_slice(), false, Kind::Float);
+        let bits = rate.bits_per_sample(&rated.noisy, &qualities, precision == Precision::Int8);
+        let cost = rate.cost(&bits, &errors, &qualities);
+        Forward {
+            loss: cost.loss,
+            reconstruction: errors.mean(Kind::Float),
+            quantized: Some(rated.quantized),
+            rate: Some(cost.bits_per_sample),
         }
-        let zero = || Tensor::zeros([], (Kind::Float, latents.device()));
-        let (codebook, commitment) = quantized
-            .map_or_else(|| (zero(), zero()), |quantized| (quantized.codebook_loss, quantized.commitment_loss));
-        let values = [loss, reconstruction, codebook, commitment, norm].map(|value| value.detach());
-        let values = Tensor::stack(&values, 0);
-        self.note_divergence(&values);
-        self.last = Some(StepNumbers { values, learning_rate: rate });
-        self.step += 1;
+    }
+
+    /// What codes, or a VAE's latents, add to the loss.
+    fn latent_loss(&self, quantized: &Quantized) -> Tensor {
+        match self.config.model {
+            ModelKind::VqVae => quantized.loss(self.config.vector.commitment),
+            ModelKind::Vae => self.divergence_bits(quantized) * (self.config.divergence_weight(self.step) * LN_2),
+        }
+    }
+
+    /// The divergence of a VAE's latents from their prior, in bits per sample of each channel.
+    fn divergence_bits(&self, quantized: &Quantized) -> Tensor {
+        &quantized.divergence / (LN_2 * self.samples_per_position)
     }
 
     /// Keeps this step and the first of its `values` that is not finite, unless an earlier step had one.
@@ -166,12 +277,13 @@ impl Session {
     /// What `step`, counted from 0, is trained on.
     pub(super) fn batch(&self, step: usize) -> String {
         let training = &self.config.training;
-        self.windows.describe(training.batch, &mut for_step(training.seed, step))
+        self.corpus.describe(training.batch, &mut for_step(training.seed, step))
     }
 
     /// How this step makes its codes.
     fn rounding(&self, latents: &Tensor, random: &mut ChaCha8Rng) -> Rounding {
         match self.config.quantizer_record() {
+            QuantizerRecord::Gaussian { .. } => self.codec.quantizer.measuring(latents, random),
             QuantizerRecord::Scalar { .. } if self.step < self.config.step_at(self.config.scalar.noise_until) => {
                 Rounding::Noise((uniform(&latents.size(), random) - 0.5).to_device(latents.device()))
             }
@@ -194,14 +306,15 @@ impl Session {
     fn start_codes(&mut self, random: &mut ChaCha8Rng) {
         let batch = self.config.training.batch;
         let wanted = match self.config.quantizer.kind {
+            _ if self.config.model == ModelKind::Vae => return,
             QuantizerKind::Vq | QuantizerKind::Rvq | QuantizerKind::Product => self.config.vector.kmeans_latents,
             QuantizerKind::Fsq => return,
-            QuantizerKind::Scalar => self.training_latents,
+            QuantizerKind::Scalar => self.training_latents.min(self.config.vector.kmeans_latents),
         };
         let (mut collected, mut vectors) = (Vec::new(), 0);
         let mut batch_vectors = 0;
         while vectors < wanted {
-            let window = self.windows.draw(batch, random);
+            let window = self.corpus.draw(batch, random);
             let latents = tch::no_grad(|| self.codec.encode_inner(&window, Precision::Float));
             let latents = latents.transpose(1, 2).flatten(0, 1);
             batch_vectors = latents.size()[0] as usize;
@@ -210,6 +323,9 @@ impl Session {
         }
         let latents = Tensor::cat(&collected, 0).narrow(0, 0, wanted as i64);
         self.codec.quantizer.start(&latents, batch_vectors, random);
+        if let (Some(rate), Quantizer::Scalar(scalar)) = (&mut self.codec.rate, &self.codec.quantizer) {
+            rate.start_on(&scalar.in_steps(&latents));
+        }
     }
 
     /// The numbers of the last step. Waits for the device.
@@ -219,7 +335,9 @@ impl Session {
     pub fn numbers(&self) -> Result<Option<MetricsLine>, TrainError> {
         let Some(StepNumbers { values, learning_rate }) = &self.last else { return Ok(None) };
         let values = Vec::<f64>::try_from(values.to_kind(Kind::Double).to_device(Device::Cpu)).unwrap_or_default();
-        let &[loss, reconstruction, codebook, commitment, gradient_norm] = values.as_slice() else { return Ok(None) };
+        let &[loss, reconstruction, codebook, commitment, gradient_norm, rate] = values.as_slice() else {
+            return Ok(None);
+        };
         let diverged = Vec::<i64>::try_from(self.diverged.to_device(Device::Cpu)).unwrap_or_default();
         if let &[step, which] = diverged.as_slice()
             && let Ok(step) = usize::try_from(step)
@@ -245,6 +363,7 @@ impl Session {
             entropy_bits: health.entropy_bits,
             dead_codes: health.dead_codes,
             gradient_norm,
+            rate: (self.codec.rate.is_some() || self.config.model == ModelKind::Vae).then_some(rate),
             validation: None,
         }))
     }
@@ -252,8 +371,8 @@ impl Session {
     /// Measures the held-out frames; says whether this is the best quantized codec so far.
     pub fn validate(&mut self) -> (Option<Validation>, bool) {
         let quantized = self.step > 0 && self.quantizes(self.step - 1);
-        let measured = self.validation.measure(&self.codec, quantized);
-        let error = measured.filter(|_| quantized).map(|measured| measured.mse_normalized);
+        let measured = self.corpus.measure(&self.codec, quantized);
+        let error = measured.filter(|_| quantized).map(|measured| measured.cost.unwrap_or(measured.mse_normalized));
         let better = error.is_some_and(|error| self.best.is_none_or(|best| error < best));
         if better {
             self.best = error;

@@ -1,18 +1,42 @@
 //! What the codec does to the frames it was not trained on, as it would be deployed: int8 weights, codes.
 
-use tch::{Device, Tensor};
+use std::f64::consts::LN_2;
 
-use super::codec::Codec;
+use tch::{Device, Tensor};
+use vq_core::model::QUALITIES;
+
+use super::codec::{Codec, SignalNets};
 use super::prepare::Prepared;
+use super::rate::RateDistortion;
 use super::windows::network_units;
+use crate::config::Config;
 use crate::data::Channel;
 use crate::metrics::Distortion;
 use crate::nn::Precision;
-use crate::quantizer::Rounding;
+use crate::quantizer::{Quantizer, ScalarQuantizer};
+use crate::random::for_beginning;
 use crate::run::{Normalization, Validation};
 
 /// Hops that go through the nets at once: enough to be quick, few enough to fit beside anything else.
 const CHUNK_HOPS: usize = 2048;
+
+/// Qualities that a codec with the rate in its loss is measured at, counted from 0: the best one, and others that stand for those between.
+const MEASURED: [usize; 4] = [QUALITIES - 1, 6, 4, 2];
+/// Most held-out frames of all recordings that such a codec is measured on.
+const RATED_FRAMES: usize = 1 << 17;
+/// Hops that the prior foresees in one go, as in a packet.
+const PACKET_HOPS: i64 = 128;
+
+/// How the nets' latents become what the decoder gets.
+#[derive(Debug, Clone, Copy)]
+enum Codes<'c> {
+    /// Not at all: there are no codes yet.
+    None,
+    /// As on the device.
+    Nearest,
+    /// The same at a quality, counted from 0.
+    At(usize, &'c ScalarQuantizer),
+}
 
 /// The held-out frames of one recording.
 #[derive(Debug)]
@@ -36,11 +60,13 @@ pub(super) struct ValidationSet {
 
 impl ValidationSet {
     /// The held-out frames of `prepared`; empty if none holds a whole hop.
-    pub(super) fn new(prepared: &Prepared, codec: &Codec, bits_per_hop: u32, device: Device) -> Self {
-        let context = codec.margins.before() * codec.hop;
+    pub(super) fn new(prepared: &Prepared, nets: &SignalNets, config: &Config, device: Device) -> Self {
+        let bits_per_hop = config.quantizer_record().bits_per_hop();
+        let context = nets.margins.before() * nets.hop;
         let (mut parts, mut original, mut channels) = (Vec::new(), Vec::new(), Vec::new());
         for part in &prepared.parts {
-            let frames = part.validation.len() / codec.hop * codec.hop;
+            let most = if config.is_rated() { RATED_FRAMES / prepared.parts.len() } else { usize::MAX };
+            let frames = part.validation.len().min(most) / nets.hop * nets.hop;
             let held_out = part.validation.start..part.validation.start + frames;
             if held_out.is_empty() {
                 continue;
@@ -55,7 +81,7 @@ impl ValidationSet {
             parts,
             original,
             normalization: prepared.normalization.clone(),
-            bits_per_sample: f64::from(bits_per_hop) / (codec.hop * prepared.channels()) as f64,
+            bits_per_sample: f64::from(bits_per_hop) / (nets.hop * prepared.channels()) as f64,
             channels,
         }
     }
@@ -63,36 +89,112 @@ impl ValidationSet {
     /// Measures the codec; `quantized` is false while there are no codes yet. `None` if nothing is held out, or the
     /// held-out frames are constant.
     pub(super) fn measure(&self, codec: &Codec, quantized: bool) -> Option<Validation> {
-        if self.original.is_empty() {
-            return None;
+        let nets = codec.signal().filter(|_| !self.original.is_empty())?;
+        if let (Some(rate), Quantizer::Scalar(scalar)) = (&codec.rate, &codec.quantizer) {
+            return self.measure_rated(codec, nets, rate, scalar);
         }
-        let rebuilt: Vec<i32> = self.parts.iter().flat_map(|part| self.rebuild(codec, part, quantized)).collect();
+        let mut divergence = 0.0;
+        let codes = if quantized { Codes::Nearest } else { Codes::None };
+        let (prdn_percent, mse_normalized) =
+            self.errors(codec, nets, codes, &mut |nats| divergence += nats.double_value(&[]) / LN_2)?;
+        let bits_per_sample = self.bits_per_sample + divergence / self.original.len() as f64;
+        Some(Validation { prdn_percent, mse_normalized, bits_per_sample, cost: None, image: None })
+    }
+
+    /// Measures a codec with the rate in its loss at several qualities; errors and bits given are those of the best one.
+    fn measure_rated(
+        &self,
+        codec: &Codec,
+        nets: &SignalNets,
+        rate: &RateDistortion,
+        scalar: &ScalarQuantizer,
+    ) -> Option<Validation> {
+        let mut points = Vec::new();
+        for row in MEASURED {
+            let quality = Tensor::from_slice(&[row as i64]).to_device(self.parts[0].signal.device());
+            let (mut bits, mut hops) = (0.0, 0.0);
+            let errors = self.errors(codec, nets, Codes::At(row, scalar), &mut |codes| {
+                let length = codes.size()[1];
+                for begin in (0..length).step_by(PACKET_HOPS as usize) {
+                    let packet = codes.narrow(1, begin, PACKET_HOPS.min(length - begin));
+                    let in_packet = packet.size()[1] as f64;
+                    bits += in_packet * rate.bits_per_sample(&packet, &quality, true).double_value(&[0]);
+                    hops += in_packet;
+                }
+            })?;
+            points.push((quality, bits / hops, errors));
+        }
+        let costs = points.iter().map(|(quality, bits, (_, error))| {
+            let one = |value: f64| Tensor::from_slice(&[value]).to_device(quality.device());
+            rate.cost(&one(*bits), &one(*error), quality).loss.double_value(&[])
+        });
+        let cost = costs.sum::<f64>() / points.len() as f64;
+        let (_, bits_per_sample, (prdn_percent, mse_normalized)) = points.first()?;
+        Some(Validation {
+            prdn_percent: *prdn_percent,
+            mse_normalized: *mse_normalized,
+            bits_per_sample: *bits_per_sample,
+            cost: Some(cost),
+            image: None,
+        })
+    }
+
+    /// PRDN in per cent and the mean squared error over the signal's variance. `watch` sees what the rate of every chunk follows from: its
+    /// integers at a quality, `[1, hops, latents]`, or, as on the device, the divergence of all its hops in nats.
+    fn errors(
+        &self,
+        codec: &Codec,
+        nets: &SignalNets,
+        codes: Codes<'_>,
+        watch: &mut dyn FnMut(&Tensor),
+    ) -> Option<(f64, f64)> {
+        let rebuild = |part| self.rebuild(nets, &codec.quantizer, part, codes, watch);
+        let rebuilt: Vec<i32> = self.parts.iter().flat_map(rebuild).collect();
         let prdn_percent = Distortion::measure(&self.original, &rebuilt, &self.channels).prdn_percent?;
         let width = self.channels.len();
         let squares = self.original.iter().zip(&rebuilt).enumerate().map(|(index, (&x, &y))| {
             ((f64::from(x) - f64::from(y)) / f64::from(self.normalization.scale[index % width])).powi(2)
         });
-        let mse_normalized = squares.sum::<f64>() / self.original.len() as f64;
-        Some(Validation { prdn_percent, mse_normalized, bits_per_sample: self.bits_per_sample })
+        Some((prdn_percent, squares.sum::<f64>() / self.original.len() as f64))
     }
 
     /// The decoded counts of the held-out frames of one recording, `[time, channels]`, in chunks with full context.
-    fn rebuild(&self, codec: &Codec, part: &HeldOut, quantized: bool) -> Vec<i32> {
+    fn rebuild(
+        &self,
+        nets: &SignalNets,
+        quantizer: &Quantizer,
+        part: &HeldOut,
+        codes: Codes<'_>,
+        watch: &mut dyn FnMut(&Tensor),
+    ) -> Vec<i32> {
         let total = part.signal.size()[1] as usize;
         let mut rebuilt = Vec::with_capacity((total - part.begin) * self.channels.len());
-        for begin in (part.begin..total).step_by(CHUNK_HOPS * codec.hop) {
-            let end = (begin + CHUNK_HOPS * codec.hop).min(total);
+        for begin in (part.begin..total).step_by(CHUNK_HOPS * nets.hop) {
+            let end = (begin + CHUNK_HOPS * nets.hop).min(total);
             // In whole hops, so that all chunks lie on one grid.
-            let from = begin - codec.margins.before().min(begin / codec.hop) * codec.hop;
-            let to = (end + codec.margins.after() * codec.hop).min(total);
+            let from = begin - nets.margins.before().min(begin / nets.hop) * nets.hop;
+            let to = (end + nets.margins.after() * nets.hop).min(total);
             let window = part.signal.narrow(1, from as i64, (to - from) as i64).unsqueeze(0);
+            let (first, hops) = ((begin - from) / nets.hop, (end - begin) / nets.hop);
             let samples = tch::no_grad(|| {
-                let latents = codec.encoder.forward(&window, Precision::Int8);
-                let latents = match quantized {
-                    true => codec.quantizer.forward(&latents, &Rounding::Nearest).latents,
-                    false => codec.quantizer.unquantized(&latents),
+                let latents = nets.encoder.forward(&window, Precision::Int8);
+                let latents = match codes {
+                    Codes::None => quantizer.unquantized(&latents),
+                    Codes::Nearest => {
+                        let rounding = quantizer.measuring(&latents, &mut for_beginning(begin as u64));
+                        let quantized = quantizer.forward(&latents, &rounding);
+                        watch(&(quantized.divergence * hops as f64));
+                        quantized.latents
+                    }
+                    Codes::At(row, scalar) => {
+                        let quality = Tensor::from_slice(&[row as i64]).to_device(latents.device());
+                        // Without noise, what stands for the rate are latents that are not rounded yet.
+                        let rated = scalar.forward_rated(&latents, &quality, &latents.zeros_like(), true);
+                        watch(&rated.noisy.narrow(1, first as i64, hops as i64).round());
+                        rated.quantized.latents
+                    }
                 };
-                codec.decoder.forward(&latents, Precision::Int8)
+                nets.decoder.forward(&latents, Precision::Int8)
             });
             rebuilt.extend(self.counts(&samples.squeeze_dim(0).narrow(1, (begin - from) as i64, (end - begin) as i64)));
         }
@@ -113,44 +215,46 @@ impl ValidationSet {
 
 #[cfg(test)]
 mod tests {
+    use super::super::codec::tests::signal_codec;
     use super::super::prepare::tests::recording;
     use super::*;
-    use crate::config::Config;
-    use crate::random::for_step;
 
     #[test]
     fn chunks_and_context_change_nothing() {
         let mut config = Config::default();
         config.data.validation_fraction = 0.9;
-        let codec = Codec::new(&config, 1, Device::Cpu, &mut for_step(2, 0)).unwrap();
+        let codec = signal_codec(&config, 1, 2);
+        let nets = codec.signal().unwrap();
         let hops = 3 * CHUNK_HOPS + 700;
         let wave = |t: usize| ((t as f64 * 0.05).sin() * 300.0 + (t as f64 * 0.31).cos() * 40.0) as i32;
-        let samples: Vec<i32> = (0..hops * codec.hop + 11).map(wave).collect();
+        let samples: Vec<i32> = (0..hops * nets.hop + 11).map(wave).collect();
         let prepared = Prepared::new(vec![recording(samples, 1)], &config).unwrap();
-        let set = ValidationSet::new(&prepared, &codec, 22, Device::Cpu);
+        let set = ValidationSet::new(&prepared, nets, &config, Device::Cpu);
         let measured = set.measure(&codec, false).unwrap();
         let part = &prepared.parts[0];
-        let held_out = part.validation.start..part.validation.start + part.validation.len() / codec.hop * codec.hop;
+        let held_out = part.validation.start..part.validation.start + part.validation.len() / nets.hop * nets.hop;
         // The same in one piece, from a hop's beginning far enough back.
-        let from = held_out.start - 40 * codec.hop;
+        let from = held_out.start - 40 * nets.hop;
         let window = network_units(&part.recording, from..held_out.end, &prepared.normalization).unsqueeze(0);
         let whole =
-            tch::no_grad(|| codec.decoder.forward(&codec.encoder.forward(&window, Precision::Int8), Precision::Int8));
-        let rebuilt = set.counts(&whole.squeeze_dim(0).narrow(1, (40 * codec.hop) as i64, held_out.len() as i64));
+            tch::no_grad(|| nets.decoder.forward(&nets.encoder.forward(&window, Precision::Int8), Precision::Int8));
+        let rebuilt = set.counts(&whole.squeeze_dim(0).narrow(1, (40 * nets.hop) as i64, held_out.len() as i64));
         let original: Vec<i32> = held_out.map(|t| part.recording.frame(t)[0]).collect();
         let wanted = Distortion::measure(&original, &rebuilt, &part.recording.channels).prdn_percent.unwrap();
         assert!((measured.prdn_percent - wanted).abs() < 1e-3, "{} instead of {wanted}", measured.prdn_percent);
         let mse = measured.mse_normalized.sqrt() * 100.0;
         assert!((mse - wanted).abs() < 0.02 * wanted, "{mse} against {wanted}");
-        assert_eq!(measured.bits_per_sample, 22.0 / 32.0);
+        // Three stages of 128 codes.
+        assert_eq!(measured.bits_per_sample, 21.0 / 32.0);
     }
 
     #[test]
     fn nothing_held_out_is_not_measured() {
         let mut config = Config::default();
         config.data.validation_fraction = 0.0;
-        let codec = Codec::new(&config, 1, Device::Cpu, &mut for_step(2, 0)).unwrap();
+        let codec = signal_codec(&config, 1, 2);
         let prepared = Prepared::new(vec![recording((0..4000).collect(), 1)], &config).unwrap();
-        assert_eq!(ValidationSet::new(&prepared, &codec, 22, Device::Cpu).measure(&codec, true), None);
+        let set = ValidationSet::new(&prepared, codec.signal().unwrap(), &config, Device::Cpu);
+        assert_eq!(set.measure(&codec, true), None);
     }
 }

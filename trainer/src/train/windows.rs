@@ -2,9 +2,10 @@
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
+use super::augment::Augmentation;
 use super::prepare::Prepared;
 use crate::data::Recording;
 use crate::run::Normalization;
@@ -30,6 +31,8 @@ pub struct Windows {
     starts: Vec<Starts>,
     /// Frames of a window.
     frames: usize,
+    /// What is done to the windows, if anything.
+    augmentation: Option<Augmentation>,
 }
 
 impl Windows {
@@ -57,7 +60,9 @@ impl Windows {
                 ),
             });
         }
-        Ok(Self { signal: Tensor::cat(&signals, 1).to_device(device), starts, frames })
+        let augments = prepared.augmentation.changes();
+        let augmentation = augments.then(|| Augmentation::new(&prepared.augmentation, prepared.signal.rate_millihertz));
+        Ok(Self { signal: Tensor::cat(&signals, 1).to_device(device), starts, frames, augmentation })
     }
 
     /// Recordings too short for a window: they are not trained on.
@@ -67,12 +72,52 @@ impl Windows {
 
     /// `batch` windows, each from a random frame on: `[batch, channels, frames]`.
     pub fn draw(&self, batch: usize, random: &mut ChaCha8Rng) -> Tensor {
-        let begin: Vec<i64> = self.drawn(batch, random).map(|(starts, from)| (starts.first + from) as i64).collect();
+        let drawn: Vec<(&Starts, usize)> = self.drawn(batch, random).collect();
+        let Some(augmentation) = &self.augmentation else { return self.cut(&drawn) };
+        let stretches = augmentation.stretches(batch, random);
+        let same = stretches.iter().all(|stretch| *stretch == 1.0);
+        augmentation.apply(if same { self.cut(&drawn) } else { self.stretched(&drawn, &stretches) }, random)
+    }
+
+    /// The windows as they were recorded.
+    fn cut(&self, drawn: &[(&Starts, usize)]) -> Tensor {
+        let begin: Vec<i64> = drawn.iter().map(|(starts, from)| (starts.first + from) as i64).collect();
         let device = self.signal.device();
-        let offsets = Tensor::arange(self.frames as i64, (tch::Kind::Int64, device));
+        let offsets = Tensor::arange(self.frames as i64, (Kind::Int64, device));
         let frames = Tensor::from_slice(&begin).to_device(device).unsqueeze(1) + offsets;
-        let windows = self.signal.index_select(1, &frames.flatten(0, -1));
-        windows.view([-1, batch as i64, self.frames as i64]).transpose(0, 1).contiguous()
+        self.windows_of(self.signal.index_select(1, &frames.flatten(0, -1)), drawn.len())
+    }
+
+    /// Windows made of `stretches` times as many frames, by cubic interpolation (Catmull and Rom); of fewer where the recording has no more.
+    fn stretched(&self, drawn: &[(&Starts, usize)], stretches: &[f64]) -> Tensor {
+        let mut taps: [(Vec<i64>, Vec<f32>); 4] = Default::default();
+        for ((starts, from), stretch) in drawn.iter().zip(stretches) {
+            let available = starts.count - 1 + self.frames;
+            let length = (self.frames as f64 * stretch).min(available as f64);
+            let begin = (*from as f64).min(available as f64 - length);
+            let step = (length - 1.0) / (self.frames as f64 - 1.0).max(1.0);
+            for t in 0..self.frames {
+                let place = begin + t as f64 * step;
+                let (whole, part) = (place.floor(), (place - place.floor()) as f32);
+                for ((tap, weight), (places, weights)) in cubic(part).into_iter().enumerate().zip(&mut taps) {
+                    let frame = (whole as i64 + tap as i64 - 1).clamp(0, available as i64 - 1);
+                    places.push(starts.first as i64 + frame);
+                    weights.push(weight);
+                }
+            }
+        }
+        let device = self.signal.device();
+        let parts = taps.map(|(places, weights)| {
+            let frames = self.signal.index_select(1, &Tensor::from_slice(&places).to_device(device));
+            frames * Tensor::from_slice(&weights).to_device(device)
+        });
+        let [a, b, c, d] = parts;
+        self.windows_of(a + b + c + d, drawn.len())
+    }
+
+    /// `[channels, batch · frames]` as `[batch, channels, frames]`.
+    fn windows_of(&self, signal: Tensor, batch: usize) -> Tensor {
+        signal.view([-1, batch as i64, self.frames as i64]).transpose(0, 1).contiguous()
     }
 
     /// The windows that [`draw`](Self::draw) draws from the same generator, in words.
@@ -102,6 +147,12 @@ impl Windows {
         }
         (&self.starts[0], 0)
     }
+}
+
+/// Weights of the frames around a place that lies `part` of the way from the second of four to the third.
+fn cubic(part: f32) -> [f32; 4] {
+    let (x, x2, x3) = (part, part * part, part * part * part);
+    [0.5 * (-x3 + 2.0 * x2 - x), 0.5 * (3.0 * x3 - 5.0 * x2 + 2.0), 0.5 * (-3.0 * x3 + 4.0 * x2 + x), 0.5 * (x3 - x2)]
 }
 
 /// Frames of a recording as the nets take them: `[channels, frames]`.
@@ -173,5 +224,30 @@ mod tests {
         let message = Windows::new(&prepared, 17, Device::Cpu).unwrap_err().to_string();
         assert!(message.contains("17 frames") && message.contains("has 16"), "{message}");
         assert_eq!(Windows::unused(&prepared, 17).count(), 1);
+    }
+
+    #[test]
+    fn stretched_windows_are_the_signal_at_another_speed_and_stay_in_their_recording() {
+        let wave = |t: i32| ((f64::from(t) * 0.1).sin() * 1000.0).round() as i32;
+        let recordings = vec![recording((0..400).map(wave).collect(), 1), recording([5000, -5000].repeat(60), 1)];
+        let mut config = Config::default();
+        config.data.validation_fraction = 0.0;
+        let prepared = Prepared::new(recordings, &config).unwrap();
+        let windows = Windows::new(&prepared, 100, Device::Cpu).unwrap();
+        let (offset, scale) = (prepared.normalization.offset[0], f64::from(prepared.normalization.scale[0]));
+        let first = &windows.starts[0];
+        for (from, stretch, begin) in [(30, 1.25, 30.0), (30, 0.8, 30.0), (300, 1.25, 275.0), (0, 9.0, 0.0)] {
+            let window = windows.stretched(&[(first, from)], &[stretch]);
+            assert_eq!(window.size(), [1, 1, 100]);
+            let length = (100.0 * stretch).min(400.0);
+            for t in [0i64, 17, 50, 99] {
+                let place = begin + t as f64 * (length - 1.0) / 99.0;
+                let wanted = ((place * 0.1).sin() * 1000.0 - f64::from(offset)) / scale;
+                let got = window.double_value(&[0, 0, t]);
+                assert!((got - wanted).abs() * scale < 3.0, "{from} {stretch} {t}: {got} instead of {wanted}");
+            }
+        }
+        // At its own speed nothing is interpolated.
+        assert!(windows.stretched(&[(first, 7)], &[1.0]).allclose(&windows.cut(&[(first, 7)]), 1e-6, 1e-6, false));
     }
 }

@@ -10,6 +10,7 @@ use super::plan::{self, Demand, Line, Output};
 use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
 use super::{Directory, Model, ModelError, Part, QUALITIES, symbol_table_bytes};
 use crate::bytes::{u8_at, u32_at};
+use crate::features::DEPTHWISE;
 use crate::kernels::Arithmetic;
 
 /// Most channels that a frame may have.
@@ -155,6 +156,7 @@ fn layer(model: &Model<'_>, net: &Net, index: u16, part: Part) -> Result<(), Mod
     match layer.kind {
         Kind::Add => add(model, &layer, &input, &other, part),
         Kind::Convolution => weights(model, &layer, &input, part),
+        Kind::Depthwise if !DEPTHWISE => Err(ModelError::Unsupported(part)),
         Kind::Depthwise if layer.channels != input.channels => Err(ModelError::Shape(part)),
         Kind::Depthwise => weights(model, &layer, &input, part),
     }

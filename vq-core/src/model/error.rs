@@ -83,6 +83,8 @@ pub enum ModelError {
     Arithmetic,
     /// A float model, and this build has no float path (feature `f32`).
     FloatUnsupported,
+    /// A part that this build of vq-core has no code for: a prior (feature `priors`) or a depthwise layer (feature `depthwise`).
+    Unsupported(Part),
     /// Reserved bytes are not zero.
     Reserved,
     /// A part lies outside the tables, or at an offset that is not aligned for it.
@@ -113,6 +115,9 @@ impl fmt::Display for ModelError {
             Self::Arithmetic => f.write_str("the model names an arithmetic that does not exist"),
             Self::FloatUnsupported => {
                 f.write_str("a float model, and this build has no float path: export an integer model, or enable `f32`")
+            }
+            Self::Unsupported(part) => {
+                write!(f, "{part} needs a feature that this build of vq-core leaves out: `priors` or `depthwise`")
             }
             Self::Reserved => f.write_str("reserved bytes are not zero: written by a newer exporter, or damaged"),
             Self::Bounds(part) => write!(f, "{part} lies outside the model's tables or is not aligned"),

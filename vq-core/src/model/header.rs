@@ -73,45 +73,45 @@ impl Header {
     /// # Errors
     /// [`ModelError`] for a file that is short, foreign, of another version, of the wrong length or damaged.
     pub fn parse(file: &[u8]) -> Result<Self, ModelError> {
-        if file.len() < HEADER_BYTES {
+        let Some(header) = file.first_chunk::<HEADER_BYTES>() else {
             return Err(ModelError::TooShort { have: file.len() });
-        }
-        if array_at::<4>(file, 0) != MAGIC {
+        };
+        if array_at::<4>(header, 0) != MAGIC {
             return Err(ModelError::Magic);
         }
-        let version = u16_at(file, 4);
+        let version = u16_at(header, 4);
         if version != FORMAT_VERSION {
             return Err(ModelError::Version { found: version });
         }
-        let length = u32_at(file, 8);
+        let length = u32_at(header, 8);
         if length as usize != file.len() {
             return Err(ModelError::Length { stated: length, have: file.len() });
         }
-        if u32_at(file, 12) != checksum(file) {
+        if u32_at(header, 12) != checksum(file) {
             return Err(ModelError::Checksum);
         }
-        let arithmetic = match u8_at(file, 6) {
+        let arithmetic = match u8_at(header, 6) {
             0 => Arithmetic::Integer,
             1 => Arithmetic::Float,
             _ => return Err(ModelError::Arithmetic),
         };
-        if u8_at(file, 7) != 0 || u32_at(file, 60) != 0 {
+        if u8_at(header, 7) != 0 || u32_at(header, 60) != 0 {
             return Err(ModelError::Reserved);
         }
         Ok(Self {
             arithmetic,
             length,
-            identity: array_at(file, 16),
-            tables_offset: u32_at(file, 32),
-            tables_length: u32_at(file, 36),
-            encoder_line_bytes: u32_at(file, 40),
-            decoder_line_bytes: u32_at(file, 44),
-            hop: u16_at(file, 48),
-            channels: u16_at(file, 50),
-            symbols_per_hop: u16_at(file, 52),
-            recurrent_units: u16_at(file, 54),
-            predictor_units: u16_at(file, 56),
-            choice_units: u16_at(file, 58),
+            identity: array_at(header, 16),
+            tables_offset: u32_at(header, 32),
+            tables_length: u32_at(header, 36),
+            encoder_line_bytes: u32_at(header, 40),
+            decoder_line_bytes: u32_at(header, 44),
+            hop: u16_at(header, 48),
+            channels: u16_at(header, 50),
+            symbols_per_hop: u16_at(header, 52),
+            recurrent_units: u16_at(header, 54),
+            predictor_units: u16_at(header, 56),
+            choice_units: u16_at(header, 58),
         })
     }
 
@@ -186,24 +186,28 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// Those of a model file.
     pub(crate) const fn of(file: &[u8]) -> Self {
+        let header = match file.first_chunk::<HEADER_BYTES>() {
+            Some(header) => header,
+            None => &[0; HEADER_BYTES],
+        };
         // The encoder's delay and the rows of a latent hop, in the directory's records of the two nets.
-        let tables = u32_at(file, 32) as usize;
+        let tables = u32_at(header, 32) as usize;
         let (delay, rows) = (u16_at(file, tables.saturating_add(12)), u16_at(file, tables.saturating_add(24 + 8)));
         Self {
-            encoder_line_bytes: u32_at(file, 40) as usize,
-            decoder_line_bytes: u32_at(file, 44) as usize,
-            prior_bytes: prior_bytes(u16_at(file, 52), u16_at(file, 54)),
-            hop_samples: u16_at(file, 48) as usize * channels(file),
-            channels: channels(file),
+            encoder_line_bytes: u32_at(header, 40) as usize,
+            decoder_line_bytes: u32_at(header, 44) as usize,
+            prior_bytes: prior_bytes(u16_at(header, 52), u16_at(header, 54)),
+            hop_samples: u16_at(header, 48) as usize * channels(header),
+            channels: channels(header),
             look_ahead_hops: match rows {
                 0 => 0,
                 rows => (delay / rows) as usize,
             },
-            predictor_bytes: match u16_at(file, 56) {
-                0 => residual::memory_bytes(channels(file)),
+            predictor_bytes: match u16_at(header, 56) {
+                0 => residual::memory_bytes(channels(header)),
                 units => units as usize * 8,
             },
-            choice_bytes: u16_at(file, 58) as usize * 8,
+            choice_bytes: u16_at(header, 58) as usize * 8,
         }
     }
 

@@ -86,10 +86,12 @@ impl Directory {
     const SURPRISE: usize = 104;
     const CHOICE: usize = 124;
 
-    fn from_bytes(bytes: &[u8]) -> Self {
+    // Into its callers, which then pay for the fields that they look at and not for all.
+    #[inline(always)]
+    fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         Self {
-            encoder: Net::from_bytes(bytes.get(..Net::BYTES).unwrap_or_default()),
-            decoder: Net::from_bytes(bytes.get(Net::BYTES..).unwrap_or_default()),
+            encoder: Net::from_bytes(&array_at(bytes, 0)),
+            decoder: Net::from_bytes(&array_at(bytes, Net::BYTES)),
             scaling: u32_at(bytes, Self::SCALING),
             symbols: u32_at(bytes, Self::SYMBOLS),
             symbol_count: u16_at(bytes, Self::SYMBOL_COUNT),
@@ -156,6 +158,21 @@ impl<'a> Model<'a> {
     /// A [`ModelError`] that names the part that is wrong: alignment, lengths, checksum, shapes, ranges, and any memory
     /// size or buffer place that does not follow from the layers. After `Ok` nothing about the model can fail.
     pub fn parse(file: &'a [u8]) -> Result<Self, ModelError> {
+        let model = Self::trusted(file)?;
+        check::model(&model)?;
+        Ok(model)
+    }
+
+    /// Gives access to a model file that [`Model::parse`] took elsewhere, such as in the build script of the firmware that embeds it: checks that it
+    /// is whole and unchanged, but not again whether its layers, symbols and priors fit together, the code for which is a third of an
+    /// encoder's.
+    ///
+    /// A model that `parse` would refuse, whose checksum is right nevertheless, makes an encoder or decoder that computes anything or never ends
+    /// a hop. It cannot panic, nor reach memory that is not its own.
+    ///
+    /// # Errors
+    /// A [`ModelError`] for a file that is misaligned, truncated, damaged, of another version, or no model at all.
+    pub fn trusted(file: &'a [u8]) -> Result<Self, ModelError> {
         if file.as_ptr().align_offset(8) != 0 {
             return Err(ModelError::Misaligned);
         }
@@ -169,9 +186,7 @@ impl<'a> Model<'a> {
         if !header.tables_offset.is_multiple_of(8) || (header.tables_offset as usize) < header::HEADER_BYTES {
             return Err(outside);
         }
-        let model = Self { file, tables, header };
-        check::model(&model)?;
-        Ok(model)
+        Ok(Self { file, tables, header })
     }
 
     /// The fixed header.
@@ -182,8 +197,9 @@ impl<'a> Model<'a> {
 
     /// The tables' directory.
     #[must_use]
+    #[inline(always)]
     pub fn directory(&self) -> Directory {
-        Directory::from_bytes(self.tables)
+        Directory::from_bytes(self.tables.first_chunk().unwrap_or(&[0; Directory::BYTES]))
     }
 
     /// The whole file.
@@ -229,17 +245,20 @@ impl<'a> Model<'a> {
 
     /// The same, each with its number among all of the model's symbols.
     pub fn numbered_symbols(&self, quality: u8) -> impl Iterator<Item = (usize, Symbol)> + use<'a> {
-        let stages = self.stages(quality);
-        let symbols = self.symbol_records().chunks_exact(Symbol::BYTES).filter_map(Symbol::from_bytes).enumerate();
-        symbols.filter(move |(_, symbol)| symbol.stage < stages)
+        self.numbered_symbols_from(quality, 0)
     }
 
     /// The first symbol from number `from` on that is sent at a quality (clamped to 1..=9), and its number.
     #[must_use]
     pub fn next_symbol(&self, quality: u8, from: usize) -> Option<(usize, Symbol)> {
-        let stages = self.stages(quality);
-        let numbered = (from..).map_while(|index| Some((index, self.symbol(index)?)));
-        numbered.into_iter().find(|(_, symbol)| symbol.stage < stages)
+        self.numbered_symbols_from(quality, from).next()
+    }
+
+    // Not over chunks of the records: where this is not inlined the compiler forgets that a chunk is not empty, and divides.
+    fn numbered_symbols_from(&self, quality: u8, from: usize) -> impl Iterator<Item = (usize, Symbol)> + use<'a> {
+        let (model, stages) = (*self, self.stages(quality));
+        let numbered = (from..).map_while(move |index| Some((index, model.symbol(index)?)));
+        numbered.filter(move |(_, symbol)| symbol.stage < stages)
     }
 
     /// A symbol by its number.

@@ -2,6 +2,7 @@
 
 use super::Model;
 use crate::bytes::{put, u8_at, u16_at, u32_at};
+use crate::features::PREDICTION;
 
 /// Most units of the cell.
 const MAX_HIDDEN: u16 = 256;
@@ -97,7 +98,7 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn residual_predictor(&self) -> Option<ResidualPredictor> {
         let directory = self.directory();
-        if directory.predictor_length == 0 {
+        if !PREDICTION || directory.predictor_length == 0 {
             return None;
         }
         ResidualPredictor::from_bytes(self.bytes(directory.predictor, ResidualPredictor::BYTES))

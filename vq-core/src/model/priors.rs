@@ -5,6 +5,7 @@ use super::{Directory, Model, QUALITIES, recurrent};
 use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
 use crate::codec::Options;
 use crate::coder::range::MAX_TOTAL_BITS;
+use crate::features::PRIORS;
 
 /// Most contexts of a symbol.
 pub const CONTEXTS: usize = 2;
@@ -238,6 +239,11 @@ impl<'a> Model<'a> {
         let at =
             (u32_at(self.tables, Directory::PRIORS) as usize).saturating_add(number.saturating_mul(SymbolPrior::BYTES));
         let record = array_at::<{ SymbolPrior::BYTES }>(self.tables, at);
+        if !PRIORS {
+            // All codes are alike: `parse` refuses everything else.
+            let (step, worst_bits) = (u16_at(&record, 10), u8_at(&record, 13));
+            return SymbolPrior { step, worst_bits, expected: u16_at(&record, 14), ..SymbolPrior::NEUTRAL };
+        }
         SymbolPrior::from_bytes(&record).unwrap_or(SymbolPrior::NEUTRAL)
     }
 

@@ -228,7 +228,8 @@ impl Net {
     /// Length of the record.
     pub const BYTES: usize = 24;
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+    #[inline(always)]
+    pub(crate) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         Self {
             layers: u32_at(bytes, 0),
             count: u16_at(bytes, 4),

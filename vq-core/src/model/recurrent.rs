@@ -3,6 +3,7 @@
 use super::records::Symbol;
 use super::{Directory, Model, QUALITIES};
 use crate::bytes::{array_at, i16_at, put, u8_at, u16_at, u32_at};
+use crate::features::PRIORS;
 use crate::prior::cell::GruCell;
 
 /// Elements that tell the net which quality the packet has.
@@ -53,7 +54,7 @@ pub struct InHop {
     pub units: u32,
     /// Weight stream to mean and scale: from the units up to the symbol's own, or from the earlier codes.
     pub outputs: u32,
-    /// The mean is the output times 2 to this, in 1/256 code; at most 8.
+    /// The mean is the output times 2 to this, in 1/256 step of quality 9; at most 8.
     pub mean_shift: u8,
 }
 
@@ -207,7 +208,7 @@ impl<'a> Model<'a> {
     /// The recurrent prior, if the model has one.
     #[must_use]
     pub fn recurrent_prior(&self) -> Option<RecurrentPrior> {
-        if u32_at(self.tables, Directory::RECURRENT + 4) == 0 {
+        if !PRIORS || u32_at(self.tables, Directory::RECURRENT + 4) == 0 {
             return None;
         }
         RecurrentPrior::from_bytes(self.bytes(u32_at(self.tables, Directory::RECURRENT), RecurrentPrior::BYTES))

@@ -3,6 +3,7 @@
 
 use core::ops::Range;
 
+use crate::features::DEPTHWISE;
 use crate::kernels::{Columns, Kernels, Windows};
 use crate::model::Model;
 use crate::model::plan::{Line, elements_read, history, row_elements};
@@ -46,6 +47,7 @@ impl<'a> Stream<'a> {
         let input = self.model.line(&self.net, usize::from(layer.input));
         match layer.kind {
             Kind::Convolution => self.convolution::<K>(&layer, &input, lines),
+            Kind::Depthwise if !DEPTHWISE => {}
             Kind::Depthwise => self.depthwise::<K>(&layer, &input, lines),
             Kind::Add => self.add::<K>(&layer, &input, lines),
         }

@@ -83,6 +83,8 @@ pub enum PacketError {
     Checksum,
     /// A quality, mode or hop count that does not exist.
     Header,
+    /// Bounded or lossless, and this build of vq-core cannot read that (feature `prediction`).
+    Unsupported,
     /// The codes are longer than the number of hops can need, or end in a byte that no encoder writes.
     Length,
     /// Its hops were decoded before, or come before one that was: repeated or too late.
@@ -102,6 +104,9 @@ impl fmt::Display for PacketError {
                 f.write_str("the packet's checksum does not match: damaged, or encoded with another model")
             }
             Self::Header => f.write_str("the packet's header names a quality, mode or length that does not exist"),
+            Self::Unsupported => f.write_str(
+                "a bounded or lossless packet, which this build of vq-core cannot read: enable its feature `prediction`",
+            ),
             Self::Length => f.write_str("the packet's codes are longer than its hops can need"),
             Self::Stale { first_hop, expected } => {
                 write!(f, "the packet starts at hop {first_hop}, hop {expected} comes next: repeated or out of order")

@@ -1,8 +1,8 @@
-//! What was sent so far, as a [`Distribution`] for the next symbol.
+//! What was sent so far, as a distribution of the next symbol.
 //!
-//! A prior has two parts. The *past* part, [`Prior::advance`], runs once per hop over what was sent before. The *in-hop*
-//! part, [`Prior::distribution`], runs per symbol, is cheap, and looks no further back than the past part has prepared. At the start
-//! of a packet a prior knows nothing but what it was trained to expect there, so that every packet decodes alone.
+//! A prior has two parts. The *past* part runs once per hop over what was sent before. The *in-hop* part runs per symbol, is
+//! cheap, and looks no further back than the past part has prepared. At the start of a packet a prior knows nothing but what it
+//! was trained to expect there, so that every packet decodes alone.
 //!
 //! There are two kinds. Of *tables*, the past is the codes of the hop before, and a symbol's row is chosen by the classes of up to two
 //! codes, of that hop or of this one. The *recurrent* prior, for integer latents, is a small net.
@@ -15,8 +15,10 @@ mod recurrent;
 pub mod sigmoid;
 
 pub(crate) use distribution::Distribution;
+pub use recurrent::{COARSENESS, FINENESS};
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
+use crate::features::PRIORS;
 use crate::model::Model;
 use crate::model::priors::{Context, Hop};
 use crate::model::records::Symbol;
@@ -42,8 +44,9 @@ impl<'a> Prior<'a> {
     /// A prior at the start of a packet.
     pub(crate) fn new(model: Model<'a>, quality: u8, memory: &'a mut [u16]) -> Self {
         let symbols = usize::from(model.header().symbols_per_hop).min(memory.len() / 2);
-        let (codes, rest) = memory.split_at_mut(symbols);
-        let (past, rest) = rest.split_at_mut(symbols);
+        // Never `None`, which the compiler does not see in every image.
+        let (codes, rest) = memory.split_at_mut_checked(symbols).unwrap_or_default();
+        let (past, rest) = rest.split_at_mut_checked(symbols).unwrap_or_default();
         // An odd number of symbols leaves two codes unused, for the sake of alignment.
         let rest = rest.get_mut(symbols % 2 * 2..).unwrap_or_default();
         let recurrent = model.recurrent_prior().map(|record| {
@@ -60,7 +63,7 @@ impl<'a> Prior<'a> {
         self.quality = quality;
         self.has_past = false;
         self.is_recurrent = self.model.recurrent_prior_at(quality).is_some();
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
             recurrent.start_packet(quality);
         }
     }
@@ -85,7 +88,7 @@ impl<'a> Prior<'a> {
     pub(crate) fn advance(&mut self) {
         self.past.iter_mut().zip(self.codes.iter()).for_each(|(past, code)| *past = *code);
         self.has_past = true;
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
             recurrent.advance(self.codes);
         }
     }
@@ -94,7 +97,7 @@ impl<'a> Prior<'a> {
     ///
     /// Symbols are asked for in order. After another choice of a code, the symbols behind it are asked for again, from the next one on.
     pub(crate) fn distribution(&mut self, index: usize, symbol: &Symbol) -> Distribution<'a> {
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
             return Distribution::logistic(symbol, recurrent.distribution(index, symbol, self.codes));
         }
         self.table_distribution(index, symbol, self.codes)
@@ -103,7 +106,7 @@ impl<'a> Prior<'a> {
     /// The same of tables, behind `codes` of the hop, one for every symbol of the model.
     pub(crate) fn table_distribution(&self, index: usize, symbol: &Symbol, codes: &[u16]) -> Distribution<'a> {
         let prior = self.model.symbol_prior(index, self.quality);
-        if prior.rows == 0 {
+        if !PRIORS || prior.rows == 0 {
             return Distribution::uniform(symbol, &prior);
         }
         let [first, second] = prior.contexts.map(|context| self.class(&context, codes));

@@ -2,16 +2,26 @@
 //!
 //! *Past*: the codes of the hop before, companded, go into the cell; a readout of its state gives every symbol a share of its units and of its
 //! outputs. *Within the hop*: a symbol's units add what the codes before it say, and its outputs, mean and scale, what units say.
+//!
+//! Codes of quality `q` stand for steps that are `2^((9 − q) / 2)` times as wide as those of quality 9. The net reads and foresees latents in
+//! steps of quality 9, whatever the packet's quality, so that all qualities share what it knows of the signal.
 
 use super::cell::{GruCell, product};
 use super::logistic::{Logistic, UNIT_SCALE};
 use crate::kernels::Native;
-use crate::model::Model;
 use crate::model::records::Symbol;
 use crate::model::recurrent::{CONDITIONS, RecurrentPrior, most_scale};
+use crate::model::{Model, QUALITIES};
 
 /// Mean and scale.
 const OUTPUTS: usize = 2;
+
+/// `round(16 · 2^((9 − q) / 2))`: a step of quality `q`, in 1/16 of one of quality 9.
+pub const COARSENESS: [u16; QUALITIES] = [256, 181, 128, 91, 64, 45, 32, 23, 16];
+/// `round(2^15 · 2^(−(9 − q) / 2))`: a step of quality 9, in 1/32768 of one of quality `q`.
+pub const FINENESS: [u16; QUALITIES] = [2048, 2896, 4096, 5793, 8192, 11585, 16384, 23170, 32768];
+/// By how many numbers a scale is less in steps of one quality than in those of the next better one: half an octave.
+const SCALES_PER_QUALITY: i32 = 4;
 
 /// The recurrent prior of a model at one quality, over memory of [`RecurrentPrior::memory_elements`] elements.
 #[derive(Debug)]
@@ -22,6 +32,8 @@ pub(crate) struct Recurrent<'a> {
     input: &'a mut [i16],
     /// What the cell computes with; after it the units of all symbols, then the readout.
     scratch: &'a mut [i16],
+    /// Qualities between that of the packet and the best.
+    below_best: usize,
 }
 
 impl<'a> Recurrent<'a> {
@@ -29,11 +41,12 @@ impl<'a> Recurrent<'a> {
     pub(crate) fn new(model: Model<'a>, record: RecurrentPrior, memory: &'a mut [i16]) -> Self {
         let length = record.input_taps() + usize::from(record.hidden);
         let (input, scratch) = memory.split_at_mut(length.min(memory.len()));
-        Self { model, record, input, scratch }
+        Self { model, record, input, scratch, below_best: 0 }
     }
 
     /// Is at the start of a packet of a quality.
     pub(crate) fn start_packet(&mut self, quality: u8) {
+        self.below_best = QUALITIES.saturating_sub(usize::from(quality)).min(QUALITIES - 1);
         let conditions = self.model.recurrent_conditions(&self.record, quality);
         let start = self.model.recurrent_start(&self.record);
         let nothing = core::iter::repeat_n(0, self.record.codes_width());
@@ -100,16 +113,20 @@ impl<'a> Recurrent<'a> {
         let readout = self.scratch.get(place..).unwrap_or_default();
         let sum = |output: usize| {
             let [within, past] = [outputs.get(output), readout.get(output)].map(|value| value.copied().unwrap_or(0));
-            i32::from(within) + i32::from(past)
+            i32::from(within.saturating_add(past))
         };
-        let scale = i32::from(UNIT_SCALE) + ((sum(1) + 128) >> 8);
-        Logistic::new(sum(0) << record.mean_shift, scale.clamp(0, i32::from(most_scale(symbol))) as u8)
+        let fineness = FINENESS.iter().rev().nth(self.below_best).copied().map_or(0, i32::from);
+        let shift = 15 - record.mean_shift.min(8);
+        let mean = (sum(0) * fineness + (1 << (shift - 1))) >> shift;
+        let scale = i32::from(UNIT_SCALE) + ((sum(1) + 128) >> 8) - SCALES_PER_QUALITY * self.below_best as i32;
+        Logistic::new(mean, scale.clamp(0, i32::from(most_scale(symbol))) as u8)
     }
 
     /// Shows the net the code of symbol number `index`, whose bits are those of `symbol`.
     fn take(&mut self, index: usize, symbol: &Symbol, codes: &[u16]) {
         if let (Some(element), Some(code)) = (self.input.get_mut(index), codes.get(index)) {
-            *element = compand(i32::from(*code) - i32::from(symbol.integer_limit()));
+            let coarseness = COARSENESS.iter().rev().nth(self.below_best).copied().unwrap_or(0);
+            *element = compand(i32::from(*code) - i32::from(symbol.integer_limit()), coarseness);
         }
     }
 
@@ -130,14 +147,18 @@ impl<'a> Recurrent<'a> {
     }
 }
 
-/// A number of steps as the net sees it, in 1/2048: `log2(1 + |code|)` with straight lines between powers of two, and the code's sign.
-fn compand(code: i32) -> i16 {
-    let magnitude = code.unsigned_abs().min(0xffff) + 1;
+/// A number of steps, each of `coarseness` sixteenths, as the net sees it, in 1/2048: `log2(1 + |steps · coarseness / 16|)` with straight lines
+/// between powers of two, and the code's sign.
+fn compand(code: i32, coarseness: u16) -> i16 {
+    let magnitude = code.unsigned_abs().min(MOST_STEPS) * u32::from(coarseness) + 16;
     let octave = magnitude.ilog2();
     let fraction = ((magnitude << 11) >> octave) - (1 << 11);
-    let value = ((octave << 11) + fraction) as i16;
+    let value = (((octave - 4) << 11) + fraction) as i16;
     if code < 0 { -value } else { value }
 }
+
+/// The most steps of an integer latent's code.
+const MOST_STEPS: u32 = 2047;
 
 const _: () = assert!(CONDITIONS.is_multiple_of(4), "windows are read in groups of four");
 
@@ -149,8 +170,25 @@ mod tests {
     fn companding_is_odd_and_rises_by_octaves() {
         let exact = [(0, 0), (1, 2048), (2, 3072), (3, 4096), (7, 6144), (9, 6656), (2047, 11 * 2048)];
         for (code, value) in exact {
-            assert_eq!((compand(code), compand(-code)), (value, -value), "{code}");
+            assert_eq!((compand(code, 16), compand(-code, 16)), (value, -value), "{code}");
         }
-        assert!((-2047..2047).all(|code| compand(code) < compand(code + 1)));
+        for coarseness in COARSENESS {
+            assert!((-2047..2047).all(|code| compand(code, coarseness) < compand(code + 1, coarseness)));
+        }
+    }
+
+    #[test]
+    fn a_latent_looks_the_same_at_every_quality() {
+        for (code, quality) in [(100, 9), (50, 7), (25, 5)] {
+            assert_eq!(compand(code, COARSENESS[quality - 1]), compand(100, 16), "quality {quality}");
+        }
+    }
+
+    #[test]
+    fn the_tables_are_the_specification() {
+        for (row, (coarse, fine)) in COARSENESS.into_iter().zip(FINENESS).enumerate() {
+            let ratio = 2f64.powf((QUALITIES - 1 - row) as f64 / 2.0);
+            assert_eq!((f64::from(coarse), f64::from(fine)), ((16.0 * ratio).round(), (32768.0 / ratio).round()));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The counts that are committed, and what has grown since.
 
 use std::collections::HashMap;
-use std::fmt::Write;
+use std::fmt::{self, Display, Formatter, Write};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,28 @@ impl Versions {
         let rustc = toolchain.version.split(' ').nth(1).unwrap_or("unknown").to_owned();
         Ok(Self { rustc, qemu: target.board.emulator.version()? })
     }
+
+    /// Those in the first line of a file.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let first = text.lines().next()?;
+        let version = |name: &str| {
+            let (_, rest) = first.split_once(name)?;
+            Some(rest.split(',').next()?.trim().to_owned())
+        };
+        version("rustc ").zip(version("QEMU ")).map(|(rustc, qemu)| Self { rustc, qemu })
+    }
+
+    /// Those with these numbers.
+    #[cfg(test)]
+    pub(crate) fn named(rustc: &str, qemu: &str) -> Self {
+        Self { rustc: rustc.into(), qemu: qemu.into() }
+    }
+}
+
+impl Display for Versions {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "rustc {}, QEMU {}", self.rustc, self.qemu)
+    }
 }
 
 /// Where a target's counts are.
@@ -52,8 +74,7 @@ pub(crate) fn write(
     versions: &Versions,
     cases: &[(Counted, Cost)],
 ) -> Result<PathBuf> {
-    let Versions { rustc, qemu } = versions;
-    let mut text = format!("# rustc {rustc}, QEMU {qemu}, {}, {}\n", target.board.core, target.board.triple);
+    let mut text = format!("# {versions}, {}, {}\n", target.board.core, target.board.triple);
     text += "# case code instructions macs instructions_per_mac words cycles_estimate\n";
     for (case, cost) in cases {
         let code = if case.code == Code::Naked { "naked" } else { "compiler" };
@@ -93,19 +114,13 @@ struct Committed {
 impl Committed {
     fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path)?;
-        let first = text.lines().next().unwrap_or_default();
-        let version = |name: &str| {
-            let (_, rest) = first.split_once(name)?;
-            Some(rest.split(',').next()?.trim().to_owned())
-        };
-        let versions = version("rustc ").zip(version("QEMU ")).map(|(rustc, qemu)| Versions { rustc, qemu });
         let instructions = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
             let words: Vec<&str> = line.split(' ').collect();
             let count = words.get(2).and_then(|count| count.parse().ok());
             count.map(|count| (words[0].to_owned(), count)).with_context(|| format!("no count in `{line}`"))
         });
         Ok(Self {
-            versions: versions.context("the first line names no versions")?,
+            versions: Versions::read(&text).context("the first line names no versions")?,
             instructions: instructions.collect::<Result<_>>()?,
         })
     }
@@ -141,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_grows_by_more_than_a_hundredth_is_told() {
-        let versions = |rustc: &str| Versions { rustc: rustc.into(), qemu: "7.2.22".into() };
+        let versions = |rustc: &str| Versions::named(rustc, "7.2.22");
         let committed = Committed {
             versions: versions("1.95.0"),
             instructions: [("conv".to_owned(), 10_000), ("gru".to_owned(), 10_000)].into(),
@@ -210,7 +225,7 @@ mod tests {
         fs::create_dir_all(&counts).unwrap();
         let project = Project { root: folder.clone(), exported_libtorch: None };
         let target = by_name("m4").unwrap();
-        let versions = Versions { rustc: "1.95.0".into(), qemu: "7.2.22".into() };
+        let versions = Versions::named("1.95.0", "7.2.22");
         let cost = Cost { instructions: 123, words: 40, cycles: 150 };
         let cases = [(case("conv@1", Code::Naked, 123), cost)];
         write(&project, &target, &versions, &cases).unwrap();

@@ -7,7 +7,7 @@ mod instruction;
 mod listing;
 mod measure;
 mod table;
-mod targets;
+pub(crate) mod targets;
 mod trace;
 
 use anyhow::{Context, Result};
@@ -17,7 +17,7 @@ use crate::firmware::{self, BoardProgram};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
 use codec::Demo;
-use committed::Versions;
+pub(crate) use committed::Versions;
 use measure::Counted;
 use table::Row;
 use targets::{TARGETS, Target};

@@ -30,6 +30,14 @@ pub(crate) fn sizes(image: &Path) -> Result<Sizes> {
     sizes_in(&bytes).with_context(|| format!("{} is no image for a 32-bit core", image.display()))
 }
 
+/// The sizes of the sections of these names in a linked image; 0 of one that it does not have.
+pub(crate) fn sections<const COUNT: usize>(image: &Path, names: [&str; COUNT]) -> Result<[u64; COUNT]> {
+    let bytes = fs::read(image).with_context(|| format!("cannot read {}", image.display()))?;
+    let file = ElfFile32::<Endianness>::parse(bytes.as_slice())
+        .with_context(|| format!("{} is no image for a 32-bit core", image.display()))?;
+    Ok(names.map(|name| file.section_by_name(name).map_or(0, |section| section.size())))
+}
+
 fn sizes_in(bytes: &[u8]) -> Result<Sizes> {
     let file = ElfFile32::<Endianness>::parse(bytes)?;
     let mut sizes = Sizes { flash: 0, ram: 0 };

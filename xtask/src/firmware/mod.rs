@@ -17,7 +17,7 @@ pub(crate) use boards::{
     RISC_V, builds,
 };
 pub(crate) use emulator::{Counts, run as emulate};
-pub(crate) use image::Sizes;
+pub(crate) use image::{Sizes, sections};
 
 use crate::process::{cargo, run};
 use crate::project::Project;
@@ -103,7 +103,8 @@ pub(crate) fn build(
     build_program(project, toolchain, board, &program, Some(model))
 }
 
-fn image_path(project: &Project, toolchain: &Toolchain, board: &Board, name: &str) -> PathBuf {
+/// Where a program's image lies once it is built.
+pub(crate) fn image_path(project: &Project, toolchain: &Toolchain, board: &Board, name: &str) -> PathBuf {
     toolchain.target_folder(project).join(board.triple).join("release").join(name)
 }
 

@@ -15,6 +15,7 @@ use crate::firmware::{self, BOARDS, Board, CORTEX_M0, CORTEX_M4F};
 use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
+use crate::size;
 use crate::stages::Stages;
 use crate::toolchains;
 use tally::Tally;
@@ -23,8 +24,8 @@ use tally::Tally;
 const CORE_FEATURES: [&str; 9] = [
     "",
     "f32",
-    "micromath",
-    "metadata",
+    "micromath,prediction",
+    "metadata,priors,depthwise",
     "f32,metadata",
     "heapless",
     "embedded-io",
@@ -148,6 +149,18 @@ impl Checks<'_> {
             self.tally.device_check(&format!("no panic is reachable on {}", board.name), result);
             let result = firmware::compare_kernels(self.project, &self.toolchain, board);
             self.tally.device_check(&format!("the kernels of {} compute what they are defined to", board.name), result);
+        }
+        let models = size::models(self.project)?;
+        for target in bench::checked_targets() {
+            if !size::are_committed(self.project, &target) {
+                let reason = anyhow::anyhow!("no sizes are committed: `cargo xtask size --save` writes them");
+                self.tally.skip(&format!("the sizes on {}", target.board.core), &reason);
+                continue;
+            }
+            let result = size::check(self.project, &self.toolchain, &target, &models);
+            let name =
+                format!("the codec on {} panics nowhere and takes no more bytes than is committed", target.board.core);
+            self.tally.device_check(&name, result);
         }
         for target in bench::checked_targets() {
             let result = bench::check(self.project, &self.toolchain, &target);

@@ -7,7 +7,7 @@ mod write;
 
 use std::path::Path;
 
-use super::columns::{Column, Precision};
+use super::columns::{Column, Precision, fill_gaps};
 use super::{DataError, OpenOptions, Recording, files, recording::find_name};
 use layout::Layout;
 use times::Times;
@@ -19,7 +19,8 @@ pub(super) use write::{print, save};
 pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
     let file = path.display().to_string();
     let bytes = files::read(path)?;
-    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes)).into_owned();
+    // With one end of line the places of rows are told alike, whatever stands before it.
+    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes)).replace("\r\n", "\n");
     let comments = text.lines().filter_map(|line| line.strip_prefix('#')).map(|line| line.trim().to_owned()).collect();
     let text = layout::spaces_to_tabs(text);
     let layout = Layout::sniff(&text).ok_or_else(|| {
@@ -28,7 +29,7 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
     let roles = Roles::assign(&file, &layout, options)?;
     let mut columns: Vec<rows::Column> = roles.signals.into_iter().map(rows::Column::new).collect();
     let mut times = roles.time.map(|index| (index, Times::new()));
-    let rows = rows::read(&file, &text, &layout, &mut columns, times.as_mut())?;
+    let rows = rows::read(&file, &text, &layout, &mut columns, times.as_mut(), options.fill_gaps)?;
     if rows.is_empty() {
         return Err(DataError::unsuitable(
             &file,
@@ -43,7 +44,10 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
     let width = columns.len();
     let mut samples = vec![0; rows.len() * width];
     let mut channels = Vec::with_capacity(width);
-    for (number, column) in columns.iter().enumerate() {
+    for (number, column) in columns.iter_mut().enumerate() {
+        if options.fill_gaps {
+            fill_gaps(&file, &layout.names[column.index], &mut column.values, &mut remarks)?;
+        }
         let real = Column {
             name: &layout.names[column.index],
             unit: layout.units[column.index].as_deref(),
@@ -182,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_end_as_on_windows_behind_comments_and_an_empty_last_field() {
+        let text = "# OpenSignals Text File Format\r\n# EndOfHeader\r\n0\t10\t-3\t\r\n1\t11\t-4\t\r\n2\t13\t-4\t\r\n3\t10\t-1\t\r\n";
+        let columns = vec!["2".into(), "3".into()];
+        let recording = read(text, &OpenOptions { columns, ..at_100_hertz() }).unwrap();
+        assert_eq!(recording.samples, [10, -3, 11, -4, 13, -4, 10, -1]);
+        let blank = text.replace("1\t11\t-4\t\r\n", "\r\n");
+        assert!(read(&blank, &at_100_hertz()).unwrap_err().contains("the row is empty"));
+    }
+
+    #[test]
     fn columns_by_name_and_number_in_the_users_order() {
         let options = OpenOptions { columns: vec!["3".into(), "a".into()], ..at_100_hertz() };
         let recording = read("a;b;c\n1,5;x;7\n2;y;9\n2,5;z;8\n", &options).unwrap();
@@ -217,8 +231,8 @@ mod tests {
         for (text, expected) in [
             ("", "a.csv: the file holds no rows"),
             ("a,b\n", "no rows of numbers"),
-            ("a,b\n1,2\n3,nan\n", "a.csv: row 3, column `b`: `nan` is no sample; fill the gap"),
-            ("a,b\n1,2\n# cut here\n3,\n", "row 4, column `b`: the field is empty; fill the gap"),
+            ("a,b\n1,2\n3,nan\n", "a.csv: row 3, column `b`: `nan` is no sample; give --fill-gaps"),
+            ("a,b\n1,2\n# cut here\n3,\n", "row 4, column `b`: the field is empty; give --fill-gaps"),
             ("a\n1\n2\n\n4\n", "row 4: the row is empty"),
             ("a,b\n1,2\n3,oops\n", "row 3, column `b`: `oops` is not a number; correct it"),
             ("a,b\n1,2\n3\n", "row 3: 1 fields where 2 are expected; complete the row"),

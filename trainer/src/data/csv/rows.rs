@@ -18,13 +18,14 @@ impl Column {
     }
 }
 
-/// Reads all rows into the columns; returns their line numbers.
+/// Reads all rows into the columns; returns their line numbers. With `gaps`, fields that hold no sample are not a number.
 pub(super) fn read(
     file: &str,
     text: &str,
     layout: &Layout,
     columns: &mut [Column],
     mut times: Option<&mut (usize, Times)>,
+    gaps: bool,
 ) -> Result<Vec<u64>, DataError> {
     let mut rows = Vec::new();
     let width = layout.names.len();
@@ -56,7 +57,7 @@ pub(super) fn read(
         let field = |index: usize| layout::clean(record.get(index).unwrap_or_default());
         for column in columns.iter_mut() {
             let Number { value, decimals } =
-                parse_field(field(column.index), layout.decimal_comma).map_err(|(what, remedy)| {
+                parse_field(field(column.index), layout.decimal_comma, gaps).map_err(|(what, remedy)| {
                     let name = &layout.names[column.index];
                     DataError::malformed(file, format!("row {row}, column `{name}`"), what, remedy)
                 })?;
@@ -87,10 +88,12 @@ fn line_of_record(text: &str, position: &csv::Position) -> (u64, bool) {
 }
 
 /// A sample, or what is wrong with the field and what to do.
-fn parse_field(field: &str, decimal_comma: bool) -> Result<Number, (String, &'static str)> {
-    let gap = "fill the gap, or cut the file there";
+fn parse_field(field: &str, decimal_comma: bool, gaps: bool) -> Result<Number, (String, &'static str)> {
+    let gap = "give --fill-gaps to hold the value before, or cut the file there";
     match Number::parse(field, decimal_comma) {
         Some(number) if number.value.is_finite() => Ok(number),
+        Some(_) if gaps => Ok(Number { value: f64::NAN, decimals: 0 }),
+        None if gaps && field.is_empty() => Ok(Number { value: f64::NAN, decimals: 0 }),
         Some(_) => Err((format!("`{}` is no sample", shown(field)), gap)),
         None if field.is_empty() => Err(("the field is empty".into(), gap)),
         None => Err((

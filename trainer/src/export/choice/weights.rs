@@ -104,20 +104,13 @@ mod tests {
 
     #[test]
     fn starts_are_half_the_weighted_squares() {
-        let symbol = Symbol {
-            kind: SymbolKind::Index,
-            bits: 1,
-            stage: 0,
-            row: 0,
-            first: 0,
-            channels: 3,
-            alphabet: 2,
-            table: 0,
-        };
+        let symbol =
+            Symbol { kind: SymbolKind::Index, bits: 1, stage: 0, row: 0, first: 0, channels: 3, alphabet: 2, table: 0 };
         let vectors = [[10i16, -20, 6], [-4, 0, 8]];
         let mut table = Vec::new();
         for lane in 0..4 {
-            let half = vectors.get(lane).map_or(i32::MAX, |v| (v.iter().map(|e| i32::from(*e).pow(2)).sum::<i32>() + 1) / 2);
+            let half =
+                vectors.get(lane).map_or(i32::MAX, |v| (v.iter().map(|e| i32::from(*e).pow(2)).sum::<i32>() + 1) / 2);
             table.extend(half.to_le_bytes());
         }
         for pair in 0..2 {

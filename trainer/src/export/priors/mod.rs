@@ -24,6 +24,11 @@ pub use codes::{HopCodes, PriorError};
 
 /// Uniform code length that a KiB of tables must save at least, as a share.
 const FLASH_PRICE_PER_KIB: f64 = 0.002;
+/// How often flash becomes dearer for tables that must fit.
+const DEARER: usize = 6;
+
+/// A bit for every quality.
+const ALL_QUALITIES: u16 = (1 << QUALITIES) - 1;
 
 /// The prior's part of [`super::container::ModelParts`].
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +51,14 @@ impl PriorParts {
         Self { sets, tables: Vec::new(), quality: [0; QUALITIES], recurrent: None }
     }
 
+    /// The same with another recurrent prior. Where it holds at every quality nothing reads the tables, and they are left out.
+    #[must_use]
+    pub fn with_recurrent(self, recurrent: Option<RecurrentParts>, symbols: &[Symbol]) -> Self {
+        let holds_always = recurrent.as_ref().is_some_and(|recurrent| recurrent.record.qualities == ALL_QUALITIES);
+        let tables = if holds_always { Self::uniform(symbols) } else { self };
+        Self { recurrent, ..tables }
+    }
+
     /// A prior for what `model` makes of `samples` `[time, channels]`.
     ///
     /// Indices mean the same at every quality and have one set; integer latents change with their step, hence a set for each quality.
@@ -53,6 +66,32 @@ impl PriorParts {
     /// # Errors
     /// That the model cannot encode the samples.
     pub fn train(model: Model<'_>, samples: &[i32]) -> Result<Self, PriorError> {
+        Self::train_priced(model, samples, FLASH_PRICE_PER_KIB)
+    }
+
+    /// The same within so many bytes of tables: flash becomes dearer until they fit; uniform codes, which have none, where nothing does.
+    ///
+    /// # Errors
+    /// As [`train`](Self::train).
+    pub fn train_within(model: Model<'_>, samples: &[i32], bytes: usize) -> Result<Self, PriorError> {
+        let mut price = FLASH_PRICE_PER_KIB;
+        for _ in 0..DEARER {
+            let parts = Self::train_priced(model, samples, price)?;
+            if parts.table_bytes() <= bytes {
+                return Ok(parts);
+            }
+            price *= 3.0;
+        }
+        let symbols: Vec<Symbol> = model.symbols(QUALITIES as u8).collect();
+        Ok(Self::uniform(&symbols))
+    }
+
+    /// Bytes of the tables in a file, where each begins at a multiple of 8.
+    fn table_bytes(&self) -> usize {
+        self.tables.iter().map(|table| table.len().next_multiple_of(8)).sum()
+    }
+
+    fn train_priced(model: Model<'_>, samples: &[i32], flash_price: f64) -> Result<Self, PriorError> {
         let best = QUALITIES as u8;
         let symbols: Vec<Symbol> = model.symbols(best).collect();
         let scalar = symbols.iter().any(|symbol| symbol.kind == SymbolKind::Integer);
@@ -60,7 +99,7 @@ impl PriorParts {
         for quality in if scalar { 1..=best } else { best..=best } {
             let codes = HopCodes::collect(model, samples, quality)?;
             let set = parts.sets.len() as u8;
-            let records = parts.train_set(&symbols, u8::MAX, &codes);
+            let records = parts.train_set(&symbols, u8::MAX, &codes, flash_price);
             parts.sets.push(records);
             if scalar {
                 parts.quality[usize::from(quality) - 1] = set;
@@ -104,14 +143,14 @@ impl PriorParts {
         }
         let symbols: Vec<Symbol> = model.symbols(QUALITIES as u8).collect();
         let stages = qualities.iter().map(|quality| model.stages(*quality)).max().unwrap_or(0);
-        let records = self.train_set(&symbols, stages, &codes);
+        let records = self.train_set(&symbols, stages, &codes, FLASH_PRICE_PER_KIB);
         self.sets.push(records);
         Ok(())
     }
 
-    fn train_set(&mut self, symbols: &[Symbol], stages: u8, codes: &HopCodes) -> Vec<SymbolPrior> {
+    fn train_set(&mut self, symbols: &[Symbol], stages: u8, codes: &HopCodes, flash_price: f64) -> Vec<SymbolPrior> {
         let uniform: f64 = symbols.iter().map(|symbol| f64::from(symbol.codes()).log2()).sum();
-        let bit_price = FLASH_PRICE_PER_KIB * uniform / 1024.0 * codes.hops() as f64;
+        let bit_price = flash_price * uniform / 1024.0 * codes.hops() as f64;
         (0..symbols.len())
             .map(|index| {
                 let is_sent = symbols[index].stage < stages;

@@ -3,6 +3,7 @@
 use vq_core::model::QUALITIES;
 use vq_core::model::recurrent::{CONDITIONS, RecurrentPrior};
 
+use crate::config::PriorKind;
 use crate::export::lower::{IntegerChannel, quantize_channel, weight_stream};
 use crate::export::proof::Bounds;
 
@@ -14,7 +15,7 @@ const SUM: f64 = 1.0 / 4096.0;
 const SCALE: f64 = 1.0 / 2048.0;
 /// A condition is read by the cell as if it were a code, by the readout as if it were a state.
 pub const CONDITION_GAIN: f64 = CODE / STATE;
-/// A mean is in 1/256 code.
+/// A mean is in 1/256 step of quality 9.
 const MEAN: f64 = 1.0 / 256.0;
 /// Room above the largest mean that was seen.
 const HEADROOM: f64 = 1.5;
@@ -32,6 +33,21 @@ pub struct RecurrentSizes {
     pub reach: usize,
 }
 
+impl PriorKind {
+    /// The recurrent priors that are tried, with their sizes.
+    #[must_use]
+    pub fn candidates(self) -> Vec<(Self, RecurrentSizes)> {
+        let one = |hidden, units| (self, RecurrentSizes { hidden, units, skip: true, reach: 16 });
+        match self {
+            Self::Tables => Vec::new(),
+            Self::Linear => vec![one(0, 0)],
+            Self::Small => vec![one(24, 0)],
+            Self::Standard => vec![one(44, 4)],
+            Self::Best => [Self::Linear, Self::Small, Self::Standard].into_iter().flat_map(Self::candidates).collect(),
+        }
+    }
+}
+
 /// A matrix of row-major weights with a bias for each row.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Matrix {
@@ -41,7 +57,7 @@ pub struct Matrix {
     pub biases: Vec<f32>,
 }
 
-/// A recurrent prior in floats. Means are in codes, scales in octaves of codes; gates are in torch's order.
+/// A recurrent prior in floats. Means are in steps of quality 9, scales in octaves of them; gates are in torch's order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedRecurrent {
     /// Its sizes.
@@ -67,7 +83,7 @@ pub struct TrainedRecurrent {
     pub conditions: [[f32; CONDITIONS]; QUALITIES],
     /// Bit `quality − 1` of the qualities that it was trained for.
     pub qualities: u16,
-    /// The largest mean of each symbol that was seen.
+    /// The largest mean of each symbol that was seen, in steps of quality 9.
     pub largest_means: Vec<f32>,
     /// Mean cost of a hop at each quality, in bits.
     pub expected: [f64; QUALITIES],
@@ -113,7 +129,7 @@ impl TrainedRecurrent {
         let shifts: Vec<u8> = self.largest_means.iter().map(|mean| mean_shift(*mean)).collect();
         // What a step of an output of a symbol is worth.
         let output_step =
-            |output: usize| if output % 2 == 0 { MEAN * f64::from(1u32 << shifts[output / 2]) } else { SCALE };
+            |output: usize| if output.is_multiple_of(2) { MEAN * f64::from(1u32 << shifts[output / 2]) } else { SCALE };
         let gate = |matrix: &Matrix, columns: usize, value: &dyn Fn(usize) -> f64, places: &[usize]| {
             let rows = (0..3 * hidden).map(|row| matrix.row(row, columns, value, places, SUM)).collect::<Vec<Row>>();
             stream(&rows, places.len())

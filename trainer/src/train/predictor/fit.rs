@@ -8,7 +8,7 @@ use crate::codec::{CodecError, HostCodec};
 use crate::config::PredictorKind;
 use crate::data::Recording;
 use crate::export::container::{ContainerError, ModelParts, assemble};
-use crate::export::predictor::{PredictorParts, PredictorSizes};
+use crate::export::predictor::PredictorParts;
 
 /// Bits that a KiB of flash must save at least, as a share.
 const FLASH_PRICE_PER_KIB: f64 = 0.002;
@@ -64,22 +64,6 @@ pub struct Fitted {
     pub predictor: Option<PredictorParts>,
     /// Everything that was measured, the adaptive one first.
     pub candidates: Vec<Candidate>,
-}
-
-impl PredictorKind {
-    /// The recurrent predictors that are tried for so many channels, with their sizes.
-    #[must_use]
-    pub fn candidates(self, channels: usize) -> Vec<(Self, PredictorSizes)> {
-        let cross = (channels - 1).min(2);
-        match self {
-            Self::Adaptive => Vec::new(),
-            Self::Small => vec![(self, PredictorSizes { hidden: 8, taps: 6, cross })],
-            Self::Standard => vec![(self, PredictorSizes { hidden: 32, taps: 6, cross })],
-            Self::Best => {
-                [Self::Small, Self::Standard].into_iter().flat_map(|kind| kind.candidates(channels)).collect()
-            }
-        }
-    }
 }
 
 /// Trains and measures predictors for the model of `parts`, whose own is left out. `watch` sees the kind, steps and bits of a sample.

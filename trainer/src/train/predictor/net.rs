@@ -37,7 +37,7 @@ impl Net {
         let (hidden, inputs, outputs) = (sizes.hidden as i64, sizes.inputs() as i64, sizes.outputs() as i64);
         let bound = 1.0 / (hidden as f64).sqrt();
         let mut linear = |name: &str, rows: i64, columns: i64, bound: f64| {
-            Linear::new(&variables, name, [rows, columns], bound, true, random)
+            Linear::new(&variables.root(), name, [rows, columns], bound, true, random)
         };
         let input = linear("input", 3 * hidden, inputs, 0.3);
         let state = linear("state", 3 * hidden, hidden, bound);
@@ -77,7 +77,7 @@ impl Net {
         let differences = (1..=self.sizes.taps as i64).map(past).chain(cross);
         let mut left = next.shallow_clone();
         for (place, difference) in differences.enumerate() {
-            left = left - output(DISTRIBUTION_OUTPUTS + place) * difference;
+            left = &left - output(DISTRIBUTION_OUTPUTS + place) * difference;
         }
         let share = |mean: usize, scale: usize| {
             let octaves = (output(scale) * OCTAVES).clamp(SCALES.0, SCALES.1);

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use vq_core::model::QUALITIES;
 use vq_core::{Encoder, Model, Options, packet_codes};
 
-use super::{PriorSession, PriorSettings, is_suitable};
+use super::{PriorSession, PriorSettings, is_suitable, row_of};
 use crate::config::PriorKind;
 use crate::export::container::{ContainerError, ModelParts, assemble};
 use crate::export::file::HostMemory;
@@ -74,17 +74,11 @@ pub struct Fitted {
 }
 
 impl PriorKind {
-    /// The recurrent priors that are tried, with their sizes.
+    /// The sizes of the prior that is trained together with the nets, where there is one.
     #[must_use]
-    pub fn candidates(self) -> Vec<(Self, RecurrentSizes)> {
-        let one = |hidden, units| (self, RecurrentSizes { hidden, units, skip: true, reach: 16 });
-        match self {
-            Self::Tables => Vec::new(),
-            Self::Linear => vec![one(0, 0)],
-            Self::Small => vec![one(24, 0)],
-            Self::Standard => vec![one(56, 4)],
-            Self::Best => [Self::Linear, Self::Small, Self::Standard].into_iter().flat_map(Self::candidates).collect(),
-        }
+    pub fn sizes_in_training(self) -> Option<RecurrentSizes> {
+        let kind = if self == Self::Best { Self::Standard } else { self };
+        kind.candidates().first().map(|(_, sizes)| *sizes)
     }
 }
 
@@ -118,7 +112,7 @@ pub fn fit(
     let tables = Candidate { kind: None, bits: spent.sent, integer_loss: 0.0, flash: 0, macs_per_frame: 0.0 };
     let mut fitted = Fitted { recurrent: None, candidates: vec![tables], adapting: [least_adapting, spent.ideal] };
     let mut least = if kind == PriorKind::Best { fitted.candidates[0].price() } else { f64::INFINITY };
-    for (kind, sizes) in kind.candidates() {
+    for (kind, sizes) in settings.candidates(kind) {
         let mut session = PriorSession::new(model, training, PriorSettings { sizes, ..settings.clone() })?;
         let mut recent = 0.0;
         while session.step() < settings.steps {
@@ -154,6 +148,17 @@ pub fn fit(
         fitted.candidates.push(candidate);
     }
     Ok(fitted)
+}
+
+impl PriorSettings {
+    /// The priors to try, with their sizes: where there is one to begin with, that one.
+    fn candidates(&self, kind: PriorKind) -> Vec<(PriorKind, RecurrentSizes)> {
+        if self.start.is_empty() {
+            return kind.candidates();
+        }
+        let kind = if kind == PriorKind::Best { PriorKind::Standard } else { kind };
+        kind.candidates()
+    }
 }
 
 /// The parts with a recurrent prior.
@@ -252,7 +257,7 @@ impl PriorSession {
     /// Bits of a packet's codes, in steps, `[hops, symbols]`, under the floats with weights as they are after rounding to int8.
     fn bits_of(&self, steps: &[i16], hops: usize, quality: u8) -> f64 {
         let codes = Tensor::from_slice(steps).view([1, hops as i64, self.net.symbols as i64]).to_kind(Kind::Float);
-        tch::no_grad(|| self.net.bits(&codes, quality, false).sum(Kind::Double).double_value(&[]))
+        tch::no_grad(|| self.net.bits(&codes, &row_of(quality, 1), false).sum(Kind::Double).double_value(&[]))
     }
 }
 

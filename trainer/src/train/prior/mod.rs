@@ -7,17 +7,19 @@ mod fit;
 mod net;
 
 use rand::RngExt;
+use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 use vq_core::Model;
 use vq_core::model::QUALITIES;
 use vq_core::model::records::SymbolKind;
+use vq_core::prior::COARSENESS;
 
 use super::adam::Adam;
 use crate::export::priors::recurrent::{RecurrentSizes, TrainedRecurrent};
 use crate::export::priors::{HopCodes, PriorError};
 use crate::random::for_step;
-use net::Net;
-pub(super) use net::{Linear, compand};
+use crate::run::NamedTensors;
+pub(super) use net::{Linear, Net, compand};
 
 pub use fit::{Candidate, FitError, Fitted, fit, qualities};
 
@@ -51,6 +53,8 @@ pub struct PriorSettings {
     pub seed: u64,
     /// The qualities to train for.
     pub qualities: Vec<u8>,
+    /// Tensors to begin with, by their names; empty for random ones.
+    pub start: NamedTensors,
 }
 
 /// Codes of the training frames at one quality.
@@ -107,9 +111,14 @@ impl PriorSession {
             codes.push(QualityCodes { quality, codes: tensor, window: WINDOW.0, bits: 0.0 });
         }
         let mut random = for_step(settings.seed, usize::MAX);
-        let first = codes.last().map(|last| last.codes.shallow_clone());
-        let net = Net::new(settings.sizes, symbols, first.as_ref(), Device::Cpu, &mut random);
-        let adam = Adam::new(&net.variables, 0.9, 0.99);
+        let variables = VarStore::new(Device::Cpu);
+        let mut net = Net::new(&variables.root(), settings.sizes, symbols, &mut random);
+        if !begin_with(&variables, &settings.start)
+            && let Some(last) = codes.last()
+        {
+            net.start_on(&last.latents());
+        }
+        let adam = Adam::new(&variables, 0.9, 0.99);
         Ok(Self { settings, net, adam, codes, step: 0 })
     }
 
@@ -123,10 +132,10 @@ impl PriorSession {
     pub fn advance(&mut self) -> f64 {
         let mut random = for_step(self.settings.seed, self.step);
         let choice = random.random_range(0..self.codes.len());
-        let (window, quality) = (self.codes[choice].window, self.codes[choice].quality);
-        let codes = self.codes[choice].draw((HOPS / window).max(1), window, &mut random);
+        let window = self.codes[choice].window;
+        let (codes, qualities) = self.codes[choice].draw((HOPS / window).max(1), window, &mut random);
         let int8 = self.step as f64 >= INT8_FROM * self.settings.steps as f64;
-        let bits = self.net.bits(&codes, quality, int8).mean(Kind::Float);
+        let bits = self.net.bits(&codes, &qualities, int8).mean(Kind::Float);
         let _ = self.adam.minimise(&bits, self.learning_rate(), 1.0);
         let bits = bits.double_value(&[]) * self.net.symbols as f64;
         self.codes[choice].observe(bits);
@@ -153,9 +162,9 @@ impl PriorSession {
     pub fn trained(&self) -> TrainedRecurrent {
         let mut random = for_step(self.settings.seed, self.step);
         let largest = self.codes.iter().flat_map(|codes| {
-            let drawn = codes.draw(LOOKS, codes.window, &mut random);
-            let (mean, _) = tch::no_grad(|| self.net.forward(&drawn, codes.quality, true));
-            let largest = mean.abs().amax([0, 1], false);
+            let (drawn, qualities) = codes.draw(LOOKS, codes.window, &mut random);
+            let (mean, _) = tch::no_grad(|| self.net.forward(&drawn, &qualities, true));
+            let largest = mean.abs().amax([0, 1], false) * codes.step();
             Vec::<f32>::try_from(largest).unwrap_or_default().into_iter().enumerate().collect::<Vec<_>>()
         });
         let mut largest_means = vec![0.0f32; self.net.symbols];
@@ -169,14 +178,45 @@ impl PriorSession {
     }
 }
 
+/// Takes over the values of all variables; false, and nothing is changed, where one is missing or has another shape.
+fn begin_with(variables: &VarStore, start: &NamedTensors) -> bool {
+    let mut pairs = Vec::new();
+    for (name, variable) in variables.variables() {
+        let shape: Vec<usize> = variable.size().iter().map(|&size| size as usize).collect();
+        match start.get(&name).filter(|tensor| tensor.shape == shape) {
+            Some(tensor) => pairs.push((variable, Tensor::from_slice(&tensor.values))),
+            None => return false,
+        }
+    }
+    tch::no_grad(|| pairs.into_iter().for_each(|(mut variable, value)| variable.copy_(&value.view_as(&variable))));
+    true
+}
+
+/// A quality for every one of so many windows, counted from 0, as the net takes them.
+fn row_of(quality: u8, windows: usize) -> Tensor {
+    Tensor::from_slice(&vec![i64::from(quality) - 1; windows])
+}
+
 impl QualityCodes {
-    /// Windows of hops, `[windows, hops, symbols]`.
-    fn draw(&self, windows: usize, hops: usize, random: &mut rand::rngs::ChaCha8Rng) -> Tensor {
+    /// What a step is worth, in steps of quality 9.
+    fn step(&self) -> f64 {
+        let coarseness = COARSENESS.get(usize::from(self.quality) - 1).copied().unwrap_or(16);
+        f64::from(coarseness) / 16.0
+    }
+
+    /// The codes as latents in steps of quality 9.
+    fn latents(&self) -> Tensor {
+        self.codes.to_kind(Kind::Float) * self.step()
+    }
+
+    /// Windows of hops, `[windows, hops, symbols]`, and their quality as the net takes it.
+    fn draw(&self, windows: usize, hops: usize, random: &mut rand::rngs::ChaCha8Rng) -> (Tensor, Tensor) {
         let most = (self.codes.size()[0] as usize).saturating_sub(hops).max(1);
         let window = |_| {
             self.codes.narrow(0, random.random_range(0..most) as i64, hops.min(self.codes.size()[0] as usize) as i64)
         };
-        Tensor::stack(&(0..windows).map(window).collect::<Vec<_>>(), 0).to_kind(Kind::Float)
+        let codes = Tensor::stack(&(0..windows).map(window).collect::<Vec<_>>(), 0).to_kind(Kind::Float);
+        (codes, row_of(self.quality, windows))
     }
 
     fn observe(&mut self, bits: f64) {

@@ -1,10 +1,10 @@
 //! The recurrent prior as a net of tch: the float image of what `vq_core::prior` computes.
 
 use rand::rngs::ChaCha8Rng;
-use tch::nn::VarStore;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, nn};
 use vq_core::model::QUALITIES;
 use vq_core::model::recurrent::CONDITIONS;
+use vq_core::prior::{COARSENESS, FINENESS};
 
 use crate::export::priors::recurrent::{CONDITION_GAIN, Matrix, RecurrentSizes, TrainedRecurrent};
 use crate::random::uniform;
@@ -14,11 +14,13 @@ const LEAST: f64 = 1e-7;
 /// The scales that the integers have, in octaves.
 const SCALES: (f64, f64) = (-5.0, 18.0);
 
-/// A net and its variables.
+/// Least spread of a symbol's latents, in steps.
+const LEAST_SPREAD: f64 = 0.2;
+
+/// A net.
 #[derive(Debug)]
-pub(super) struct Net {
-    pub(super) variables: VarStore,
-    pub(super) symbols: usize,
+pub(in crate::train) struct Net {
+    pub(in crate::train) symbols: usize,
     sizes: RecurrentSizes,
     input: Linear,
     state: Linear,
@@ -28,7 +30,8 @@ pub(super) struct Net {
     in_hop_outputs: Linear,
     start: Tensor,
     conditions: Tensor,
-    /// What a symbol's codes are worth multiples of: its spread, `[symbols]`. Multiplied into the weights when they are given out.
+    /// What a symbol's means are multiples of: the spread of its latents, `[symbols]`, not trained. Multiplied into the weights when they are
+    /// given out.
     spread: Tensor,
 }
 
@@ -42,7 +45,7 @@ pub(in crate::train) struct Linear {
 
 impl Linear {
     pub(in crate::train) fn new(
-        store: &VarStore,
+        variables: &nn::Path,
         name: &str,
         sizes: [i64; 2],
         bound: f64,
@@ -50,7 +53,7 @@ impl Linear {
         random: &mut ChaCha8Rng,
     ) -> Self {
         let mut add = |part: &str, sizes: &[i64]| {
-            store.root().sub(name).add(part, (uniform(sizes, random) * 2.0 - 1.0) * bound, true)
+            variables.sub(name).add(part, (uniform(sizes, random) * 2.0 - 1.0) * bound, true)
         };
         let weight = add("weight", &sizes);
         Self { weight, bias: biased.then(|| add("bias", &sizes[..1])), mask: None }
@@ -92,19 +95,18 @@ impl Linear {
 }
 
 impl Net {
-    /// A net before training; `codes` `[hops, symbols]` say how widely those of a symbol spread.
-    pub(super) fn new(
+    /// A net before training, with its tensors under `variables`.
+    pub(in crate::train) fn new(
+        variables: &nn::Path,
         sizes: RecurrentSizes,
         symbols: usize,
-        codes: Option<&Tensor>,
-        device: Device,
         random: &mut ChaCha8Rng,
     ) -> Self {
-        let variables = VarStore::new(device);
+        let device = variables.device();
         let (hidden, units, count) = (sizes.hidden as i64, sizes.units as i64, symbols as i64);
         let bound = 1.0 / (hidden.max(1) as f64).sqrt();
         let mut linear = |name: &str, rows: i64, columns: i64, bound: f64, biased: bool| {
-            Linear::new(&variables, name, [rows, columns], bound, biased, random)
+            Linear::new(variables, name, [rows, columns], bound, biased, random)
         };
         let input = linear("input", 3 * hidden, count + CONDITIONS as i64, bound, true);
         let state = linear("state", 3 * hidden, hidden, bound, true);
@@ -113,38 +115,33 @@ impl Net {
         let mut in_hop_units = (units > 0).then(|| linear("in_hop_units", count * units, count, 0.1, false));
         let seen = if units > 0 { count * units } else { count };
         let mut in_hop_outputs = linear("in_hop_outputs", 2 * count, seen, 0.1, false);
-        let spread = codes.map(|codes| codes.to_kind(Kind::Float).std_dim([0i64].as_slice(), true, false) + 0.2);
-        let spread = spread.unwrap_or_else(|| Tensor::ones([count], (Kind::Float, device)));
         if let Some(units) = &mut in_hop_units {
-            units.mask = Some(sizes.mask(symbols, sizes.units, 1, 0));
+            units.mask = Some(sizes.mask(symbols, sizes.units, 1, 0).to_device(device));
         }
-        in_hop_outputs.mask = Some(sizes.mask(symbols, 2, sizes.units.max(1), usize::from(sizes.units > 0)));
-        let start = variables.root().add("start", Tensor::zeros([hidden], (Kind::Float, device)), true);
+        let mask = sizes.mask(symbols, 2, sizes.units.max(1), usize::from(sizes.units > 0));
+        in_hop_outputs.mask = Some(mask.to_device(device));
+        let start = variables.add("start", Tensor::zeros([hidden], (Kind::Float, device)), true);
         let conditions = (uniform(&[QUALITIES as i64, CONDITIONS as i64], random) - 0.5) * 0.2;
-        let conditions = variables.root().add("conditions", conditions, true);
-        Self {
-            symbols,
-            sizes,
-            input,
-            state,
-            readout,
-            skip,
-            in_hop_units,
-            in_hop_outputs,
-            start,
-            conditions,
-            spread,
-            variables,
-        }
+        let conditions = variables.add("conditions", conditions, true);
+        let spread = variables.add("spread", Tensor::ones([count], (Kind::Float, device)), false);
+        Self { symbols, sizes, input, state, readout, skip, in_hop_units, in_hop_outputs, start, conditions, spread }
     }
 
-    /// Means in codes and scales in octaves, each `[windows, hops, symbols]`, of codes of that shape.
-    pub(super) fn forward(&self, codes: &Tensor, quality: u8, int8: bool) -> (Tensor, Tensor) {
+    /// Takes the spread of latents, `[rows, symbols]` in steps of quality 9, for what means are multiples of.
+    pub(in crate::train) fn start_on(&mut self, latents: &Tensor) {
+        let spread = latents.to_kind(Kind::Float).std_dim([0i64].as_slice(), true, false) + LEAST_SPREAD;
+        tch::no_grad(|| self.spread.copy_(&spread));
+    }
+
+    /// Means in codes and scales in octaves of codes, each `[windows, hops, symbols]`, of codes of that shape; `qualities`, `[windows]`, counts from 0.
+    pub(in crate::train) fn forward(&self, codes: &Tensor, qualities: &Tensor, int8: bool) -> (Tensor, Tensor) {
         let (windows, hops, symbols) = (codes.size()[0], codes.size()[1], self.symbols as i64);
-        let x = compand(codes);
+        let of_quality = |table: [f32; QUALITIES]| {
+            Tensor::from_slice(&table).to_device(codes.device()).index_select(0, qualities).view([-1, 1, 1])
+        };
+        let x = compand(&(codes * of_quality(COARSENESS.map(|step| f32::from(step) / 16.0))));
         let before = x.narrow(1, 0, hops - 1);
-        let condition = self.conditions.get(i64::from(quality) - 1).clamp(-1.0, 1.0);
-        let condition = condition.view([1, 1, -1]);
+        let condition = self.conditions.index_select(0, qualities).clamp(-1.0, 1.0).unsqueeze(1);
         let start = self.start.clamp(-1.0, 1.0).view([1, 1, -1]);
         let states = if self.sizes.hidden > 0 && hops > 1 {
             let gain = (&condition * CONDITION_GAIN).expand([windows, hops - 1, -1], false);
@@ -163,7 +160,7 @@ impl Net {
         let unit_count = (self.sizes.units * self.symbols) as i64;
         let mut outputs = readout.narrow(2, unit_count, 2 * symbols);
         if let Some(skip) = &self.skip {
-            outputs = outputs + skip.forward(&before, int8).constant_pad_nd([0, 0, 1, 0]);
+            outputs = &outputs + skip.forward(&before, int8).constant_pad_nd([0, 0, 1, 0]);
         }
         let seen = match &self.in_hop_units {
             Some(units) => {
@@ -173,12 +170,14 @@ impl Net {
             None => x,
         };
         let outputs = (outputs + self.in_hop_outputs.forward(&seen, int8)).view([windows, hops, symbols, 2]);
-        (outputs.select(3, 0) * &self.spread, outputs.select(3, 1).clamp(SCALES.0, SCALES.1))
+        let fineness = of_quality(FINENESS.map(|step| f32::from(step) / 32768.0));
+        let scale = outputs.select(3, 1) - of_quality(std::array::from_fn(|row| (QUALITIES - 1 - row) as f32 / 2.0));
+        (outputs.select(3, 0) * &self.spread * fineness, scale.clamp(SCALES.0, SCALES.1))
     }
 
-    /// Bits of every code, `[windows, hops, symbols]`.
-    pub(super) fn bits(&self, codes: &Tensor, quality: u8, int8: bool) -> Tensor {
-        let (mean, scale) = self.forward(codes, quality, int8);
+    /// Bits of every code, `[windows, hops, symbols]`; `qualities`, `[windows]`, counts from 0.
+    pub(in crate::train) fn bits(&self, codes: &Tensor, qualities: &Tensor, int8: bool) -> Tensor {
+        let (mean, scale) = self.forward(codes, qualities, int8);
         let narrow = (scale * -std::f64::consts::LN_2).exp();
         // On the lower flank both ends are small numbers, whose difference floats keep.
         let distance = -(codes - mean).abs();
@@ -186,7 +185,7 @@ impl Net {
         (share + LEAST).log2() * -1.0
     }
 
-    /// The weights as plain numbers.
+    /// The weights as plain numbers; `largest_means` in steps of quality 9.
     pub(super) fn trained(&self, largest_means: Vec<f32>) -> TrainedRecurrent {
         let ones = Tensor::ones([(self.symbols * self.sizes.units) as i64], (Kind::Float, Device::Cpu));
         let of_outputs = Tensor::stack(&[self.spread.shallow_clone(), self.spread.ones_like()], 1).flatten(0, 1);

@@ -7,6 +7,7 @@ use crate::codebook::Codebook;
 use crate::codec::Surprisal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeDecoder;
+use crate::features::PREDICTION;
 use crate::kernels::Kernels;
 use crate::model::plan::row_elements;
 use crate::residual::{Place, decode_point};
@@ -140,6 +141,7 @@ impl Blocks<'_, '_> {
             Work::Symbol(from) => self.decode(from),
             Work::Layer(index, hop) => self.run_layer(index, hop),
             Work::Output(hop) => return self.output(hop),
+            Work::Kind | Work::Sample(..) if !PREDICTION => self.work = Work::Begin,
             Work::Kind => self.kind(),
             Work::Sample(index, width) => return self.sample(index, width),
         }
@@ -176,7 +178,7 @@ impl Blocks<'_, '_> {
 
     fn begin_coded(&mut self) {
         let fresh = core::mem::replace(&mut self.fresh, false);
-        let Some(bound) = self.bound else {
+        let Some(bound) = self.bound.filter(|_| PREDICTION) else {
             if fresh {
                 let codes = if self.moved { Some(&mut self.codes) } else { None };
                 self.decoder.levels.take(codes, self.hop.saturating_mul(self.decoder.model.hop() as u64));

@@ -17,6 +17,7 @@ use super::Surprisal;
 use super::codes::check_length;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
+use crate::features::PREDICTION;
 use crate::model::Model;
 use crate::nn::Stream;
 use crate::packet::{Header, Mode, PacketError, checksum_of};
@@ -126,14 +127,17 @@ impl<'a> Decoder<'a> {
     /// look-ahead then comes out, and [`Status::NewStream`] before the new stream's samples.
     ///
     /// # Errors
-    /// A packet that is damaged, of another model, repeated or out of order; the samples to come stay as they were.
+    /// A packet that is damaged, of another model, repeated, out of order, or of a mode that this build leaves out; the samples to come stay as they were.
     pub fn packet<'d>(&'d mut self, packet: &'d [u8]) -> Result<Blocks<'d, 'a>, PacketError> {
         let (header, codes) = Header::parse(packet, &self.model.identity())?;
+        if !PREDICTION && header.mode != Mode::BestEffort {
+            return Err(PacketError::Unsupported);
+        }
         check_length(&self.model, &header, codes)?;
         let next = self.order.next();
         let place = self.order.place(&header, checksum_of(packet))?;
         let first_hop = place.hop();
-        let predicted = header.mode != Mode::BestEffort;
+        let predicted = PREDICTION && header.mode != Mode::BestEffort;
         let before = match place {
             Place::First(hop) => {
                 self.begin_run(hop);
@@ -198,7 +202,7 @@ impl<'a> Decoder<'a> {
 
     /// Hops of zeros to feed for the frames that wait in the net.
     fn hops_in_net(&self) -> usize {
-        if self.predicting { 0 } else { self.model.closing_hops() }
+        if PREDICTION && self.predicting { 0 } else { self.model.closing_hops() }
     }
 
     /// After the net ran for hop `hop`: the frames in the buffer that are due, before position `end`, as their first

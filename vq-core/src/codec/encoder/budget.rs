@@ -58,12 +58,12 @@ impl Account {
         let per_hop = model.hop() as u64 * u64::from(self.budget.bits);
         let per_hop = (per_hop << 8).checked_div(u64::from(self.budget.frames)).unwrap_or(0).min(1 << 40);
         // 0 where a burst was sent too much, 2 where a burst was saved, in 1/256: a burst has at most 52 bits.
-        let left = self.burst.saturating_sub(self.ahead).clamp(0, 2 * self.burst) as u64;
+        let left = self.burst.saturating_sub(self.ahead).min(2 * self.burst).max(0) as u64;
         let share = (left * 256).checked_div(self.burst as u64).unwrap_or(0);
         let allowed = (per_hop * share) >> 8;
         let takes = |quality: u8| (u64::from(model.expected_hop_cost(quality)) * u64::from(self.ratio)) >> 8;
         let fits = |quality: u8| takes(quality) <= allowed;
-        let mut quality = now.clamp(1, most);
+        let mut quality = now.min(most).max(1);
         if fits(quality) {
             while quality < most && fits(quality + 1) {
                 quality += 1;

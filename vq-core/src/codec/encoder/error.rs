@@ -23,10 +23,12 @@ pub enum EncoderError {
         /// Bytes allowed.
         have: usize,
     },
-    /// A mode that the options left no memory for.
+    /// A mode that the options left no memory for, or this build of vq-core no code (feature `prediction`).
     Mode,
     /// A change that has to be made before a stream's first frame.
     Started,
+    /// A frame that was pushed while polls had left work undone.
+    Unfinished,
     /// A frame with another number of samples than the model has channels.
     Channels {
         /// Channels of the model.
@@ -46,8 +48,11 @@ impl fmt::Display for EncoderError {
             Self::PacketTooSmall { need, have } => {
                 write!(f, "a packet of {have} bytes cannot hold every hop of this model: allow at least {need}")
             }
-            Self::Mode => f.write_str("the encoder has no memory for this mode: choose Options::any_mode"),
+            Self::Mode => f.write_str(
+                "the encoder has no memory for this mode, or no code: choose Options::any_mode and vq-core's feature `prediction`",
+            ),
             Self::Started => f.write_str("what a sensor's input is must be said before a stream's first frame"),
+            Self::Unfinished => f.write_str("polls left work undone: poll until idle before a frame is pushed"),
             Self::Channels { model, frame } => write!(f, "a frame of {frame} samples for a model of {model} channels"),
         }
     }

@@ -10,8 +10,9 @@ use crate::coder::range::RangeEncoder;
 use crate::kernels::{Arithmetic, Kernels, Native};
 use crate::model::records::Scaling;
 
-/// Fewest hops of a block, most of a heartbeat or a step.
+/// Fewest hops of a block, and fewest frames: most of a heartbeat or a step.
 const BLOCK_HOPS: usize = 16;
+const BLOCK_FRAMES: usize = 256;
 /// Blocks in a row after which a level changes.
 const BLOCKS: i32 = 3;
 /// The largest input that a model without one is taken to be trained on.
@@ -165,6 +166,7 @@ impl Encoder<'_> {
         self.block_hops += 1;
         // No two changes within what either net looks ahead or back.
         let least = BLOCK_HOPS.max(self.model.look_ahead_hops() + 1).max(self.model.closing_hops());
+        let least = least.max(BLOCK_FRAMES.div_ceil(self.model.hop().max(1)));
         if self.block_hops < least || self.hops_to_level.is_some() {
             return;
         }

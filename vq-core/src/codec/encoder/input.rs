@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering;
 
 use super::Encoder;
 use crate::codec::{Frames, with_lines};
+use crate::features::PREDICTION;
 use crate::kernels::Kernels;
 use crate::model::plan::row_elements;
 use crate::model::records::Scaling;
@@ -17,22 +18,20 @@ impl Encoder<'_> {
             self.lost += 1;
             return;
         }
-        if self.filled == 0 && self.mode == Mode::BestEffort {
+        if self.filled == 0 && !self.is_predicting() {
             with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(lines));
         }
         for (channel, sample) in frame.enumerate() {
-            let offset = i64::from(self.model.scaling(channel).offset);
-            let reach = (1i64 << self.options.chosen_sample_bits()) - 1;
-            let kept = (i64::from(sample) - offset).clamp(-reach, reach) + offset;
-            let kept = kept.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
-            self.keep(channel, kept);
+            let offset = self.model.scaling(channel).offset;
+            let kept = if PREDICTION { self.keep(channel, offset, sample) } else { sample };
             self.see(channel, sample);
             let scaling = self.input_scaling(channel);
             let saturates = self.take_sample(channel, &scaling, sample);
             self.beyond |= saturates;
-            let clipped = match self.mode {
-                Mode::BestEffort => saturates && self.options.chosen_fallback() == Mode::BestEffort,
-                Mode::Bounded(_) | Mode::Lossless => kept != sample,
+            let clipped = if self.is_predicting() {
+                kept != sample
+            } else {
+                saturates && self.options.chosen_fallback() == Mode::BestEffort
             };
             self.saturated += u64::from(clipped);
         }
@@ -43,7 +42,7 @@ impl Encoder<'_> {
     /// Scales a sample into the net's input, if the net runs; tells whether it may be beyond what the net can represent.
     fn take_sample(&mut self, channel: usize, scaling: &Scaling, sample: i32) -> bool {
         let row = row_elements(self.model.header().channels) as usize;
-        let runs = self.mode == Mode::BestEffort;
+        let runs = !self.is_predicting();
         with_lines!(self.model, self.lines, |K, lines| {
             let scaled = K::scale_in(scaling, sample);
             if runs && let Some(element) = self.stream.input::<K>(lines).get_mut(self.filled * row + channel) {
@@ -76,9 +75,10 @@ impl Encoder<'_> {
     /// Ends the part of the stream before a loss with the last hop whose look-ahead is complete. The frames behind it are lost too:
     /// what is in a packet depends on no frame that was not there.
     fn cut(&mut self) {
-        let hops = match self.mode {
-            Mode::BestEffort => self.model.look_ahead_hops() - self.skip.min(self.model.look_ahead_hops()),
-            Mode::Bounded(_) | Mode::Lossless => 0,
+        let hops = if self.is_predicting() {
+            0
+        } else {
+            self.model.look_ahead_hops() - self.skip.min(self.model.look_ahead_hops())
         };
         self.unsent = hops * self.model.hop() + self.filled;
         self.filled = 0;
@@ -97,10 +97,7 @@ impl Encoder<'_> {
 
     /// Hops to run until every sample is covered by codes and the decoder's look-ahead.
     pub(super) fn hops_to_close(&self) -> usize {
-        let beyond = match self.mode {
-            Mode::BestEffort => self.model.look_ahead_hops() + self.model.closing_hops(),
-            Mode::Bounded(_) | Mode::Lossless => 0,
-        };
+        let beyond = if self.is_predicting() { 0 } else { self.model.look_ahead_hops() + self.model.closing_hops() };
         usize::from(self.filled > 0) + beyond
     }
 

@@ -21,6 +21,7 @@ use super::level::worst_level_bytes;
 use super::{Frames, Options, Surprisal};
 use crate::codebook::{Codebook, Paths};
 use crate::coder::range::RangeEncoder;
+use crate::features::PREDICTION;
 use crate::model::{Model, QUALITIES};
 use crate::nn::Stream;
 use crate::packet::Mode;
@@ -122,6 +123,8 @@ pub struct Encoder<'a> {
     waiting: bool,
     /// Whether a frame was taken since the stream, or its part after a loss, began.
     started: bool,
+    /// Whether a poll may have left work undone.
+    polling: bool,
     /// Hops of the last frame that are still to be run, once the stream, or its part before a loss, is at its end.
     closing: Option<usize>,
     /// Whether that end is a loss, after which the stream goes on.
@@ -132,8 +135,11 @@ impl<'a> Encoder<'a> {
     /// An encoder at the start of a stream, over memory of at least [`Model::encoder_memory`] bytes.
     ///
     /// # Errors
-    /// Too little or unaligned memory, or packets too small for the longest hop.
+    /// Too little or unaligned memory, packets too small for the longest hop, or a mode that this build leaves out.
     pub fn new(model: Model<'a>, memory: &'a mut [u8], options: Options) -> Result<Self, EncoderError> {
+        if options.has_prediction() && !PREDICTION {
+            return Err(EncoderError::Mode);
+        }
         if memory.as_ptr().align_offset(8) != 0 {
             return Err(EncoderError::Misaligned);
         }
@@ -202,6 +208,7 @@ impl<'a> Encoder<'a> {
             hops: 0,
             waiting: false,
             started: false,
+            polling: false,
             closing: None,
             cut: false,
         };
@@ -257,6 +264,11 @@ impl<'a> Encoder<'a> {
         self.mode
     }
 
+    /// Whether the packet under construction is bounded or lossless.
+    fn is_predicting(&self) -> bool {
+        PREDICTION && self.mode != Mode::BestEffort
+    }
+
     /// How often so far best effort fell back to [`Options::fallback`]: because samples were beyond what the nets can represent, or the signal was
     /// none that the model knows.
     #[must_use]
@@ -295,10 +307,14 @@ impl<'a> Encoder<'a> {
     /// Takes one frame, a sample of every channel, and does all the work that it brings; gives a packet when one is full.
     ///
     /// # Errors
-    /// A frame of the wrong number of channels; nothing is taken.
+    /// A frame of the wrong number of channels, or, where packets may be bounded or lossless, [`EncoderError::Unfinished`]; nothing is taken.
     pub fn push(&mut self, frame: &[i32]) -> Result<Option<&[u8]>, EncoderError> {
         if frame.len() != self.model.channels() {
             return Err(EncoderError::Channels { model: self.model.channels(), frame: frame.len() });
+        }
+        if self.polling && self.options.has_prediction() {
+            // What is left may need the place of this frame's samples until a packet is taken that is not ready.
+            return Err(EncoderError::Unfinished);
         }
         // What `poll` may have left to do. It gives at most one packet, behind which nothing uses the net's input any more.
         let mut packet = self.work_off();
@@ -326,11 +342,15 @@ impl<'a> Encoder<'a> {
         if frames.channels() != self.model.channels() {
             return Err(EncoderError::Channels { model: self.model.channels(), frame: frames.channels() });
         }
+        self.polling = true;
         Ok(match self.step() {
             Step::Packet { start, end } => Progress::Packet(self.packet.get(start..end).unwrap_or_default()),
             Step::Working => Progress::Working,
             Step::Idle if self.take_from(frames) => Progress::Working,
-            Step::Idle => Progress::Idle,
+            Step::Idle => {
+                self.polling = false;
+                Progress::Idle
+            }
         })
     }
 
@@ -377,6 +397,7 @@ impl<'a> Encoder<'a> {
         }
         self.begin_mode(self.chosen_mode);
         self.started = false;
+        self.polling = false;
         self.closing = None;
         self.cut = false;
     }

@@ -4,7 +4,7 @@ use super::Encoder;
 use super::work::{Step, Work};
 use crate::codec::Surprisal;
 use crate::coder::range::RangeEncoder;
-use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES, Mode};
+use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES};
 
 /// Bytes that a step adds to a checksum.
 const CHECKED_BYTES: usize = 32;
@@ -56,7 +56,7 @@ impl Encoder<'_> {
             }
             self.hops_to_level = self.hops_to_level.map(|hops| hops.saturating_sub(1));
         }
-        let level_ends = self.mode == Mode::BestEffort && self.hops_to_level == Some(0);
+        let level_ends = !self.is_predicting() && self.hops_to_level == Some(0);
         if self.waiting || level_ends || self.hops >= self.options.max_packet_hops() {
             self.begin_seal();
         } else {
@@ -68,8 +68,8 @@ impl Encoder<'_> {
     pub(super) fn begin_seal(&mut self) {
         let header = Header {
             mode: self.mode,
-            quality: if self.mode == Mode::BestEffort { self.quality } else { 0 },
-            moved: self.mode == Mode::BestEffort && self.moved,
+            quality: if self.is_predicting() { 0 } else { self.quality },
+            moved: !self.is_predicting() && self.moved,
             form: self.options.index_form(),
             first_hop: self.hop,
             hops: self.hops,
@@ -92,8 +92,8 @@ impl Encoder<'_> {
             return Step::Working;
         }
         crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());
+        let best_effort = !self.is_predicting();
         if let Some(account) = &mut self.account {
-            let best_effort = self.mode == Mode::BestEffort;
             let expected = if best_effort { self.model.expected_hop_cost(self.quality) } else { 0 };
             account.take_packet(end + CHECKSUM_BYTES - start, u64::from(expected) * u64::from(self.hops));
         }

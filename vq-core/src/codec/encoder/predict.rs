@@ -5,6 +5,7 @@ use super::surprise::Surprise;
 use super::work::{Step, Work};
 use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
+use crate::features::PREDICTION;
 use crate::packet::{MAX_HEADER_BYTES, Mode};
 use crate::residual::{Place, encode_point, width};
 
@@ -21,12 +22,16 @@ impl Encoder<'_> {
         if self.fallen > 0 { self.options.chosen_fallback() } else { self.chosen_mode }
     }
 
-    /// Keeps a sample of the frame that is taken.
-    pub(super) fn keep(&mut self, channel: usize, sample: i32) {
+    /// Keeps a sample of the frame that is taken, clipped to the converter's range around the channel's offset; gives what is kept.
+    pub(super) fn keep(&mut self, channel: usize, offset: i32, sample: i32) -> i32 {
+        let reach = (1i64 << self.options.chosen_sample_bits()) - 1;
+        let clipped = (i64::from(sample) - i64::from(offset)).clamp(-reach, reach) + i64::from(offset);
+        let sample = clipped.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
         let place = self.kept_place(self.pending) + self.filled * self.model.channels() + channel;
         if let Some(kept) = self.kept.get_mut(place) {
             *kept = sample;
         }
+        sample
     }
 
     /// The first sample of a kept hop: `age` 0 is the oldest.
@@ -38,6 +43,9 @@ impl Encoder<'_> {
 
     /// Repeats the last frame up to the end of the hop.
     pub(super) fn hold_kept_frame(&mut self) {
+        if !PREDICTION {
+            return;
+        }
         let channels = self.model.channels();
         let start = self.kept_place(self.pending);
         let hop_samples = self.model.hop() * channels;
@@ -53,7 +61,7 @@ impl Encoder<'_> {
     /// Notes that a hop of samples is whole, and whether they stay within what the nets can represent.
     pub(super) fn keep_hop(&mut self) {
         let beyond = core::mem::replace(&mut self.beyond, false);
-        if self.kept.is_empty() {
+        if !PREDICTION || self.kept.is_empty() {
             return;
         }
         self.pending += 1;
@@ -83,6 +91,9 @@ impl Encoder<'_> {
 
     /// Notes that the oldest hop is in a packet.
     pub(super) fn release_hop(&mut self) {
+        if !PREDICTION {
+            return;
+        }
         let hops = self.kept.len().checked_div(self.model.hop() * self.model.channels()).unwrap_or(0);
         self.oldest = (self.oldest + 1).checked_rem(hops).unwrap_or(0);
         self.pending = self.pending.saturating_sub(1);
@@ -91,7 +102,7 @@ impl Encoder<'_> {
     /// Whether the packet under construction ends here because the next one has another mode; if it is empty, that one begins.
     pub(super) fn changes_mode(&mut self) -> bool {
         let wanted = self.wanted_mode();
-        if wanted == self.mode {
+        if !PREDICTION || wanted == self.mode {
             return false;
         }
         if self.hops > 0 {
@@ -107,12 +118,13 @@ impl Encoder<'_> {
     pub(super) fn begin_packet(&mut self) {
         let wanted = self.wanted_mode();
         // Best effort begins where no samples wait.
-        if wanted != self.mode && (wanted != Mode::BestEffort || (self.pending == 0 && self.filled == 0)) {
+        if PREDICTION && wanted != self.mode && (wanted != Mode::BestEffort || (self.pending == 0 && self.filled == 0))
+        {
             self.begin_mode(wanted);
             self.work = Work::Gather;
             return;
         }
-        match self.mode.bound() {
+        match self.mode.bound().filter(|_| PREDICTION) {
             Some(bound) => {
                 self.predictor.start_packet(self.lines, bound);
                 self.work = Work::Gather;
@@ -136,7 +148,7 @@ impl Encoder<'_> {
     pub(super) fn begin_mode(&mut self, mode: Mode) {
         self.mode = mode;
         self.waiting = false;
-        match mode.bound() {
+        match mode.bound().filter(|_| PREDICTION) {
             Some(bound) => {
                 self.predictor.start_packet(self.lines, bound);
                 // The look-ahead of the nets is not needed: what it holds is coded at once.

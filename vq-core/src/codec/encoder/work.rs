@@ -4,9 +4,9 @@ use super::Encoder;
 use super::packing::Seal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeEncoder;
+use crate::features::PREDICTION;
 use crate::kernels::Native;
 use crate::model::records::SymbolKind;
-use crate::packet::Mode;
 
 /// What an encoder does next.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +44,9 @@ impl Encoder<'_> {
     /// Does the next piece of work.
     pub(super) fn step(&mut self) -> Step {
         match self.work {
-            Work::Gather if self.mode == Mode::BestEffort => return self.gather(),
-            Work::Gather => return self.gather_predicted(),
+            Work::Gather if self.is_predicting() => return self.gather_predicted(),
+            Work::Gather => return self.gather(),
+            Work::Predict(..) | Work::Raw(..) if !PREDICTION => self.work = Work::Gather,
             Work::Layer(index) => self.run_layer(index),
             Work::Search(from) => self.search(from),
             Work::Choose { from, path } => self.choose(from, path),

@@ -59,10 +59,8 @@ fn starts(model: &Model<'_>, record: &Choice, index: usize, symbol: &Symbol) -> 
     for (block, starts) in blocks.zip(starts.chunks_exact(16)) {
         for lane in 0..4 {
             let component = |at: usize| i64::from(i16_at(block, at)).abs();
-            let sum: i64 = (0..words)
-                .map(|word| 16 + 16 * word + 4 * lane)
-                .map(|at| component(at) + component(at + 2))
-                .sum();
+            let sum: i64 =
+                (0..words).map(|word| 16 + 16 * word + 4 * lane).map(|at| component(at) + component(at + 2)).sum();
             let start = i64::from(i32_at(starts, 4 * lane));
             if start < 0 || start + (sum << 15) > i64::from(i32::MAX) {
                 return Err(ModelError::Range(part));

@@ -2,6 +2,7 @@
 
 use super::inside;
 use super::recurrent::stream;
+use crate::features::PREDICTION;
 use crate::model::plan::block_stream_bytes;
 use crate::model::predictor::ResidualPredictor;
 use crate::model::{Directory, Model, ModelError, Part};
@@ -13,6 +14,10 @@ pub(super) fn predictor(model: &Model<'_>, directory: &Directory) -> Result<(), 
     let stated = model.header.predictor_units;
     if directory.predictor_length == 0 {
         return if stated == 0 && directory.predictor == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
+    }
+    if !PREDICTION {
+        // Nothing reads it.
+        return Ok(());
     }
     if directory.predictor_length as usize != ResidualPredictor::BYTES {
         return Err(ModelError::Shape(part));

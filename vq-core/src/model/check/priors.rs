@@ -3,6 +3,7 @@
 use super::inside;
 use crate::bytes::u16_at;
 use crate::coder::range::MAX_TOTAL_BITS;
+use crate::features::PRIORS;
 use crate::model::priors::{CONTEXTS, Context, Hop, SymbolPrior, cost_bits};
 use crate::model::records::{Symbol, SymbolKind};
 use crate::model::{Directory, Model, ModelError, Part, QUALITIES};
@@ -30,6 +31,9 @@ pub(super) fn priors(model: &Model<'_>, directory: &Directory) -> Result<(), Mod
                 return Err(ModelError::Range(part));
             }
             continue;
+        }
+        if !PRIORS {
+            return Err(ModelError::Unsupported(part));
         }
         table(model, &symbol, &prior, part)?;
         for context in prior.contexts {

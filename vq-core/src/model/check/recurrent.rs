@@ -1,8 +1,9 @@
 //! What is proven about the recurrent prior: its streams lie in the tables, and its memory is what the header states.
 
 use super::{inside, is_requantization, requantizations};
+use crate::features::PRIORS;
 use crate::model::plan::block_stream_bytes;
-use crate::model::records::SymbolKind;
+use crate::model::records::{Symbol, SymbolKind};
 use crate::model::recurrent::{CONDITIONS, InHop, MAX_HIDDEN, MAX_SYMBOLS, RecurrentPrior};
 use crate::model::{Directory, Model, ModelError, Part, QUALITIES};
 use crate::prior::cell::GruCell;
@@ -13,6 +14,9 @@ pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), 
     let stated = model.header.recurrent_units;
     if directory.recurrent_length == 0 {
         return if stated == 0 && directory.recurrent == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
+    }
+    if !PRIORS {
+        return Err(ModelError::Unsupported(part));
     }
     if directory.recurrent_length as usize != RecurrentPrior::BYTES {
         return Err(ModelError::Shape(part));
@@ -52,8 +56,9 @@ pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), 
 fn shape(model: &Model<'_>, directory: &Directory, recurrent: &RecurrentPrior) -> Result<(), ModelError> {
     // All are sent at every quality, and all have the same number of codes.
     let bits = model.symbol(0).map_or(0, |symbol| symbol.bits);
-    let integers = model.symbols(1).filter(|symbol| symbol.kind == SymbolKind::Integer && symbol.bits == bits);
-    let all_integers = integers.count() == usize::from(directory.symbol_count);
+    let stages = model.stages(1);
+    let is_alike = |symbol: Symbol| symbol.kind == SymbolKind::Integer && symbol.bits == bits && symbol.stage < stages;
+    let all_integers = (0..usize::from(directory.symbol_count)).all(|index| model.symbol(index).is_some_and(is_alike));
     let sound = recurrent.hidden.is_multiple_of(4)
         && recurrent.hidden <= MAX_HIDDEN
         && (recurrent.hidden > 0 || recurrent.skip > 0)

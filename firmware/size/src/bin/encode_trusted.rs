@@ -1,0 +1,19 @@
+//! Samples into packets, of a model that was checked when it was embedded: when the device starts, it is only seen to be whole.
+#![no_std]
+#![no_main]
+
+use firmware_board::entry;
+use firmware_size::{MODEL, OPTIONS, encode};
+use static_cell::ConstStaticCell;
+use vq_core::{Memory, Model};
+
+static MEMORY: ConstStaticCell<Memory<{ vq_core::encoder_memory(MODEL, OPTIONS) }>> =
+    ConstStaticCell::new(Memory::new());
+
+#[entry]
+fn main() -> ! {
+    firmware_size::run(|| {
+        let model = Model::trusted(firmware_size::model()).ok()?;
+        encode(model, MEMORY.try_take()?.bytes())
+    })
+}

@@ -1,0 +1,89 @@
+//! The configuration of a run: a preset, a file over it, options over that, and a budget that makes the nets smaller.
+
+use super::train::Arguments;
+use crate::budget;
+use crate::config::{Config, Preset, QuantizerKind};
+use crate::images::first_shape;
+use crate::run::{ChannelRecord, SignalRecord};
+use crate::train::{Source, torch_version};
+
+/// The configuration that the arguments say by themselves. Its defaults are those of the images, if the records are some; of recordings, which are
+/// not opened, those of the preset that is named.
+pub(super) fn given(arguments: &Arguments) -> anyhow::Result<Config> {
+    if arguments.are_images() {
+        return effective(arguments, Config::for_images(first_shape(&arguments.records)?));
+    }
+    effective(arguments, defaults(arguments, arguments.preset))
+}
+
+/// The configuration for recordings. Without a file and a preset, the recordings' rate and channels choose the preset; with a budget in the
+/// arguments, the nets are made as small as it asks for. Both are told.
+pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyhow::Result<Config> {
+    let Some(first) = sources.first().map(|source| &source.recording) else { return given(arguments) };
+    let suggested = || Preset::of_signal(first.rate_millihertz, first.channels.len());
+    let chosen = arguments.preset.or_else(|| arguments.config.is_none().then(suggested));
+    if let (None, Some(preset)) = (arguments.preset, chosen.filter(|preset| *preset != Preset::Biosignal)) {
+        let (rate, channels) = (first.rate(), first.channels.len());
+        let name = format!("{preset:?}").to_lowercase();
+        eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {name}");
+    }
+    let mut config = effective(arguments, defaults(arguments, chosen))?;
+    if arguments.config.is_none() && chosen == Some(Preset::Biosignal) && config.is_rated() {
+        // A transform that loses nothing has as many latents as its hop has samples, over all channels.
+        config.network.latents *= first.channels.len();
+        config.validate()?;
+    }
+    if arguments.budget.is_none() {
+        return Ok(config);
+    }
+    let channels = first.channels.iter().map(ChannelRecord::from).collect();
+    let signal = SignalRecord { rate_millihertz: first.rate_millihertz, channels };
+    let rung = budget::fitting(&config, &signal, &run_text(sources, config.training.seed))?;
+    eprintln!("budget: rung {} of the ladder, {}\nbudget: {}", rung.number, rung.what, rung.cost.line());
+    Ok(rung.config)
+}
+
+/// What a preset says, unless the quantizer that is asked for needs other nets: those of codebooks are not those of integer latents.
+fn defaults(arguments: &Arguments, preset: Option<Preset>) -> Config {
+    let has_codebooks = arguments.quantizer.is_some_and(|kind| kind != QuantizerKind::Scalar);
+    match preset {
+        Some(Preset::Biosignal) if has_codebooks => Config::default(),
+        Some(preset) => preset.config(),
+        None => Config::default(),
+    }
+}
+
+fn effective(arguments: &Arguments, defaults: Config) -> anyhow::Result<Config> {
+    let mut config = match &arguments.config {
+        Some(path) => Config::read_over(path, &defaults)?,
+        None => defaults,
+    };
+    config.training.steps = arguments.steps.unwrap_or(config.training.steps);
+    config.training.seed = arguments.seed.unwrap_or(config.training.seed);
+    config.prior.kind = arguments.prior.unwrap_or(config.prior.kind);
+    config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
+    config.residual.kind = arguments.residual.unwrap_or(config.residual.kind);
+    config.residual.steps = arguments.residual_steps.unwrap_or(config.residual.steps);
+    config.quantizer.kind = arguments.quantizer.unwrap_or(config.quantizer.kind);
+    if let Some(request) = &arguments.budget {
+        request.apply(&mut config.budget);
+    }
+    config.validate()?;
+    Ok(config)
+}
+
+/// As long a text as the model will say of its run.
+fn run_text(sources: &[Source], seed: u64) -> String {
+    let recordings = sources.iter().map(|source| {
+        let recording = &source.recording;
+        serde_json::json!({ "name": recording.name, "train": [0, recording.frames()], "sha256": "0".repeat(64) })
+    });
+    serde_json::json!({
+        "program_version": env!("CARGO_PKG_VERSION"),
+        "torch_version": torch_version(),
+        "command": std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>(),
+        "seed": seed,
+        "recordings": recordings.collect::<Vec<_>>(),
+    })
+    .to_string()
+}

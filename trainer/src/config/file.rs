@@ -1,0 +1,95 @@
+//! A configuration from its file.
+
+use std::path::{Path, PathBuf};
+
+use super::Config;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{file}: cannot read the configuration: {source}")]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The text is not TOML, has a key that does not exist, or a value of the wrong type.
+    #[error("{file}: {source}\n`vq train --print-config` prints every key with its meaning and default")]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// What and where.
+        source: toml::de::Error,
+    },
+    /// A value is out of its range.
+    #[error("configuration, {key}: {what}")]
+    Value {
+        /// The key, with its section.
+        key: &'static str,
+        /// What is wrong and what to do.
+        what: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// If the file cannot be read, has an unknown key, or a value out of range.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let config = Self::read_over(path, &Self::default())?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Reads a configuration over defaults, those of a class of signals or of images; its values are checked later.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has an unknown key.
+    pub fn read_over(path: &Path, defaults: &Self) -> Result<Self, ConfigError> {
+        let file = || path.to_path_buf();
+        let syntax = |source| ConfigError::Syntax { file: file(), source };
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
+        // By itself first: mistakes of the file are told with their line, which a merged table has not.
+        let alone: Self = toml::from_str(&text).map_err(syntax)?;
+        if *defaults == Self::default() {
+            return Ok(alone);
+        }
+        let given: toml::Table = toml::from_str(&text).map_err(syntax)?;
+        let mut merged: toml::Table = toml::from_str(&defaults.to_commented_toml()).map_err(syntax)?;
+        for (key, value) in given {
+            match (merged.get_mut(&key), value) {
+                (Some(toml::Value::Table(section)), toml::Value::Table(values)) => section.extend(values),
+                (_, value) => drop(merged.insert(key, value)),
+            }
+        }
+        merged.try_into().map_err(syntax)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ModelKind, Preset};
+    use super::*;
+    use crate::images::ImageShape;
+
+    #[test]
+    fn a_file_over_other_defaults_changes_what_it_names_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        let thumbnails = Config::for_images(ImageShape { channels: 1, height: 28, width: 28 });
+        for defaults in [Config::default(), Preset::Speech.config(), thumbnails] {
+            std::fs::write(&path, "model = \"vae\"\n[network]\nlatents = 12\n[training]\nsteps = 7\n").unwrap();
+            let mut wanted = defaults.clone();
+            wanted.model = ModelKind::Vae;
+            wanted.network.latents = 12;
+            wanted.training.steps = 7;
+            assert_eq!(Config::read_over(&path, &defaults).unwrap(), wanted);
+            std::fs::write(&path, "[network]\nlatent = 12\n").unwrap();
+            let error = Config::read_over(&path, &defaults).unwrap_err().to_string();
+            assert!(error.contains("latent") && error.contains("line 2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Nets that suit a class of signals: what a configuration that names no nets starts from.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Config, LayerPlan, OutputPlan, PriorKind, QuantizerKind};
+
+/// A class of signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// ECG, PPG, EMG and the like, 100 to 500 Hz: integer latents, trained for rate and distortion.
+    Biosignal,
+    /// Accelerometers and gyroscopes, several axes at 25 to 400 Hz.
+    Imu,
+    /// Vibration of machines, 1 to 6 kHz.
+    Vibration,
+    /// Speech, 8 to 16 kHz.
+    Speech,
+}
+
+const fn layer(kernel: usize, stride: usize, channels: usize, residual: usize) -> LayerPlan {
+    LayerPlan { kernel, stride, channels, residual, separable: false }
+}
+
+impl Preset {
+    /// The class that a signal's rate and number of channels suggest.
+    #[must_use]
+    pub fn of_signal(rate_millihertz: u64, channels: usize) -> Self {
+        match rate_millihertz {
+            7_000_000.. => Self::Speech,
+            900_000.. => Self::Vibration,
+            ..=400_000 if channels >= 3 => Self::Imu,
+            _ => Self::Biosignal,
+        }
+    }
+
+    /// The defaults for the class.
+    #[must_use]
+    pub fn config(self) -> Config {
+        let mut config = Config::default();
+        let network = &mut config.network;
+        match self {
+            Self::Biosignal => config.choose_integers(),
+            Self::Imu => {
+                // A third of a second at 50 Hz. All axes share the latents.
+                network.latents = 16;
+                network.linear_kernel = 32;
+                network.encoder = vec![layer(8, 4, 24, 0), layer(4, 2, 32, 0), layer(4, 2, 32, 1)];
+                network.decoder = vec![layer(3, 1, 32, 1), layer(4, 2, 24, 0), layer(4, 2, 24, 0)];
+                network.output = OutputPlan { kernel: 8, stride: 4 };
+            }
+            Self::Vibration => {
+                // Broad bands: as many latents as half of the hop has samples.
+                network.latents = 16;
+                network.linear_kernel = 64;
+                network.encoder = vec![layer(16, 4, 16, 0), layer(8, 4, 24, 0), layer(4, 2, 24, 1)];
+                network.decoder = vec![layer(3, 1, 24, 1), layer(4, 2, 24, 0), layer(8, 4, 16, 0)];
+                network.output = OutputPlan { kernel: 16, stride: 4 };
+            }
+            Self::Speech => {
+                // Ten milliseconds at 8 kHz, five at 16 kHz.
+                network.latents = 16;
+                network.linear_kernel = 160;
+                network.encoder = vec![layer(10, 5, 16, 0), layer(8, 4, 24, 0), layer(8, 4, 32, 1)];
+                network.decoder = vec![layer(3, 1, 32, 1), layer(8, 4, 24, 0), layer(8, 4, 16, 0)];
+                network.output = OutputPlan { kernel: 10, stride: 5 };
+                config.data.window_hops = 24;
+            }
+        }
+        config
+    }
+}
+
+impl Config {
+    /// Nets, prior and training for integer latents, as many as a hop of one channel has samples: some minutes on one core.
+    fn choose_integers(&mut self) {
+        self.quantizer.kind = QuantizerKind::Scalar;
+        let network = &mut self.network;
+        network.latents = 16;
+        network.linear_kernel = 48;
+        network.encoder = vec![layer(8, 4, 8, 0), layer(6, 2, 16, 0), layer(6, 2, 16, 0)];
+        network.decoder = vec![layer(3, 1, 24, 1), layer(4, 2, 24, 0), layer(4, 2, 16, 0)];
+        network.output = OutputPlan { kernel: 8, stride: 4 };
+        self.data.window_hops = 128;
+        self.scalar.noise_until = 0.2;
+        self.training.steps = 1600;
+        self.training.batch = 18;
+        self.training.learning_rate = 4e-3;
+        self.training.int8_from = 0.5;
+        self.prior.kind = PriorKind::Small;
+        self.prior.steps = 300;
+        self.prior.learning_rate = 1.5e-3;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn every_preset_makes_nets_for_its_signals() {
+        for (preset, channels) in
+            [(Preset::Biosignal, 1), (Preset::Imu, 6), (Preset::Imu, 3), (Preset::Vibration, 1), (Preset::Speech, 1)]
+        {
+            let config = preset.config();
+            config.validate().unwrap();
+            let (encoder, decoder) = config.network_plan().assemble(channels).unwrap();
+            assert_eq!(encoder.output().unwrap().channels, decoder.input_channels);
+            assert!(encoder.multiply_accumulates().unwrap() / encoder.input_rows < 2500, "{preset:?}");
+        }
+        assert!(Preset::Biosignal.config().is_rated());
+        assert_eq!(Preset::value_variants().len(), 4);
+    }
+
+    #[test]
+    fn rates_and_channels_suggest_a_class() {
+        for (hertz, channels, preset) in [
+            (100, 1, Preset::Biosignal),
+            (360, 2, Preset::Biosignal),
+            (500, 12, Preset::Biosignal),
+            (50, 6, Preset::Imu),
+            (100, 3, Preset::Imu),
+            (3200, 3, Preset::Vibration),
+            (8000, 1, Preset::Speech),
+            (16000, 1, Preset::Speech),
+        ] {
+            assert_eq!(Preset::of_signal(hertz * 1000, channels), preset, "{hertz} Hz, {channels}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What a run draws its batches from, and what it holds out.
+
+use rand::rngs::ChaCha8Rng;
+use tch::{Kind, Tensor};
+
+use super::codec::Codec;
+use super::image::ImageCorpus;
+use super::validation::ValidationSet;
+use super::windows::Windows;
+use crate::run::Validation;
+
+/// Everything that a run learns from and is measured on.
+#[derive(Debug)]
+pub(super) enum Corpus {
+    /// Recordings.
+    Signal { windows: Windows, validation: ValidationSet },
+    /// Images.
+    Image(ImageCorpus),
+}
+
+impl Corpus {
+    /// `batch` samples to train on, as the nets take them: `[batch, channels, …]`.
+    pub(super) fn draw(&self, batch: usize, random: &mut ChaCha8Rng) -> Tensor {
+        match self {
+            Self::Signal { windows, .. } => windows.draw(batch, random),
+            Self::Image(images) => images.draw(batch, random),
+        }
+    }
+
+    /// The samples that [`draw`](Self::draw) draws from the same generator, in words.
+    pub(super) fn describe(&self, batch: usize, random: &mut ChaCha8Rng) -> String {
+        match self {
+            Self::Signal { windows, .. } => windows.describe(batch, random),
+            Self::Image(images) => images.describe(batch, random),
+        }
+    }
+
+    /// What `rebuilt` misses of `target`, in network units.
+    pub(super) fn error(&self, rebuilt: &Tensor, target: &Tensor) -> Tensor {
+        match self {
+            Self::Signal { .. } => rebuilt - target,
+            Self::Image(images) => images.error(rebuilt, target),
+        }
+    }
+
+    /// The distortion of errors that is minimised.
+    pub(super) fn distortion(&self, error: &Tensor) -> Tensor {
+        match self {
+            Self::Signal { .. } => error.square().mean(Kind::Float),
+            Self::Image(images) => images.distortion(error),
+        }
+    }
+
+    /// Measures the codec on what is held out; `quantized` is false while there are no codes yet. `None` if nothing is held out,
+    /// or it is constant.
+    pub(super) fn measure(&self, codec: &Codec, quantized: bool) -> Option<Validation> {
+        match self {
+            Self::Signal { validation, .. } => validation.measure(codec, quantized),
+            Self::Image(images) => images.measure(codec, quantized),
+        }
+    }
+}

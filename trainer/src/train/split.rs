@@ -1,0 +1,257 @@
+//! Which frames are trained on and which are held out.
+//!
+//! Frames of one patient, or of one session, are alike: a codec that has seen some of them is not judged by the others. So whole recordings
+//! are held out where there are several, and only a single patient's recordings are cut in time.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::TrainError;
+use crate::config::{DataConfig, Split};
+use crate::data::Recording;
+
+/// From so many patients on whole recordings are held out unless the configuration says otherwise.
+const SEVERAL: usize = 3;
+
+/// Frames of a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ranges {
+    /// Frames to train on.
+    pub(super) train: Range<usize>,
+    /// Frames held out.
+    pub(super) validation: Range<usize>,
+}
+
+impl Ranges {
+    fn whole(frames: usize, held_out: bool) -> Self {
+        let (train, validation) = if held_out { (0..0, 0..frames) } else { (0..frames, frames..frames) };
+        Self { train, validation }
+    }
+}
+
+/// What is known of a recording beside its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The number of its file: channels of one file that are trained on as recordings of their own stay together.
+    pub file: usize,
+    /// Whether the user holds it out whole.
+    pub held_out: bool,
+}
+
+/// A recording as far as its place depends on it.
+struct Candidate<'a> {
+    name: &'a str,
+    file: usize,
+    frames: usize,
+    sha256: String,
+}
+
+/// The ranges of every recording. Those that the user holds out are held out whole, if there are any; else the configuration says which are.
+///
+/// # Errors
+/// If a recording would be trained on and held out, or a group names a recording that is not there.
+pub(super) fn split(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Vec<Ranges>, TrainError> {
+    let candidates: Vec<Candidate<'_>> = (recordings.iter().zip(places))
+        .map(|(recording, place)| Candidate {
+            name: &recording.name,
+            file: place.file,
+            frames: recording.frames(),
+            sha256: recording.sha256(),
+        })
+        .collect();
+    let named: Vec<bool> = places.iter().map(|place| place.held_out).collect();
+    let groups = groups(&candidates, data)?;
+    if named.contains(&true) {
+        refuse_leaks(&candidates, &groups, &named)?;
+        return Ok(candidates.iter().zip(&named).map(|(one, &held_out)| Ranges::whole(one.frames, held_out)).collect());
+    }
+    let whole = match data.split {
+        Split::Auto => groups.len() >= SEVERAL,
+        Split::Recordings => true,
+        Split::Time => false,
+    };
+    if data.validation_fraction == 0.0 || !whole {
+        return Ok(candidates.iter().map(|one| cut(one.frames, data.validation_fraction)).collect());
+    }
+    if groups.len() < 2 {
+        return Err(TrainError::Unsuitable {
+            what: "data.split = \"recordings\" needs recordings of two patients at least: give more, or set it to \"time\"".into(),
+        });
+    }
+    let held_out = chosen(&candidates, groups, data.validation_fraction);
+    Ok(candidates.iter().enumerate().map(|(index, one)| Ranges::whole(one.frames, held_out.contains(&index))).collect())
+}
+
+/// The last part of a recording held out.
+fn cut(frames: usize, fraction: f64) -> Ranges {
+    let held_out = (frames as f64 * fraction).round() as usize;
+    let train = 0..frames - held_out.min(frames);
+    Ranges { validation: train.end..frames, train }
+}
+
+/// Recordings of one patient each: those that the configuration puts together, those of one file, and those that hold the same samples.
+fn groups(candidates: &[Candidate<'_>], data: &DataConfig) -> Result<Vec<Vec<usize>>, TrainError> {
+    let mut group_of: Vec<usize> = (0..candidates.len()).collect();
+    let join = |group_of: &mut Vec<usize>, a: usize, b: usize| {
+        let (from, to) = (group_of[a], group_of[b]);
+        group_of.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
+    };
+    for names in &data.groups {
+        let mut first = None;
+        for name in names {
+            let members: Vec<usize> = (0..candidates.len()).filter(|&index| candidates[index].name == name).collect();
+            if members.is_empty() {
+                let given: Vec<&str> = candidates.iter().map(|one| one.name).collect();
+                let what = format!("data.groups names `{name}`, and the recordings are {}", given.join(", "));
+                return Err(TrainError::Unsuitable { what });
+            }
+            for member in members {
+                join(&mut group_of, member, *first.get_or_insert(member));
+            }
+        }
+    }
+    let (mut same, mut files) = (BTreeMap::new(), BTreeMap::new());
+    for (index, one) in candidates.iter().enumerate() {
+        join(&mut group_of, index, *same.entry(&one.sha256).or_insert(index));
+        join(&mut group_of, index, *files.entry(one.file).or_insert(index));
+    }
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, group) in group_of.into_iter().enumerate() {
+        groups.entry(group).or_default().push(index);
+    }
+    Ok(groups.into_values().collect())
+}
+
+fn refuse_leaks(candidates: &[Candidate<'_>], groups: &[Vec<usize>], named: &[bool]) -> Result<(), TrainError> {
+    for group in groups {
+        let held_out = group.iter().find(|&&index| named[index]);
+        let trained = group.iter().find(|&&index| !named[index]);
+        let (Some(&held_out), Some(&trained)) = (held_out, trained) else { continue };
+        let (a, b) = (&candidates[trained], &candidates[held_out]);
+        let why = match a.sha256 == b.sha256 {
+            true => "they hold the same samples",
+            false => "they are of one patient: of one file, or data.groups says so",
+        };
+        return Err(TrainError::Unsuitable {
+            what: format!(
+                "`{}` would be trained on and `{}` held out, and {why}: what is held out would be known. Leave one of them out",
+                a.name, b.name
+            ),
+        });
+    }
+    if named.contains(&false) {
+        return Ok(());
+    }
+    Err(TrainError::Unsuitable { what: "all recordings are held out: there is none to train on".into() })
+}
+
+/// The recordings of the groups that are held out: about `fraction` of all frames, one group at least and not all. The order in which groups
+/// are taken follows from their samples, so it does not depend on the seed, nor on the order or the names of the files.
+fn chosen(candidates: &[Candidate<'_>], mut groups: Vec<Vec<usize>>, fraction: f64) -> Vec<usize> {
+    let frames = |group: &[usize]| group.iter().map(|&index| candidates[index].frames).sum::<usize>() as f64;
+    groups.sort_by_key(|group| group.iter().map(|&index| candidates[index].sha256.clone()).min());
+    let wanted = fraction * groups.iter().map(|group| frames(group)).sum::<f64>();
+    let (mut held_out, mut so_far) = (Vec::new(), 0.0);
+    for group in &groups[..groups.len() - 1] {
+        if so_far > 0.0 && so_far + frames(group) / 2.0 > wanted {
+            break;
+        }
+        so_far += frames(group);
+        held_out.extend(group);
+    }
+    held_out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::prepare::tests::recording;
+    use super::*;
+
+    fn recordings(lengths: &[usize]) -> Vec<Recording> {
+        let one = |(index, &length): (usize, &usize)| Recording {
+            name: format!("r{index}"),
+            ..recording((0..length as i32).map(|t| t * (index as i32 + 1)).collect(), 1)
+        };
+        lengths.iter().enumerate().map(one).collect()
+    }
+
+    fn places(held_out: &[bool]) -> Vec<Place> {
+        held_out.iter().enumerate().map(|(file, &held_out)| Place { file, held_out }).collect()
+    }
+
+    fn held_out(ranges: &[Ranges]) -> Vec<usize> {
+        let whole = |(_, ranges): &(usize, &Ranges)| ranges.train.is_empty();
+        ranges.iter().enumerate().filter(whole).map(|(index, _)| index).collect()
+    }
+
+    fn auto(recordings: &[Recording], data: &DataConfig) -> Vec<Ranges> {
+        split(recordings, &places(&vec![false; recordings.len()]), data).unwrap()
+    }
+
+    #[test]
+    fn several_recordings_are_held_out_whole_whatever_their_order() {
+        let data = DataConfig::default();
+        let mut recordings = recordings(&[100; 10]);
+        let ranges = auto(&recordings, &data);
+        assert_eq!(held_out(&ranges).len(), 2);
+        assert!(ranges.iter().all(|ranges| ranges.train.is_empty() != ranges.validation.is_empty()));
+        let names = |recordings: &[Recording]| {
+            let mut names: Vec<String> =
+                held_out(&auto(recordings, &data)).iter().map(|&index| recordings[index].name.clone()).collect();
+            names.sort();
+            names
+        };
+        let before = names(&recordings);
+        recordings.reverse();
+        assert_eq!(names(&recordings), before);
+    }
+
+    #[test]
+    fn one_patient_is_cut_in_time() {
+        let two = auto(&recordings(&[100, 50]), &DataConfig::default());
+        assert_eq!((two[0].train.clone(), two[1].validation.clone()), (0..80, 40..50));
+        let data = DataConfig { split: Split::Recordings, ..DataConfig::default() };
+        assert_eq!(held_out(&auto(&recordings(&[100, 100]), &data)).len(), 1);
+        let one = split(&recordings(&[100]), &places(&[false]), &data).unwrap_err().to_string();
+        assert!(one.contains("\"time\""), "{one}");
+    }
+
+    #[test]
+    fn recordings_of_a_group_and_copies_stay_together() {
+        let mut recordings = recordings(&[100; 6]);
+        recordings[5] = Recording { name: "copy".into(), ..recordings[0].clone() };
+        let groups = vec![vec!["r1".to_owned(), "r2".to_owned(), "r3".to_owned()]];
+        for fraction in [0.1, 0.3, 0.5, 0.7, 0.9] {
+            let data = DataConfig { groups: groups.clone(), validation_fraction: fraction, ..DataConfig::default() };
+            let out = held_out(&auto(&recordings, &data));
+            assert!(!out.is_empty() && out.len() < 6, "{fraction}: {out:?}");
+            assert_eq!(out.contains(&0), out.contains(&5), "{out:?}");
+            assert_eq!(out.contains(&1), out.contains(&2), "{out:?}");
+            assert_eq!(out.contains(&1), out.contains(&3), "{out:?}");
+        }
+        let data = DataConfig { groups: vec![vec!["r9".into()]], ..DataConfig::default() };
+        let error = split(&recordings, &places(&[false; 6]), &data).unwrap_err().to_string();
+        assert!(error.contains("`r9`") && error.contains("r0, r1"), "{error}");
+    }
+
+    #[test]
+    fn a_recording_that_is_trained_on_cannot_be_held_out() {
+        let mut recordings = recordings(&[100, 100, 100]);
+        recordings[2] = Recording { name: "copy".into(), ..recordings[0].clone() };
+        let data = DataConfig::default();
+        let error = split(&recordings, &places(&[false, false, true]), &data).unwrap_err().to_string();
+        assert!(error.contains("`r0`") && error.contains("`copy`") && error.contains("same samples"), "{error}");
+        assert_eq!(held_out(&split(&recordings, &places(&[true, false, true]), &data).unwrap()), [0, 2]);
+        let error = split(&recordings, &places(&[true; 3]), &data).unwrap_err().to_string();
+        assert!(error.contains("none to train on"), "{error}");
+    }
+
+    #[test]
+    fn channels_of_one_file_stay_together() {
+        let recordings = recordings(&[100; 8]);
+        let two_channels: Vec<Place> = (0..8).map(|index| Place { file: index / 2, held_out: false }).collect();
+        let out = held_out(&split(&recordings, &two_channels, &DataConfig::default()).unwrap());
+        assert_eq!(out.len(), 2, "{out:?}");
+        assert_eq!(out[0] / 2, out[1] / 2, "{out:?}");
+    }
+}

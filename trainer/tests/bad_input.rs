@@ -1,0 +1,213 @@
+//! What a user gets wrong, and what the program says to it: what was found, and what to do.
+#![cfg(feature = "train")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A net of a few hundred weights that trains in a second.
+const SMALL: &str = r#"
+[data]
+window_hops = 4
+[network]
+latents = 4
+linear_kernel = 16
+encoder = [{ kernel = 4, stride = 4, channels = 8 }, { kernel = 4, stride = 2, channels = 8, residual = 1 }]
+decoder = [{ kernel = 3, stride = 1, channels = 8, residual = 1 }, { kernel = 4, stride = 2, channels = 8 }]
+output = { kernel = 4, stride = 4 }
+[vector]
+stages = [8, 4]
+kmeans_latents = 128
+[training]
+steps = 12
+batch = 3
+[residual]
+kind = "adaptive"
+"#;
+
+/// A folder with files, and the program in it.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("small.toml"), SMALL).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A table of one column; `sample` gives every row.
+    fn table(&self, name: &str, rows: usize, sample: impl Fn(usize) -> String) {
+        let rows: String = (0..rows).map(|t| sample(t) + "\n").collect();
+        fs::write(self.path(name), format!("ecg\n{rows}")).unwrap();
+    }
+
+    /// A wave whose phase is the recording's own.
+    fn wave(&self, name: &str, rows: usize, phase: f64) {
+        self.table(name, rows, |t| {
+            format!("{}", ((t as f64 * 0.11 + phase).sin() * 500.0 + (t as f64 * 0.7).cos() * 60.0) as i32)
+        });
+    }
+
+    fn vq(&self, arguments: &[&str]) -> (bool, String) {
+        let done = Command::new(env!("CARGO_BIN_EXE_vq")).args(arguments).current_dir(&self.folder).output().unwrap();
+        let text = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        (done.status.success(), text)
+    }
+
+    /// `vq train` with the small net.
+    fn train(&self, arguments: &[&str]) -> (bool, String) {
+        self.vq(&[&["train", "--rate", "100", "--config", "small.toml"], arguments].concat())
+    }
+
+    fn refused(&self, arguments: &[&str], words: &[&str]) {
+        let (done, text) = self.train(arguments);
+        assert!(!done && words.iter().all(|word| text.contains(word)), "{arguments:?}: {text}");
+    }
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn recordings_that_cannot_be_trained_on_are_refused_with_what_to_do() {
+    let place = Place::new();
+    fs::write(place.path("empty.csv"), "").unwrap();
+    place.refused(&["empty.csv"], &["empty.csv", "no rows", "a row of numbers per frame"]);
+    place.table("constant.csv", 3000, |_| "7".into());
+    place.refused(&["constant.csv", "--lsb", "1"], &["`ecg` holds the value 7", "--columns"]);
+    place.wave("short.csv", 60, 0.0);
+    place.refused(&["short.csv"], &["only 6 latents", "train on more"]);
+    place.wave("brief.csv", 110, 0.0);
+    place.refused(&["brief.csv"], &["a training window has", "the longest recording has 88", "data.window_hops"]);
+    place.refused(&["absent.csv"], &["absent.csv", "cannot read"]);
+    place.wave("fine.csv", 3000, 0.0);
+    place.refused(&["fine.csv", "--columns", "ppg"], &["no column `ppg`", "ecg"]);
+    fs::write(place.path("two.csv"), "a,b\n1,2\n3,5\n").unwrap();
+    place.refused(&["fine.csv", "two.csv"], &["two", "2 channels", "1"]);
+    // The rate of a WAV file is its own.
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer = hound::WavWriter::create(place.path("fast.wav"), spec).unwrap();
+    (0..4000i32).for_each(|t| writer.write_sample((t % 90) as i16).unwrap());
+    writer.finalize().unwrap();
+    let (done, text) = place.vq(&["train", "--config", "small.toml", "fast.wav", "fine.csv", "--rate", "100"]);
+    assert!(!done && text.contains("8000 Hz") && text.contains("--rate"), "{text}");
+}
+
+#[test]
+fn missing_samples_are_refused_or_held_as_the_user_says() {
+    let place = Place::new();
+    let sample = |t: usize| match t {
+        500..503 => "nan".into(),
+        900 => String::new(),
+        _ => format!("{}", ((t as f64 * 0.11).sin() * 500.0) as i32),
+    };
+    // Two columns: a table of one has no empty fields.
+    let rows: String = (0..3000).map(|t| format!("{},{}\n", sample(t), t % 7)).collect();
+    fs::write(place.path("gaps.csv"), format!("ecg,other\n{rows}")).unwrap();
+    place.refused(&["gaps.csv", "--columns", "ecg"], &["row 502, column `ecg`", "`nan` is no sample", "--fill-gaps"]);
+    let (done, text) = place.train(&["gaps.csv", "--columns", "ecg", "--fill-gaps", "-o", "run"]);
+    assert!(
+        done && text.contains("`ecg`: 4 samples are missing, 3 in a row at most; the value before is held"),
+        "{text}"
+    );
+    // A resumed run reads its recording in the same way.
+    let (done, text) = place.vq(&["train", "--resume", "run"]);
+    assert!(done, "{text}");
+    place.table("most.csv", 3000, |t| if t < 1600 { "nan".into() } else { format!("{}", t % 50) });
+    place.refused(&["most.csv", "--fill-gaps"], &["1600 of the 3000 samples", "--columns"]);
+}
+
+#[test]
+fn clipped_recordings_are_trained_on_with_a_warning() {
+    let place = Place::new();
+    place.table("clipped.csv", 3000, |t| format!("{}", ((t as f64 * 0.11).sin() * 900.0).min(500.0) as i32));
+    let (done, text) = place.train(&["clipped.csv", "-o", "run"]);
+    assert!(done && text.contains("`ecg` rest at its largest value 500") && text.contains("clipped"), "{text}");
+}
+
+#[test]
+fn codebooks_that_the_data_cannot_fill_and_checkpoints_of_other_nets_are_refused() {
+    let place = Place::new();
+    place.wave("wave.csv", 3000, 0.0);
+    let crowded = SMALL.replace("stages = [8, 4]", "stages = [8, 4000]").replace("128", "8000");
+    fs::write(place.path("crowded.toml"), crowded).unwrap();
+    let (done, text) = place.vq(&["train", "--rate", "100", "--config", "crowded.toml", "wave.csv"]);
+    assert!(!done && text.contains("4000") && text.contains("300 latents"), "{text}");
+
+    assert!(place.train(&["wave.csv", "-o", "run"]).0);
+    let other = SMALL.replace("channels = 8 }, {", "channels = 12 }, {");
+    fs::write(place.path("other.toml"), other).unwrap();
+    assert!(place.vq(&["train", "--rate", "100", "--config", "other.toml", "wave.csv", "-o", "other"]).0);
+    fs::copy(place.path("other/checkpoints/latest.safetensors"), place.path("run/checkpoints/latest.safetensors"))
+        .unwrap();
+    fs::copy(place.path("other/checkpoints/best.safetensors"), place.path("run/checkpoints/best.safetensors")).unwrap();
+    let (done, text) = place.vq(&["train", "--resume", "run"]);
+    assert!(!done && text.contains("latest.safetensors") && text.contains("this run's is"), "{text}");
+    let (done, text) = place.vq(&["export", "run", "-o", "m.vqm"]);
+    assert!(!done && text.contains("another architecture"), "{text}");
+}
+
+#[test]
+fn what_is_held_out_is_of_other_patients_and_a_leak_is_refused() {
+    let place = Place::new();
+    let names: Vec<String> = (0..5).map(|patient| format!("p{patient}.csv")).collect();
+    names.iter().enumerate().for_each(|(patient, name)| place.wave(name, 1500, patient as f64));
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (done, text) = place.train(&[all.as_slice(), &["-o", "run"]].concat());
+    assert!(done && text.contains("held out whole, 1 of 5 recordings: p"), "{text}");
+    let record = json(&place.path("run/run.json"));
+    let trained = |recording: &serde_json::Value| recording["train"][1] != recording["train"][0];
+    let held_out = |recording: &serde_json::Value| recording["validation"][1] != recording["validation"][0];
+    let recordings = record["recordings"].as_array().unwrap();
+    assert!(recordings.iter().all(|recording| trained(recording) != held_out(recording)), "{record}");
+    assert!(place.vq(&["export", "run", "-o", "m.vqm"]).0);
+
+    // What the model was trained on says nothing of what it will do; what was held out does.
+    let path = |recording: &serde_json::Value| recording["path"].as_str().unwrap().to_owned();
+    let known = path(recordings.iter().find(|recording| trained(recording)).unwrap());
+    let unknown = path(recordings.iter().find(|recording| held_out(recording)).unwrap());
+    let eval = |record: &str| place.vq(&["eval", "--model", "m.vqm", "--rate", "100", record]);
+    let (done, text) = eval(&known);
+    assert!(!done && text.contains("trained on") && text.contains("--on-training-data"), "{text}");
+    let (done, text) = eval(&unknown);
+    assert!(done, "{text}");
+
+    fs::copy(place.path("p1.csv"), place.path("copy.csv")).unwrap();
+    place.refused(&["p0.csv", "p1.csv", "--held-out", "copy.csv"], &["`p1`", "`copy`", "same samples"]);
+    let (done, text) = place.train(&["p0.csv", "p1.csv", "-o", "named", "--held-out", "p2.csv"]);
+    assert!(done && text.contains("1 of 3 recordings: p2"), "{text}");
+}
+
+#[test]
+fn a_budget_is_kept_or_refused_with_the_layer_that_breaks_it() {
+    let place = Place::new();
+    place.wave("wave.csv", 3000, 0.0);
+    let tight = format!("{SMALL}\n[budget]\nflash = 3000\n");
+    fs::write(place.path("tight.toml"), tight).unwrap();
+    let (done, text) = place.vq(&["train", "--rate", "100", "--config", "tight.toml", "wave.csv", "-o", "run"]);
+    assert!(!done && text.contains("budget.flash is 3000") && text.contains("layer `"), "{text}");
+    assert!(!place.path("run").exists());
+
+    // The ladder finds nets that fit, and what is exported fits too.
+    let wide = SMALL.replace("channels = 8", "channels = 64");
+    fs::write(place.path("wide.toml"), wide).unwrap();
+    let budget = "flash=30K,ram=3K,core=m0,mips=1.5";
+    let (done, text) =
+        place.vq(&["train", "--rate", "100", "--config", "wide.toml", "wave.csv", "--budget", budget, "-o", "fits"]);
+    assert!(done && text.contains("of the ladder"), "{text}");
+    assert!(place.vq(&["export", "fits", "-o", "fits.vqm"]).0);
+    let bytes = fs::metadata(place.path("fits.vqm")).unwrap().len();
+    assert!((10_000..=30 * 1024).contains(&bytes), "{bytes}");
+    let (done, text) = place.vq(&["train", "--rate", "100", "wave.csv", "--budget", "ram=100"]);
+    assert!(!done && text.contains("no architecture of the ladder") && text.contains("budget.ram is 100"), "{text}");
+    let (done, text) = place.vq(&["train", "--rate", "100", "wave.csv", "--budget", "speed=3"]);
+    assert!(!done && text.contains("`speed=3`"), "{text}");
+}

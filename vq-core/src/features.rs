@@ -1,0 +1,40 @@
+//! What this build of the crate can do, by cargo features, as constants. Code behind one that is false is compiled and checked like
+//! all other code, and falls away in the image.
+
+/// Bounded and lossless packets.
+pub(crate) const PREDICTION: bool = cfg!(feature = "prediction");
+/// Priors that say more than that all codes are alike: tables and the recurrent one.
+pub(crate) const PRIORS: bool = cfg!(feature = "priors");
+/// Depthwise convolutions.
+pub(crate) const DEPTHWISE: bool = cfg!(feature = "depthwise");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Aligned, Encoder, EncoderError, Memory, Mode, Model, ModelError, Options, include_model};
+
+    const WITH_PRIORS: &Aligned<[u8]> = include_model!("../../tests/vectors/residual.vqm");
+
+    #[test]
+    fn what_is_left_out_is_refused() {
+        match Model::parse(&WITH_PRIORS.0) {
+            Ok(_) => assert!(PRIORS),
+            Err(error) => assert!(!PRIORS && matches!(error, ModelError::Unsupported(_)), "{error}"),
+        }
+        let model = Model::trusted(&WITH_PRIORS.0).unwrap();
+        let options = Options::new().mode(Mode::Lossless);
+        let mut memory = Memory::<4096>::new();
+        let refused = Encoder::new(model, memory.bytes(), options).err();
+        assert_eq!(refused, (!PREDICTION).then_some(EncoderError::Mode));
+    }
+
+    #[test]
+    fn a_trusted_model_is_whole() {
+        let mut damaged = Memory::<16384>::new();
+        let bytes = &mut damaged.bytes()[..WITH_PRIORS.0.len()];
+        bytes.copy_from_slice(&WITH_PRIORS.0);
+        assert!(Model::trusted(bytes).is_ok());
+        bytes[100] ^= 1;
+        assert_eq!(Model::trusted(bytes).err(), Some(ModelError::Checksum));
+    }
+}
