@@ -22,12 +22,12 @@ pub use weights::{Effects, effects, weighted_starts};
 
 /// Fewer frames are too few to measure on.
 const FEWEST_FRAMES: usize = 40_000;
-/// Paths that are kept; more were measured to gain less than 1 % of the bits.
-const PATHS: u16 = 4;
+/// Paths that are kept.
+const PATHS: u16 = 8;
 /// The λ that are tried, in multiples of what a bit saves of the error where rates are high.
 const MULTIPLES: [f64; 7] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
 /// How often tables are trained on the codes that are chosen under the tables before.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 4;
 /// What all qualities together must save at least, as a share of their bits, for the choice to be worth its instructions.
 const LEAST_GAIN: f64 = 0.01;
 
