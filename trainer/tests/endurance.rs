@@ -54,7 +54,7 @@ fn interrupted(folder: &Path, arguments: &[&str]) -> String {
     let mut child = command.spawn().unwrap();
     let mut notes = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.contains("step ") {
+    while !line.starts_with("step ") {
         line.clear();
         assert!(notes.read_line(&mut line).unwrap() > 0, "it ended before it could be stopped");
     }

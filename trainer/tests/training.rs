@@ -36,6 +36,12 @@ batch = 3
 unquantized = 0.25
 int8_from = 0.6
 threads = 1
+[prior]
+kind = "small"
+steps = 60
+[residual]
+kind = "small"
+steps = 10
 [run]
 log_every = 1
 validate_every = 4
