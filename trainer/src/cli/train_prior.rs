@@ -76,7 +76,7 @@ pub(super) fn train(
     let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
     let report =
         |kind, step, bits: f64| eprintln!("prior {kind:?}, step {step}/{}: {bits:.2} bits a hop", settings.steps);
-    let fitted = fit(&parts, training, held_out, retraining.config.kind, &settings, report)?;
+    let fitted = fit(&parts, training, held_out, retraining.config, &settings, report)?;
     output::print(&table(&fitted))?;
     parts.priors = parts.priors.with_recurrent(fitted.recurrent, &parts.symbols);
     Ok(assemble(&parts.calibrate(training)?)?)
