@@ -181,6 +181,11 @@ pub(super) struct CodingArguments {
 }
 
 impl CodingArguments {
+    /// What packets shall take on average, if that is limited.
+    pub(super) fn bitrate(&self) -> Option<Bitrate> {
+        self.bitrate
+    }
+
     /// The encoder's options for so many frames of these channels.
     ///
     /// # Errors
