@@ -132,15 +132,15 @@ impl FitArguments {
 /// A model file.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ModelArgument {
-    /// The model: a .vqm file that `vq export` wrote.
-    #[arg(long, value_name = "M.vqm")]
+    /// The model: a .vqm file that `vq export` wrote, or the name of one that ships, such as `ecg`.
+    #[arg(long, value_name = "M.vqm|NAME")]
     model: PathBuf,
 }
 
 impl ModelArgument {
-    /// Reads the file.
+    /// Reads the file, or takes the model that ships.
     pub(super) fn read(&self) -> Result<ModelBytes, ModelFileError> {
-        ModelBytes::read(&self.model)
+        ModelBytes::open(&self.model)
     }
 
     /// The model in it.

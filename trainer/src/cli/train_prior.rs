@@ -38,7 +38,7 @@ pub(super) fn run(
     retraining: &Retraining<'_>,
     open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Vec<Recording>>,
 ) -> anyhow::Result<()> {
-    let bytes = ModelBytes::read(model)?;
+    let bytes = ModelBytes::open(model)?;
     let name = || model.display().to_string();
     let codec = HostCodec::new(&bytes).with_context(name)?;
     let channels = codec.kind().channels.len();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::measure::{self, Counted};
 use super::table::Row;
@@ -62,6 +62,25 @@ impl Demo {
         let frames = printed.lines().find_map(|line| line.strip_prefix("frames ")?.parse().ok());
         Ok(CountedFrames { cases, frames: frames.unwrap_or(1) })
     }
+}
+
+/// Instructions per sample to encode and to decode with a model, streamed, on the samples.bin in `folder`.
+pub(crate) fn sample_costs(
+    project: &Project,
+    toolchain: &Toolchain,
+    target: &Target,
+    model: &Path,
+    folder: &Path,
+) -> Result<[f64; 2]> {
+    let demo = Demo { model: model.into(), folder: folder.into() };
+    let image = firmware::build_program(project, toolchain, &target.board, &PROGRAM, Some(&demo.model))?;
+    let counted = demo.count(target, &image)?;
+    let per_sample = |name: &str| -> Result<f64> {
+        let case = counted.cases.iter().find(|case| case.name == name);
+        let case = case.with_context(|| format!("nothing was counted to {name} on {}", target.name))?;
+        Ok((case.instructions as f64 / counted.frames as f64).round())
+    };
+    Ok([per_sample("encode")?, per_sample("decode")?])
 }
 
 struct CountedFrames {

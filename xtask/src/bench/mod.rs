@@ -3,6 +3,7 @@
 mod codec;
 mod committed;
 mod cycles;
+pub(crate) mod goals;
 mod instruction;
 mod listing;
 mod measure;
@@ -17,6 +18,7 @@ use crate::firmware::{self, BoardProgram};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
 use codec::Demo;
+pub(crate) use codec::sample_costs;
 pub(crate) use committed::Versions;
 use measure::Counted;
 use table::Row;

@@ -19,6 +19,7 @@ pub(crate) use boards::{
 pub(crate) use emulator::{Counts, run as emulate};
 pub(crate) use image::{Sizes, sections};
 
+use crate::models;
 use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
@@ -59,9 +60,9 @@ pub(crate) struct Arguments {
     /// What the image does
     #[arg(long, value_name = "NAME", default_value = "codec")]
     program: Program,
-    /// Model to carry [default: the demo's]
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
+    /// Model to carry: a file, or the name of one that ships [default: the demo's]
+    #[arg(long, value_name = "FILE|NAME")]
+    model: Option<String>,
     /// Only link, with a panic handler that cannot be linked: fails if any panic is reachable
     #[arg(long, conflicts_with = "check")]
     no_panic: bool,
@@ -75,7 +76,7 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
     let (board, program) = (&arguments.board, arguments.program);
     let toolchain = setup::device(project, std::slice::from_ref(board), false)?;
     let model = match &arguments.model {
-        Some(model) => model.clone(),
+        Some(model) => models::file_of(project, model)?,
         None => default_model(project)?,
     };
     if arguments.no_panic {
