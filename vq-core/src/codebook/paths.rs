@@ -98,11 +98,13 @@ impl<'a> Paths<'a> {
         let words = channels.div_ceil(2);
         // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
         let blocks = self.model.symbol_table(symbol).chunks_exact((16 + 16 * words).max(16));
-        let starts = self.model.choice_starts(&self.record, index, symbol).chunks_exact(16);
+        let mut starts = self.model.choice_starts(&self.record, index, symbol).chunks_exact(16);
         let found = &mut self.found;
         let kept = self.costs.get_mut(most..).unwrap_or_default();
         let mut code = 0;
-        for (block, starts) in blocks.zip(starts) {
+        // `zip` would divide by a length that the compiler no longer knows not to be zero.
+        for block in blocks {
+            let Some(starts) = starts.next() else { break };
             let components = block.get(16..).unwrap_or_default();
             let first = [0, 4, 8, 12].map(|at| i32_at(starts, at));
             for score in block_scores(components, weighted, first) {
@@ -170,8 +172,12 @@ fn insert(kept: &mut [i64], picks: &mut [u32], found: &mut usize, cost: i64, pic
 }
 
 fn copy<T: Copy>(values: &mut [T], from: usize, to: usize, count: usize) {
-    if from.max(to) + count <= values.len() {
-        values.copy_within(from..from + count, to);
+    for (from, to) in (from..).zip(to..).take(count) {
+        if let Some(value) = values.get(from).copied()
+            && let Some(place) = values.get_mut(to)
+        {
+            *place = value;
+        }
     }
 }
 

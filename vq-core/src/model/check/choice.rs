@@ -56,7 +56,10 @@ fn starts(model: &Model<'_>, record: &Choice, index: usize, symbol: &Symbol) -> 
     let words = usize::from(symbol.channels).div_ceil(2);
     // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
     let blocks = model.symbol_table(symbol).chunks_exact((16 + 16 * words).max(16));
-    for (block, starts) in blocks.zip(starts.chunks_exact(16)) {
+    let mut starts = starts.chunks_exact(16);
+    // `zip` would divide by a length that the compiler no longer knows not to be zero.
+    for block in blocks {
+        let Some(starts) = starts.next() else { break };
         for lane in 0..4 {
             let component = |at: usize| i64::from(i16_at(block, at)).abs();
             let sum: i64 =
