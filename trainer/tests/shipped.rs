@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use vq_trainer::export::file::ModelBytes;
 use vq_trainer::shipped::{SHIPPED, find};
 
 fn recording() -> PathBuf {
@@ -35,6 +36,20 @@ fn a_recording_goes_through_every_model_by_its_names() {
     vq(folder.path(), &["decode", "--model", "ecg-360hz", "x.vqs", "-o", "back.csv"]).unwrap();
     assert!(vq(folder.path(), &["inspect", "ecg"]).unwrap().contains("self-test             passed"));
     assert!(vq(folder.path(), &["inspect", "x.vqs", "--model", "ecg"]).unwrap().contains("ecg-360hz"));
+}
+
+#[test]
+fn the_guide_and_the_cards_name_every_model() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let guide = std::fs::read_to_string(root.join("docs/guide/ships.md")).unwrap();
+    for shipped in SHIPPED {
+        assert!(guide.contains(&format!("| `{}` (`{}`) |", shipped.short, shipped.name)), "{}", shipped.name);
+        let card = std::fs::read_to_string(root.join(format!("models/{}.md", shipped.name))).unwrap();
+        let bytes = ModelBytes::new(shipped.bytes);
+        let identity = bytes.model().unwrap().identity();
+        let identity: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(card.contains(&identity), "the card of {} is another's: `cargo xtask results` writes it", shipped.name);
+    }
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl ModelBytes {
         Ok(this)
     }
 
-    /// Reads the file of a name or, where there is none, takes the [shipped](crate::shipped) model that is called so.
+    /// Reads the file of a name or, where there is none, takes the [`shipped`] model that is called so.
     ///
     /// # Errors
     /// As [`read`](Self::read), and that there is neither.

@@ -89,8 +89,13 @@ impl RateDistortion {
         let mut command = vq(project);
         command.args(["bench", "rd", "--json", "--plot"]).arg(plot).args(signal.stretch()).arg("--models");
         command.args(signal.models.iter().map(|recipe| recipe.file(project)));
-        if !signal.opponents.is_empty() {
-            command.arg("--nearest").args(signal.opponents.iter().map(|opponent| opponent.file(project)));
+        let opponents = signal.opponents.iter().map(|opponent| opponent.file(project));
+        let (there, absent): (Vec<PathBuf>, Vec<PathBuf>) = opponents.partition(|file| file.is_file());
+        for file in absent {
+            println!("  left out: {}: `cargo xtask models` makes it", project.relative(&file).display());
+        }
+        if !there.is_empty() {
+            command.arg("--nearest").args(there);
         }
         command.arg("--train").args(signal.files(data, &signal.train)).arg("--");
         json(command.args(signal.files(data, &signal.test)))
