@@ -7,6 +7,14 @@ pub(crate) const PREDICTION: bool = cfg!(feature = "prediction");
 pub(crate) const PRIORS: bool = cfg!(feature = "priors");
 /// Depthwise convolutions.
 pub(crate) const DEPTHWISE: bool = cfg!(feature = "depthwise");
+/// Encoders that choose codes by bits and distortion.
+pub(crate) const CHOICE: bool = cfg!(feature = "choice");
+/// Inputs that move.
+pub(crate) const LEVELS: bool = cfg!(feature = "levels");
+/// Quality by a budget of bits.
+pub(crate) const BUDGET: bool = cfg!(feature = "budget");
+/// Float models.
+pub(crate) const FLOAT: bool = cfg!(feature = "f32");
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use super::plan::{self, Demand, Line, Output};
 use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
 use super::{Directory, Model, ModelError, Part, QUALITIES, symbol_table_bytes};
 use crate::bytes::{u8_at, u32_at};
-use crate::features::DEPTHWISE;
+use crate::features::{CHOICE, DEPTHWISE};
 use crate::kernels::Arithmetic;
 
 /// Most channels that a frame may have.
@@ -51,7 +51,9 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     priors::priors(model, &directory)?;
     recurrent::recurrent(model, &directory)?;
     predictor::predictor(model, &directory)?;
-    choice::choice(model, &directory)?;
+    if CHOICE {
+        choice::choice(model, &directory)?;
+    }
     self_test(model, &directory)
 }
 
@@ -86,8 +88,7 @@ fn scaling(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
 
 /// Whether these are the bits of a finite f32 above zero.
 fn is_positive(bits: u32) -> bool {
-    let value = f32::from_bits(bits);
-    value.is_finite() && value > 0.0
+    (1..f32::INFINITY.to_bits()).contains(&bits)
 }
 
 /// Checks a net's layers and their plan; gives the line that is its output.

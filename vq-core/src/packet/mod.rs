@@ -83,7 +83,7 @@ pub enum PacketError {
     Checksum,
     /// A quality, mode or hop count that does not exist.
     Header,
-    /// Bounded or lossless, and this build of vq-core cannot read that (feature `prediction`).
+    /// Bounded or lossless, or of an input that moved, and this build of vq-core cannot read that (features `prediction` and `levels`).
     Unsupported,
     /// The codes are longer than the number of hops can need, or end in a byte that no encoder writes.
     Length,
@@ -105,7 +105,7 @@ impl fmt::Display for PacketError {
             }
             Self::Header => f.write_str("the packet's header names a quality, mode or length that does not exist"),
             Self::Unsupported => f.write_str(
-                "a bounded or lossless packet, which this build of vq-core cannot read: enable its feature `prediction`",
+                "a packet that this build of vq-core cannot read: bounded or lossless (its feature `prediction`), or of an input that moved (`levels`)",
             ),
             Self::Length => f.write_str("the packet's codes are longer than its hops can need"),
             Self::Stale { first_hop, expected } => {

@@ -17,7 +17,7 @@ use super::Surprisal;
 use super::codes::check_length;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
-use crate::features::PREDICTION;
+use crate::features::{LEVELS, PREDICTION};
 use crate::model::Model;
 use crate::nn::Stream;
 use crate::packet::{Header, Mode, PacketError, checksum_of};
@@ -130,7 +130,7 @@ impl<'a> Decoder<'a> {
     /// A packet that is damaged, of another model, repeated, out of order, or of a mode that this build leaves out; the samples to come stay as they were.
     pub fn packet<'d>(&'d mut self, packet: &'d [u8]) -> Result<Blocks<'d, 'a>, PacketError> {
         let (header, codes) = Header::parse(packet, &self.model.identity())?;
-        if !PREDICTION && header.mode != Mode::BestEffort {
+        if (!PREDICTION && header.mode != Mode::BestEffort) || (!LEVELS && header.moved) {
             return Err(PacketError::Unsupported);
         }
         check_length(&self.model, &header, codes)?;

@@ -21,7 +21,7 @@ use super::level::worst_level_bytes;
 use super::{Frames, Options, Surprisal};
 use crate::codebook::{Codebook, Paths};
 use crate::coder::range::RangeEncoder;
-use crate::features::PREDICTION;
+use crate::features::{BUDGET, CHOICE, LEVELS, PREDICTION};
 use crate::model::{Model, QUALITIES};
 use crate::nn::Stream;
 use crate::packet::Mode;
@@ -135,10 +135,16 @@ impl<'a> Encoder<'a> {
     /// An encoder at the start of a stream, over memory of at least [`Model::encoder_memory`] bytes.
     ///
     /// # Errors
-    /// Too little or unaligned memory, packets too small for the longest hop, or a mode that this build leaves out.
+    /// Too little or unaligned memory, packets too small for the longest hop, or what this build leaves out: a mode, a budget, a choice of codes.
     pub fn new(model: Model<'a>, memory: &'a mut [u8], options: Options) -> Result<Self, EncoderError> {
         if options.has_prediction() && !PREDICTION {
             return Err(EncoderError::Mode);
+        }
+        if options.chosen_budget().is_some() && !BUDGET {
+            return Err(EncoderError::Budget);
+        }
+        if !CHOICE && options.has_best_effort() && model.header().choice_units != 0 {
+            return Err(EncoderError::Choice);
         }
         if memory.as_ptr().align_offset(8) != 0 {
             return Err(EncoderError::Misaligned);
@@ -290,7 +296,8 @@ impl<'a> Encoder<'a> {
         let quality = quality.clamp(1, QUALITIES as u8);
         let need = self.options.least_packet_bytes(self.model.worst_hop_bytes(quality));
         // The levels have their place in every packet, if they may change.
-        let need = need + if self.follows() || self.moved { worst_level_bytes(self.model.channels()) } else { 0 };
+        let need =
+            need + if self.follows() || (LEVELS && self.moved) { worst_level_bytes(self.model.channels()) } else { 0 };
         if self.options.has_best_effort() && need > self.options.max_packet_bytes() {
             return Err(EncoderError::PacketTooSmall { need, have: self.options.max_packet_bytes() });
         }
@@ -392,8 +399,8 @@ impl<'a> Encoder<'a> {
         self.fallen = 0;
         if !self.cut {
             self.begin_levels();
-            self.account =
-                self.options.chosen_budget().map(|budget| Account::new(budget, self.options.max_packet_bytes()));
+            let budget = self.options.chosen_budget().filter(|_| BUDGET);
+            self.account = budget.map(|budget| Account::new(budget, self.options.max_packet_bytes()));
         }
         self.begin_mode(self.chosen_mode);
         self.started = false;

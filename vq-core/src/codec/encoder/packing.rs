@@ -4,6 +4,7 @@ use super::Encoder;
 use super::work::{Step, Work};
 use crate::codec::Surprisal;
 use crate::coder::range::RangeEncoder;
+use crate::features::{BUDGET, LEVELS};
 use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES};
 
 /// Bytes that a step adds to a checksum.
@@ -23,7 +24,7 @@ pub(super) struct Seal {
 impl Encoder<'_> {
     /// Codes a symbol of the newest hop; behind the last one the packet takes the hop, if it fits.
     pub(super) fn code(&mut self, from: usize, mut coder: RangeEncoder) {
-        if from == 0 && self.hops == 0 && self.moved {
+        if LEVELS && from == 0 && self.hops == 0 && self.moved {
             self.encode_levels(&mut coder);
         }
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
@@ -51,12 +52,12 @@ impl Encoder<'_> {
             self.hops += 1;
             self.prior.advance();
             self.release_hop();
-            if let Some(account) = &mut self.account {
+            if let Some(account) = self.account.as_mut().filter(|_| BUDGET) {
                 account.take_hop(self.model.hop());
             }
             self.hops_to_level = self.hops_to_level.map(|hops| hops.saturating_sub(1));
         }
-        let level_ends = !self.is_predicting() && self.hops_to_level == Some(0);
+        let level_ends = LEVELS && !self.is_predicting() && self.hops_to_level == Some(0);
         if self.waiting || level_ends || self.hops >= self.options.max_packet_hops() {
             self.begin_seal();
         } else {
@@ -69,7 +70,7 @@ impl Encoder<'_> {
         let header = Header {
             mode: self.mode,
             quality: if self.is_predicting() { 0 } else { self.quality },
-            moved: !self.is_predicting() && self.moved,
+            moved: LEVELS && !self.is_predicting() && self.moved,
             form: self.options.index_form(),
             first_hop: self.hop,
             hops: self.hops,
@@ -93,7 +94,7 @@ impl Encoder<'_> {
         }
         crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());
         let best_effort = !self.is_predicting();
-        if let Some(account) = &mut self.account {
+        if let Some(account) = self.account.as_mut().filter(|_| BUDGET) {
             let expected = if best_effort { self.model.expected_hop_cost(self.quality) } else { 0 };
             account.take_packet(end + CHECKSUM_BYTES - start, u64::from(expected) * u64::from(self.hops));
         }

@@ -5,7 +5,7 @@ use super::surprise::Surprise;
 use super::work::{Step, Work};
 use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
-use crate::features::PREDICTION;
+use crate::features::{BUDGET, LEVELS, PREDICTION};
 use crate::packet::{MAX_HEADER_BYTES, Mode};
 use crate::residual::{Place, encode_point, width};
 
@@ -130,7 +130,7 @@ impl Encoder<'_> {
                 self.work = Work::Gather;
             }
             None => {
-                if self.hops_to_level == Some(0) {
+                if LEVELS && self.hops_to_level == Some(0) {
                     self.enter_levels();
                 }
                 let before = self.quality;
@@ -168,7 +168,7 @@ impl Encoder<'_> {
     /// Begins a packet of best effort at the quality that it should have.
     fn begin_codes(&mut self) {
         let most = self.chosen_quality;
-        let quality = match &self.account {
+        let quality = match self.account.as_ref().filter(|_| BUDGET) {
             Some(account) => account.quality(&self.model, self.quality, most),
             None => most,
         };
@@ -209,7 +209,7 @@ impl Encoder<'_> {
             // No net runs that would see the change.
             self.follow(0);
         }
-        if self.hops_to_level.is_some() {
+        if LEVELS && self.hops_to_level.is_some() {
             self.enter_levels();
         }
         Step::Working

@@ -4,7 +4,7 @@ use super::Encoder;
 use super::packing::Seal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeEncoder;
-use crate::features::PREDICTION;
+use crate::features::{CHOICE, PREDICTION};
 use crate::kernels::Native;
 use crate::model::records::SymbolKind;
 
@@ -47,6 +47,7 @@ impl Encoder<'_> {
             Work::Gather if self.is_predicting() => return self.gather_predicted(),
             Work::Gather => return self.gather(),
             Work::Predict(..) | Work::Raw(..) if !PREDICTION => self.work = Work::Gather,
+            Work::Choose { .. } if !CHOICE => self.work = Work::Gather,
             Work::Layer(index) => self.run_layer(index),
             Work::Search(from) => self.search(from),
             Work::Choose { from, path } => self.choose(from, path),
@@ -108,7 +109,7 @@ impl Encoder<'_> {
 
     /// What finds the codes of a hop, from its first symbol on.
     pub(super) fn begin_search(&self) -> Work {
-        if self.paths.is_some() { Work::Choose { from: 0, path: 0 } } else { Work::Search(0) }
+        if CHOICE && self.paths.is_some() { Work::Choose { from: 0, path: 0 } } else { Work::Search(0) }
     }
 
     /// Chooses codes by bits and distortion; what the net gave stays as it is.
