@@ -9,7 +9,7 @@ use super::layout;
 use super::plan::{self, Demand, Line, Output};
 use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
 use super::{Directory, Model, ModelError, Part, QUALITIES, symbol_table_bytes};
-use crate::bytes::{u8_at, u32_at};
+use crate::bytes::{u8_at, u32_at, words_at};
 use crate::features::{CHOICE, DEPTHWISE};
 use crate::kernels::Arithmetic;
 
@@ -20,11 +20,8 @@ const MAX_SIZE: u16 = 8192;
 
 /// Checks all tables of a model whose header and bounds are known to be sound.
 pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
-    if model.tables.len() < Directory::BYTES {
-        return Err(ModelError::Bounds(Part::Directory));
-    }
     let directory = model.directory();
-    let header = model.header;
+    let header = model.header();
     let sizes_agree = header.hop == directory.encoder.rows
         && header.channels == directory.encoder.channels
         && header.symbols_per_hop == directory.symbol_count
@@ -67,9 +64,9 @@ fn scaling(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
     if !inside(model, directory.scaling, model.channels() * Scaling::BYTES) {
         return Err(ModelError::Bounds(Part::Scaling(0)));
     }
-    for channel in 0..model.header.channels {
+    for channel in 0..model.header().channels {
         let scaling = model.scaling(usize::from(channel));
-        let sound = match model.header.arithmetic {
+        let sound = match model.header().arithmetic {
             Arithmetic::Integer => {
                 let shifts = 1..=47;
                 scaling.gain > 0
@@ -138,8 +135,7 @@ fn memory_plan_follows(model: &Model<'_>, net: &Net, output: Output) -> bool {
 
 fn layer(model: &Model<'_>, net: &Net, index: u16, part: Part) -> Result<(), ModelError> {
     let at = (net.layers as usize).saturating_add(usize::from(index) * Layer::BYTES);
-    let record = model.tables.get(at..).unwrap_or_default();
-    let layer = Layer::from_bytes(record.get(..Layer::BYTES).unwrap_or_default()).ok_or(ModelError::Range(part))?;
+    let layer = Layer::from_words(&words_at(model.tables, at)).ok_or(ModelError::Range(part))?;
     if u16::from(layer.input) > index || u16::from(layer.other) > index {
         return Err(ModelError::Shape(part));
     }
@@ -169,14 +165,14 @@ fn add(model: &Model<'_>, layer: &Layer, input: &Line, other: &Line, part: Part)
         return Err(ModelError::Shape(part));
     }
     let sum = i32::from(layer.multiplier).abs() + i32::from(layer.other_multiplier).abs();
-    if model.header.arithmetic == Arithmetic::Integer && (sum >= 1 << 16 || !(1..=15).contains(&layer.shift)) {
+    if model.header().arithmetic == Arithmetic::Integer && (sum >= 1 << 16 || !(1..=15).contains(&layer.shift)) {
         return Err(ModelError::Range(part));
     }
     Ok(())
 }
 
 fn weights(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result<(), ModelError> {
-    let float = model.header.arithmetic == Arithmetic::Float;
+    let float = model.header().arithmetic == Arithmetic::Float;
     let Some(length) = plan::weight_bytes(layer, input.row_elements(), float) else {
         return Err(ModelError::Shape(part));
     };
@@ -235,9 +231,8 @@ fn symbols(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
     }
     for index in 0..directory.symbol_count {
         let at = directory.symbols as usize + usize::from(index) * Symbol::BYTES;
-        let record = model.tables.get(at..).and_then(|rest| rest.get(..Symbol::BYTES)).unwrap_or_default();
         let part = Part::Symbol(index);
-        let symbol = Symbol::from_bytes(record).ok_or(ModelError::Range(part))?;
+        let symbol = Symbol::from_words(&words_at(model.tables, at)).ok_or(ModelError::Range(part))?;
         self::symbol(model, directory, &symbol, part)?;
     }
     Ok(())
@@ -258,14 +253,14 @@ fn symbol(model: &Model<'_>, directory: &Directory, symbol: &Symbol, part: Part)
     if !sound {
         return Err(ModelError::Range(part));
     }
-    let length = symbol_table_bytes(symbol, model.header.arithmetic).ok_or(ModelError::Shape(part))?;
+    let length = symbol_table_bytes(symbol, model.header().arithmetic).ok_or(ModelError::Shape(part))?;
     if !inside(model, symbol.table, length) {
         return Err(ModelError::Bounds(part));
     }
     if symbol.kind == SymbolKind::Integer {
         for quality in 1..=QUALITIES as u8 {
             let step = model.step(symbol, quality);
-            let sound = match model.header.arithmetic {
+            let sound = match model.header().arithmetic {
                 Arithmetic::Integer => {
                     (1..=32767).contains(&step.divide)
                         && (1..=32767).contains(&step.multiply)

@@ -1,8 +1,8 @@
 //! The records of the prior: for every symbol, which frequencies hold and what chooses between them.
 
 use super::records::Symbol;
-use super::{Directory, Model, QUALITIES, recurrent};
-use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
+use super::{Model, QUALITIES, recurrent};
+use crate::bytes::{byte, high, low, put, u8_at, words_at};
 use crate::codec::Options;
 use crate::coder::range::MAX_TOTAL_BITS;
 use crate::features::PRIORS;
@@ -76,20 +76,14 @@ impl Context {
     /// A context that says nothing.
     pub const NONE: Self = Self { map: 0, source: 0, first: 0, length: 0, hop: Hop::Before, classes: 1 };
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let hop = match u8_at(bytes, 10) {
+    fn from_words(words: &[u32; Self::BYTES / 4]) -> Option<Self> {
+        let &[map, source, last] = words;
+        let hop = match byte(last, 2) {
             0 => Hop::Same,
             1 => Hop::Before,
             _ => return None,
         };
-        Some(Self {
-            map: u32_at(bytes, 0),
-            source: u16_at(bytes, 4),
-            first: u16_at(bytes, 6),
-            length: u16_at(bytes, 8),
-            hop,
-            classes: u8_at(bytes, 11),
-        })
+        Some(Self { map, source: low(source), first: high(source), length: low(last), hop, classes: byte(last, 3) })
     }
 
     fn to_bytes(self) -> [u8; Self::BYTES] {
@@ -131,22 +125,26 @@ impl SymbolPrior {
 
     /// Reads a record; `None` where it names a hop that does not exist or reserved bytes are not zero.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() < Self::BYTES || u32_at(bytes, 44) != 0 {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Option<Self> {
+        let &[starts, rows, first, bits, map, source, end, inner_map, inner_source, inner_end, row_map, reserved] =
+            words;
+        if reserved != 0 {
             return None;
         }
-        let context = |offset| Context::from_bytes(&array_at::<{ Context::BYTES }>(bytes, offset));
         Some(Self {
-            starts: u32_at(bytes, 0),
-            rows: u16_at(bytes, 4),
-            entries: u16_at(bytes, 6),
-            first: u16_at(bytes, 8),
-            step: u16_at(bytes, 10),
-            total_bits: u8_at(bytes, 12),
-            worst_bits: u8_at(bytes, 13),
-            expected: u16_at(bytes, 14),
-            contexts: [context(16)?, context(28)?],
-            row_map: u32_at(bytes, 40),
+            starts,
+            rows: low(rows),
+            entries: high(rows),
+            first: low(first),
+            step: high(first),
+            total_bits: byte(bits, 0),
+            worst_bits: byte(bits, 1),
+            expected: high(bits),
+            contexts: [
+                Context::from_words(&[map, source, end])?,
+                Context::from_words(&[inner_map, inner_source, inner_end])?,
+            ],
+            row_map,
         })
     }
 
@@ -234,24 +232,17 @@ impl<'a> Model<'a> {
     /// The prior of a symbol, by its number, at a quality (clamped to 1..=9).
     #[must_use]
     pub fn symbol_prior(&self, index: usize, quality: u8) -> SymbolPrior {
-        let symbols = usize::from(u16_at(self.tables, Directory::SYMBOL_COUNT));
+        let symbols = usize::from(self.directory().symbol_count);
         let number = usize::from(self.prior_set(quality)) * symbols + index;
-        let at =
-            (u32_at(self.tables, Directory::PRIORS) as usize).saturating_add(number.saturating_mul(SymbolPrior::BYTES));
-        let record = array_at::<{ SymbolPrior::BYTES }>(self.tables, at);
+        let at = (self.directory().priors as usize).saturating_add(number.saturating_mul(SymbolPrior::BYTES));
+        let record: [u32; SymbolPrior::BYTES / 4] = words_at(self.tables, at);
         if !PRIORS {
             // All codes are alike: `parse` refuses everything else.
-            let (step, worst_bits) = (u16_at(&record, 10), u8_at(&record, 13));
-            return SymbolPrior { step, worst_bits, expected: u16_at(&record, 14), ..SymbolPrior::NEUTRAL };
+            let [_, _, first, bits, ..] = record;
+            let (worst_bits, expected) = (byte(bits, 1), high(bits));
+            return SymbolPrior { step: high(first), worst_bits, expected, ..SymbolPrior::NEUTRAL };
         }
-        SymbolPrior::from_bytes(&record).unwrap_or(SymbolPrior::NEUTRAL)
-    }
-
-    /// The records of all priors, `[prior_sets, symbol_count]`.
-    pub(super) fn prior_records(&self) -> &'a [u8] {
-        let directory = self.directory();
-        let count = usize::from(directory.prior_sets) * usize::from(directory.symbol_count);
-        self.bytes(directory.priors, count * SymbolPrior::BYTES)
+        SymbolPrior::from_words(&record).unwrap_or(SymbolPrior::NEUTRAL)
     }
 
     /// The class of a code that a context looks at.

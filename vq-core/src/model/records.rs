@@ -1,6 +1,6 @@
 //! The fixed-size little-endian records of the tables, read in place and written by the exporter with the same code.
 
-use crate::bytes::{i16_at, i32_at, put, u8_at, u16_at, u32_at};
+use crate::bytes::{byte, high, low, put};
 
 /// What is applied to a layer's output, element by element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,47 +132,48 @@ impl Layer {
         }
     }
 
-    /// Reads a record; `None` where a kind or activation does not exist or reserved bytes are not zero.
+    /// Reads a record; `None` where a kind or activation does not exist or reserved bits are not zero.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let kind = match u8_at(bytes, 0) {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Option<Self> {
+        let &[first, kernel, stride, padding, delay, line, weights, weights_length, multipliers, last] = words;
+        let kind = match byte(first, 0) {
             0 => Kind::Convolution,
             1 => Kind::Add,
             2 => Kind::Depthwise,
             _ => return None,
         };
-        let (activation, last) = (u8_at(bytes, 1) & 15, u8_at(bytes, 1) >> 4);
+        let (activation, readers) = (byte(first, 1) & 15, byte(first, 1) >> 4);
         let activation = match activation {
             0 => Activation::Linear,
             1 => Activation::Relu,
             2 => Activation::LeakyRelu,
             _ => return None,
         };
-        if bytes.len() < Self::BYTES || last > 3 {
+        if readers > 3 {
             return None;
         }
         Some(Self {
             kind,
             activation,
-            input: u8_at(bytes, 2),
-            other: u8_at(bytes, 3),
-            channels: u16_at(bytes, 4),
-            kernel: u16_at(bytes, 6),
-            stride: u16_at(bytes, 8),
-            upsample: u16_at(bytes, 10),
-            padding: u16_at(bytes, 12),
-            rows: u16_at(bytes, 14),
-            delay: u16_at(bytes, 16),
-            history: u16_at(bytes, 18),
-            line: u32_at(bytes, 20),
-            rest: u32::from(u8_at(bytes, 37)) | u32::from(u16_at(bytes, 38)) << 8,
-            last_of_input: last & 1 != 0,
-            last_of_other: last & 2 != 0,
-            weights: u32_at(bytes, 24),
-            weights_length: u32_at(bytes, 28),
-            multiplier: i16_at(bytes, 32),
-            other_multiplier: i16_at(bytes, 34),
-            shift: u8_at(bytes, 36),
+            input: byte(first, 2),
+            other: byte(first, 3),
+            channels: low(kernel),
+            kernel: high(kernel),
+            stride: low(stride),
+            upsample: high(stride),
+            padding: low(padding),
+            rows: high(padding),
+            delay: low(delay),
+            history: high(delay),
+            line,
+            rest: last >> 8,
+            last_of_input: readers & 1 != 0,
+            last_of_other: readers & 2 != 0,
+            weights,
+            weights_length,
+            multiplier: low(multipliers) as i16,
+            other_multiplier: high(multipliers) as i16,
+            shift: byte(last, 0),
         })
     }
 
@@ -229,17 +230,18 @@ impl Net {
     pub const BYTES: usize = 24;
 
     #[inline(always)]
-    pub(crate) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[layers, count, rows, delay, elements, rest] = words;
         Self {
-            layers: u32_at(bytes, 0),
-            count: u16_at(bytes, 4),
-            channels: u16_at(bytes, 6),
-            rows: u16_at(bytes, 8),
-            history: u16_at(bytes, 10),
-            delay: u16_at(bytes, 12),
-            receptive_hops: u16_at(bytes, 14),
-            elements: u32_at(bytes, 16),
-            rest: u32_at(bytes, 20),
+            layers,
+            count: low(count),
+            channels: high(count),
+            rows: low(rows),
+            history: high(rows),
+            delay: low(delay),
+            receptive_hops: high(delay),
+            elements,
+            rest,
         }
     }
 
@@ -311,26 +313,27 @@ impl Symbol {
         (1i16 << (self.bits.clamp(2, 12) - 1)) - 1
     }
 
-    /// Reads a record; `None` where the kind does not exist.
+    /// Reads a record; `None` where the kind does not exist or a reserved byte is not zero.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let kind = match u8_at(bytes, 0) {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Option<Self> {
+        let &[first, place, channels, table] = words;
+        let kind = match byte(first, 0) {
             0 => SymbolKind::Index,
             1 => SymbolKind::Integer,
             _ => return None,
         };
-        if bytes.len() < Self::BYTES || u8_at(bytes, 3) != 0 {
+        if byte(first, 3) != 0 {
             return None;
         }
         Some(Self {
             kind,
-            bits: u8_at(bytes, 1),
-            stage: u8_at(bytes, 2),
-            row: u16_at(bytes, 4),
-            first: u16_at(bytes, 6),
-            channels: u16_at(bytes, 8),
-            alphabet: u16_at(bytes, 10),
-            table: u32_at(bytes, 12),
+            bits: byte(first, 1),
+            stage: byte(first, 2),
+            row: low(place),
+            first: high(place),
+            channels: low(channels),
+            alphabet: high(channels),
+            table,
         })
     }
 
@@ -372,14 +375,15 @@ impl Scaling {
     /// Length of the record.
     pub const BYTES: usize = 16;
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[offset, gain, gain_out, last] = words;
         Self {
-            offset: i32_at(bytes, 0),
-            gain: i32_at(bytes, 4),
-            gain_out: i32_at(bytes, 8),
-            shift: u8_at(bytes, 12),
-            shift_out: u8_at(bytes, 13),
-            reach: u16_at(bytes, 14),
+            offset: offset as i32,
+            gain: gain as i32,
+            gain_out: gain_out as i32,
+            shift: byte(last, 0),
+            shift_out: byte(last, 1),
+            reach: high(last),
         }
     }
 
@@ -416,12 +420,13 @@ impl Step {
     /// Length of the record.
     pub const BYTES: usize = 8;
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[factors, shifts] = words;
         Self {
-            divide: u16_at(bytes, 0),
-            multiply: u16_at(bytes, 2),
-            divide_shift: u8_at(bytes, 4),
-            multiply_shift: u8_at(bytes, 5),
+            divide: low(factors),
+            multiply: high(factors),
+            divide_shift: byte(shifts, 0),
+            multiply_shift: byte(shifts, 1),
         }
     }
 

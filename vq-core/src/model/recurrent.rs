@@ -1,7 +1,7 @@
 //! The record of the recurrent prior: a small recurrent net over the hops before, and a part within the hop.
 
 use super::records::Symbol;
-use super::{Directory, Model, QUALITIES};
+use super::{Model, QUALITIES};
 use crate::bytes::{array_at, i16_at, put, u8_at, u16_at, u32_at};
 use crate::features::PRIORS;
 use crate::prior::cell::GruCell;
@@ -208,10 +208,11 @@ impl<'a> Model<'a> {
     /// The recurrent prior, if the model has one.
     #[must_use]
     pub fn recurrent_prior(&self) -> Option<RecurrentPrior> {
-        if !PRIORS || u32_at(self.tables, Directory::RECURRENT + 4) == 0 {
+        let directory = self.directory();
+        if !PRIORS || directory.recurrent_length == 0 {
             return None;
         }
-        RecurrentPrior::from_bytes(self.bytes(u32_at(self.tables, Directory::RECURRENT), RecurrentPrior::BYTES))
+        RecurrentPrior::from_bytes(self.bytes(directory.recurrent, RecurrentPrior::BYTES))
     }
 
     /// The recurrent prior, if it holds at a quality (clamped to 1..=9).

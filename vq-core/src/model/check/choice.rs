@@ -10,7 +10,7 @@ use crate::model::{Directory, Model, ModelError, Part};
 /// Checks the record, if there is one, and all that it names.
 pub(super) fn choice(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
     let part = Part::Choice;
-    let stated = model.header.choice_units;
+    let stated = model.header().choice_units;
     if directory.choice == 0 {
         return if stated == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
     }
@@ -18,7 +18,7 @@ pub(super) fn choice(model: &Model<'_>, directory: &Directory) -> Result<(), Mod
         return Err(ModelError::Bounds(part));
     }
     let record = model.choice().ok_or(ModelError::Range(part))?;
-    if model.header.arithmetic != Arithmetic::Integer {
+    if model.header().arithmetic != Arithmetic::Integer {
         return Err(ModelError::Shape(part));
     }
     let symbols = usize::from(directory.symbol_count);

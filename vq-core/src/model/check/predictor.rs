@@ -11,7 +11,7 @@ use crate::prior::cell::GruCell;
 /// Checks the record, if there is one, and all that it names.
 pub(super) fn predictor(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
     let part = Part::Predictor;
-    let stated = model.header.predictor_units;
+    let stated = model.header().predictor_units;
     if directory.predictor_length == 0 {
         return if stated == 0 && directory.predictor == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
     }

@@ -1,7 +1,7 @@
 //! What is proven about the prior: after it, every code of every symbol has an interval, whatever was sent before.
 
 use super::inside;
-use crate::bytes::u16_at;
+use crate::bytes::{u16_at, words_at};
 use crate::coder::range::MAX_TOTAL_BITS;
 use crate::features::PRIORS;
 use crate::model::priors::{CONTEXTS, Context, Hop, SymbolPrior, cost_bits};
@@ -21,10 +21,10 @@ pub(super) fn priors(model: &Model<'_>, directory: &Directory) -> Result<(), Mod
     if !inside(model, directory.priors, sets * symbols * SymbolPrior::BYTES) {
         return Err(ModelError::Bounds(Part::Prior(0)));
     }
-    for (number, record) in model.prior_records().chunks_exact(SymbolPrior::BYTES).enumerate() {
-        let index = number.checked_rem(symbols).unwrap_or(0);
+    for (set, index) in (0..sets).flat_map(|set| (0..symbols).map(move |index| (set, index))) {
         let part = Part::Prior(index as u16);
-        let prior = SymbolPrior::from_bytes(record).ok_or(ModelError::Range(part))?;
+        let at = directory.priors as usize + (set * symbols + index) * SymbolPrior::BYTES;
+        let prior = SymbolPrior::from_words(&words_at(model.tables, at)).ok_or(ModelError::Range(part))?;
         let symbol = model.symbol(index).ok_or(ModelError::Range(part))?;
         if prior.rows == 0 {
             if prior != SymbolPrior::uniform(&symbol) {

@@ -11,7 +11,7 @@ use crate::prior::cell::GruCell;
 /// Checks the record, if there is one, and all that it names.
 pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
     let part = Part::Recurrent;
-    let stated = model.header.recurrent_units;
+    let stated = model.header().recurrent_units;
     if directory.recurrent_length == 0 {
         return if stated == 0 && directory.recurrent == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
     }
