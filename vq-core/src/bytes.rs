@@ -44,14 +44,14 @@ pub(crate) const fn i32_at(bytes: &[u8], offset: usize) -> i32 {
 ///
 /// Fields of what comes back are single loads on every core; numbers at any place are put together byte by byte on those that cannot load them.
 #[inline(always)]
-pub(crate) fn words_at<const N: usize>(bytes: &[u8], offset: usize) -> [u32; N]
+pub(crate) fn words_at<const N: usize>(bytes: &[u8], offset: usize) -> &[u32; N]
 where
     [u32; N]: Pod,
 {
-    words(bytes, offset).copied().unwrap_or([0; N])
+    words(bytes, offset).unwrap_or(&[0; N])
 }
 
-/// The same in place, if they are there.
+/// The same, if they are there.
 #[inline(always)]
 pub(crate) fn words<const N: usize>(bytes: &[u8], offset: usize) -> Option<&[u32; N]>
 where

@@ -135,7 +135,11 @@ fn memory_plan_follows(model: &Model<'_>, net: &Net, output: Output) -> bool {
 
 fn layer(model: &Model<'_>, net: &Net, index: u16, part: Part) -> Result<(), ModelError> {
     let at = (net.layers as usize).saturating_add(usize::from(index) * Layer::BYTES);
-    let layer = Layer::from_words(&words_at(model.tables, at)).ok_or(ModelError::Range(part))?;
+    let record = words_at(model.tables, at);
+    if !Layer::is_sound(record) {
+        return Err(ModelError::Range(part));
+    }
+    let layer = Layer::from_words(record);
     if u16::from(layer.input) > index || u16::from(layer.other) > index {
         return Err(ModelError::Shape(part));
     }
@@ -232,7 +236,11 @@ fn symbols(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
     for index in 0..directory.symbol_count {
         let at = directory.symbols as usize + usize::from(index) * Symbol::BYTES;
         let part = Part::Symbol(index);
-        let symbol = Symbol::from_words(&words_at(model.tables, at)).ok_or(ModelError::Range(part))?;
+        let record = words_at(model.tables, at);
+        if !Symbol::is_sound(record) {
+            return Err(ModelError::Range(part));
+        }
+        let symbol = Symbol::from_words(record);
         self::symbol(model, directory, &symbol, part)?;
     }
     Ok(())

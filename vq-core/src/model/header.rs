@@ -212,28 +212,33 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// Those of a model file.
     pub(crate) const fn of(file: &[u8]) -> Self {
-        let header = match file.first_chunk::<HEADER_BYTES>() {
-            Some(header) => header,
-            None => &[0; HEADER_BYTES],
-        };
+        let (encoder, decoder) = (u32_at(file, 40), u32_at(file, 44));
+        let (hop, symbols, predictor) = (u32_at(file, 48), u32_at(file, 52), u32_at(file, 56));
+        let header = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, encoder, decoder, hop, symbols, predictor, 0];
         // The encoder's delay and the rows of a latent hop, in the directory's records of the two nets.
-        let tables = u32_at(header, 32) as usize;
-        let (delay, rows) = (u16_at(file, tables.saturating_add(12)), u16_at(file, tables.saturating_add(24 + 8)));
+        let tables = u32_at(file, 32) as usize;
+        Self::new(&header, u16_at(file, tables.saturating_add(12)), u16_at(file, tables.saturating_add(24 + 8)))
+    }
+
+    /// Those of a header, of an encoder with a delay of so many rows, and of so many rows of a latent hop.
+    pub(super) const fn new(header: &[u32; WORDS], delay: u16, rows: u16) -> Self {
+        let &[_, _, _, _, _, _, _, _, _, _, encoder_line_bytes, decoder_line_bytes, hop, symbols, predictor, _] = header;
+        let (hop, channels) = (low(hop) as usize, high(hop) as usize);
         Self {
-            encoder_line_bytes: u32_at(header, 40) as usize,
-            decoder_line_bytes: u32_at(header, 44) as usize,
-            prior_bytes: prior_bytes(u16_at(header, 52), u16_at(header, 54)),
-            hop_samples: u16_at(header, 48) as usize * channels(header),
-            channels: channels(header),
+            encoder_line_bytes: encoder_line_bytes as usize,
+            decoder_line_bytes: decoder_line_bytes as usize,
+            prior_bytes: prior_bytes(low(symbols), high(symbols)),
+            hop_samples: hop * channels,
+            channels,
             look_ahead_hops: match rows {
                 0 => 0,
                 rows => (delay / rows) as usize,
             },
-            predictor_bytes: match u16_at(header, 56) {
-                0 => residual::memory_bytes(channels(header)),
+            predictor_bytes: match low(predictor) {
+                0 => residual::memory_bytes(channels),
                 units => units as usize * 8,
             },
-            choice_bytes: u16_at(header, 58) as usize * 8,
+            choice_bytes: high(predictor) as usize * 8,
         }
     }
 

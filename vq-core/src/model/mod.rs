@@ -300,7 +300,8 @@ impl<'a> Model<'a> {
         if index >= usize::from(directory.symbol_count) {
             return None;
         }
-        Symbol::from_words(words(self.tables, (directory.symbols as usize).checked_add(index * Symbol::BYTES)?)?)
+        let at = (directory.symbols as usize).saturating_add(index * Symbol::BYTES);
+        Some(Symbol::from_words(words_at(self.tables, at)))
     }
 
     /// A byte of the quality table.
@@ -330,15 +331,15 @@ impl<'a> Model<'a> {
     /// The scaling of a channel's samples.
     #[must_use]
     pub fn scaling(&self, channel: usize) -> Scaling {
-        let at = (self.directory().scaling as usize).saturating_add(channel.saturating_mul(Scaling::BYTES));
-        Scaling::from_words(&words_at(self.tables, at))
+        let at = (self.directory().scaling as usize).saturating_add(channel.wrapping_mul(Scaling::BYTES));
+        Scaling::from_words(words_at(self.tables, at))
     }
 
-    /// A layer of a net of this model; the neutral record past the net's last layer.
+    /// A layer of a net of this model; one of no elements past the tables.
     #[must_use]
     pub fn layer(&self, net: &Net, index: usize) -> Layer {
-        let at = (net.layers as usize).saturating_add(index.saturating_mul(Layer::BYTES));
-        Layer::from_words(&words_at(self.tables, at)).unwrap_or(Layer::NEUTRAL)
+        let at = (net.layers as usize).saturating_add(index.wrapping_mul(Layer::BYTES));
+        Layer::from_words(words_at(self.tables, at))
     }
 
     /// A line of a net: 0 is its input, `i + 1` what layer `i` writes.
@@ -355,7 +356,7 @@ impl<'a> Model<'a> {
     pub fn step(&self, symbol: &Symbol, quality: u8) -> Step {
         let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
         let at = (symbol.table as usize).saturating_add(row * Step::BYTES);
-        Step::from_words(&words_at(self.tables, at))
+        Step::from_words(words_at(self.tables, at))
     }
 
     /// The bytes of a symbol's codebook or step table.
@@ -472,7 +473,8 @@ impl<'a> Model<'a> {
 
     /// What the sizes of memory follow from.
     pub(crate) fn sizes(&self) -> Sizes {
-        Sizes::of(self.file)
+        let directory = self.directory();
+        Sizes::new(self.header, directory.encoder.delay, directory.decoder.rows)
     }
 
     /// The smallest limit of bounded and lossless packets with these options: room for a hop of samples as they are.

@@ -17,6 +17,9 @@ pub const MAX_LAYERS: usize = 64;
 /// Largest number of rows, channels, taps or bytes in any product below, which keeps them inside 32 bits.
 const LIMIT: u32 = 1 << 24;
 
+/// Elements of a window, those by which it moves, and what it gives are fewer than these.
+pub const WINDOW_LIMIT: u32 = 1 << 15;
+
 /// What a reader needs to know of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
@@ -130,12 +133,13 @@ pub fn history(layer: &Layer, input: &Line) -> Option<u16> {
 /// Bytes of the weight stream of a layer with weights over rows of `input_elements`.
 ///
 /// Integer: for each block of four output channels (of all phases) four biases, groups of 4 × 4 weights (depthwise: four for
-/// every row of the window), four requantizations. Float: for each output channel a bias and its weights.
+/// every row of the window), four requantizations. Float: for each output channel a bias and its weights. `None` where a window is beyond [`WINDOW_LIMIT`].
 #[must_use]
 pub fn weight_bytes(layer: &Layer, input_elements: u32, float: bool) -> Option<u32> {
     let outputs = u32::from(layer.upsample).checked_mul(row_elements(layer.channels))?;
     let taps = taps(layer, input_elements)?;
-    if outputs > LIMIT {
+    let step = u32::from(layer.stride).checked_mul(input_elements)?;
+    if [outputs, taps, step].iter().any(|elements| *elements >= WINDOW_LIMIT) {
         return None;
     }
     if float {

@@ -76,14 +76,10 @@ impl Context {
     /// A context that says nothing.
     pub const NONE: Self = Self { map: 0, source: 0, first: 0, length: 0, hop: Hop::Before, classes: 1 };
 
-    fn from_words(words: &[u32; Self::BYTES / 4]) -> Option<Self> {
+    fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
         let &[map, source, last] = words;
-        let hop = match byte(last, 2) {
-            0 => Hop::Same,
-            1 => Hop::Before,
-            _ => return None,
-        };
-        Some(Self { map, source: low(source), first: high(source), length: low(last), hop, classes: byte(last, 3) })
+        let hop = if byte(last, 2) == 0 { Hop::Same } else { Hop::Before };
+        Self { map, source: low(source), first: high(source), length: low(last), hop, classes: byte(last, 3) }
     }
 
     fn to_bytes(self) -> [u8; Self::BYTES] {
@@ -123,15 +119,17 @@ impl SymbolPrior {
         Self { step, worst_bits, expected: u16::from(worst_bits) << 8, ..Self::NEUTRAL }
     }
 
-    /// Reads a record; `None` where it names a hop that does not exist or reserved bytes are not zero.
+    /// Whether the hops that a record names exist and reserved bytes are zero.
+    pub(crate) fn is_sound(words: &[u32; Self::BYTES / 4]) -> bool {
+        let &[.., outer, _, _, inner, _, reserved] = words;
+        [outer, inner].iter().all(|end| byte(*end, 2) <= Hop::Before as u8) && reserved == 0
+    }
+
+    /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
-    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Option<Self> {
-        let &[starts, rows, first, bits, map, source, end, inner_map, inner_source, inner_end, row_map, reserved] =
-            words;
-        if reserved != 0 {
-            return None;
-        }
-        Some(Self {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[starts, rows, first, bits, map, source, end, inner_map, inner_source, inner_end, row_map, _] = words;
+        Self {
             starts,
             rows: low(rows),
             entries: high(rows),
@@ -141,11 +139,11 @@ impl SymbolPrior {
             worst_bits: byte(bits, 1),
             expected: high(bits),
             contexts: [
-                Context::from_words(&[map, source, end])?,
-                Context::from_words(&[inner_map, inner_source, inner_end])?,
+                Context::from_words(&[map, source, end]),
+                Context::from_words(&[inner_map, inner_source, inner_end]),
             ],
             row_map,
-        })
+        }
     }
 
     /// The record's bytes.
@@ -234,15 +232,15 @@ impl<'a> Model<'a> {
     pub fn symbol_prior(&self, index: usize, quality: u8) -> SymbolPrior {
         let symbols = usize::from(self.directory().symbol_count);
         let number = usize::from(self.prior_set(quality)) * symbols + index;
-        let at = (self.directory().priors as usize).saturating_add(number.saturating_mul(SymbolPrior::BYTES));
-        let record: [u32; SymbolPrior::BYTES / 4] = words_at(self.tables, at);
+        let at = (self.directory().priors as usize).saturating_add(number.wrapping_mul(SymbolPrior::BYTES));
+        let record: &[u32; SymbolPrior::BYTES / 4] = words_at(self.tables, at);
         if !PRIORS {
             // All codes are alike: `parse` refuses everything else.
-            let [_, _, first, bits, ..] = record;
+            let &[_, _, first, bits, ..] = record;
             let (worst_bits, expected) = (byte(bits, 1), high(bits));
             return SymbolPrior { step: high(first), worst_bits, expected, ..SymbolPrior::NEUTRAL };
         }
-        SymbolPrior::from_words(&record).unwrap_or(SymbolPrior::NEUTRAL)
+        SymbolPrior::from_words(record)
     }
 
     /// The class of a code that a context looks at.

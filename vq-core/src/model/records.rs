@@ -81,7 +81,7 @@ impl Layer {
     /// Length of the record.
     pub const BYTES: usize = 40;
 
-    /// A sum of nothing, to fill in: what reads past the last record give.
+    /// A sum of nothing, to fill in.
     pub const NEUTRAL: Self = Self {
         kind: Kind::Add,
         activation: Activation::Linear,
@@ -132,27 +132,28 @@ impl Layer {
         }
     }
 
-    /// Reads a record; `None` where a kind or activation does not exist or reserved bits are not zero.
+    /// Whether a record's kind and activation exist and reserved bits are zero.
+    pub(crate) fn is_sound(words: &[u32; Self::BYTES / 4]) -> bool {
+        let &[first, ..] = words;
+        byte(first, 0) <= Kind::Depthwise as u8 && byte(first, 1) & 15 <= Activation::LeakyRelu as u8 && byte(first, 1) >> 4 <= 3
+    }
+
+    /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
-    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Option<Self> {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
         let &[first, kernel, stride, padding, delay, line, weights, weights_length, multipliers, last] = words;
         let kind = match byte(first, 0) {
             0 => Kind::Convolution,
             1 => Kind::Add,
-            2 => Kind::Depthwise,
-            _ => return None,
+            _ => Kind::Depthwise,
         };
         let (activation, readers) = (byte(first, 1) & 15, byte(first, 1) >> 4);
         let activation = match activation {
             0 => Activation::Linear,
             1 => Activation::Relu,
-            2 => Activation::LeakyRelu,
-            _ => return None,
+            _ => Activation::LeakyRelu,
         };
-        if readers > 3 {
-            return None;
-        }
-        Some(Self {
+        Self {
             kind,
             activation,
             input: byte(first, 2),
@@ -174,7 +175,7 @@ impl Layer {
             multiplier: low(multipliers) as i16,
             other_multiplier: high(multipliers) as i16,
             shift: byte(last, 0),
-        })
+        }
     }
 
     /// The record's bytes.
@@ -313,19 +314,18 @@ impl Symbol {
         (1i16 << (self.bits.clamp(2, 12) - 1)) - 1
     }
 
-    /// Reads a record; `None` where the kind does not exist or a reserved byte is not zero.
+    /// Whether a record's kind exists and a reserved byte is zero.
+    pub(crate) fn is_sound(words: &[u32; Self::BYTES / 4]) -> bool {
+        let &[first, ..] = words;
+        byte(first, 0) <= SymbolKind::Integer as u8 && byte(first, 3) == 0
+    }
+
+    /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
-    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Option<Self> {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
         let &[first, place, channels, table] = words;
-        let kind = match byte(first, 0) {
-            0 => SymbolKind::Index,
-            1 => SymbolKind::Integer,
-            _ => return None,
-        };
-        if byte(first, 3) != 0 {
-            return None;
-        }
-        Some(Self {
+        let kind = if byte(first, 0) == 0 { SymbolKind::Index } else { SymbolKind::Integer };
+        Self {
             kind,
             bits: byte(first, 1),
             stage: byte(first, 2),
@@ -334,7 +334,7 @@ impl Symbol {
             channels: low(channels),
             alphabet: high(channels),
             table,
-        })
+        }
     }
 
     /// The record's bytes.

@@ -181,11 +181,24 @@ impl Header {
         };
         let short = if self.form == IndexForm::Short { SHORT_FORM } else { 0 };
         let moved = if self.moved { MOVED } else { 0 };
-        let index = self.first_hop.to_le_bytes().into_iter().take(self.form.bytes());
-        let numbers = to_leb128(self.hops).chain(bound.into_iter().flat_map(to_leb128));
-        let bytes = core::iter::once(first | short | moved).chain(index).chain(numbers);
-        let target = buffer.get_mut(start..).unwrap_or_default();
-        target.iter_mut().zip(bytes).for_each(|(byte, value)| *byte = value);
+        let mut place = start;
+        let mut write = |byte: u8| {
+            if let Some(target) = buffer.get_mut(place) {
+                *target = byte;
+            }
+            place += 1;
+        };
+        write(first | short | moved);
+        for index in 0..self.form.bytes() {
+            write((self.first_hop >> (8 * index)) as u8);
+        }
+        for mut number in [Some(self.hops), bound].into_iter().flatten() {
+            while number >= 0x80 {
+                write(number as u8 | 0x80);
+                number >>= 7;
+            }
+            write(number as u8);
+        }
         start
     }
 }
@@ -225,15 +238,6 @@ const fn leb128_bytes(number: u32) -> usize {
         0x80..0x4000 => 2,
         _ => 3,
     }
-}
-
-/// A number below 2^21 as LEB128.
-fn to_leb128(number: u32) -> impl Iterator<Item = u8> {
-    let length = leb128_bytes(number);
-    (0..length).map(move |index| {
-        let group = (number >> (7 * index) & 0x7f) as u8;
-        if index + 1 < length { group | 0x80 } else { group }
-    })
 }
 
 /// A number of at most three LEB128 bytes without padding, and what follows it.

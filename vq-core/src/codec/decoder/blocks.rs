@@ -10,6 +10,7 @@ use crate::coder::range::RangeDecoder;
 use crate::features::PREDICTION;
 use crate::kernels::Kernels;
 use crate::model::plan::row_elements;
+use crate::packet::Header;
 use crate::residual::{Place, decode_point};
 
 /// What came of a call of [`Blocks::poll`].
@@ -32,7 +33,8 @@ pub struct Blocks<'d, 'a> {
     pub(super) decoder: &'d mut Decoder<'a>,
     pub(super) codebook: Codebook<'a>,
     pub(super) codes: RangeDecoder<'d>,
-    pub(super) surprisal: Surprisal,
+    /// The header of the packet, and how many bytes its codes have; nothing at a stream's end.
+    pub(super) received: Option<(Header, usize)>,
     /// Hops of zeros to feed for the samples that wait for the look-ahead, and the position of the next of them.
     pub(super) flush: usize,
     pub(super) flushed_hop: u64,
@@ -100,7 +102,8 @@ impl Blocks<'_, '_> {
     /// How surprising the packet is.
     #[must_use]
     pub fn surprisal(&self) -> Surprisal {
-        self.surprisal
+        let new = |(header, codes): (Header, usize)| Surprisal::new(&self.decoder.model, &header, codes);
+        self.received.map_or(Surprisal::default(), new)
     }
 
     /// The next run of frames; `None` when there are no more.

@@ -13,7 +13,6 @@ use blocks::{Break, Work};
 use levels::Levels;
 use order::{Order, Place};
 
-use super::Surprisal;
 use super::codes::check_length;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
@@ -158,7 +157,7 @@ impl<'a> Decoder<'a> {
             hop: first_hop,
             codebook: Codebook::new(self.model, header.quality),
             codes: RangeDecoder::new(codes),
-            surprisal: Surprisal::new(&self.model, &header, codes.len()),
+            received: Some((header, codes.len())),
             last: false,
             bound: header.mode.bound(),
             moved: header.moved,
@@ -180,7 +179,7 @@ impl<'a> Decoder<'a> {
             hop: 0,
             codebook: Codebook::new(self.model, 1),
             codes: RangeDecoder::new(&[]),
-            surprisal: Surprisal::default(),
+            received: None,
             last: true,
             bound: None,
             moved: false,

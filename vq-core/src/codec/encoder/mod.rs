@@ -24,7 +24,7 @@ use crate::coder::range::RangeEncoder;
 use crate::features::{BUDGET, CHOICE, LEVELS, PREDICTION};
 use crate::model::{Model, QUALITIES};
 use crate::nn::Stream;
-use crate::packet::Mode;
+use crate::packet::{Header, Mode};
 use crate::prior::Prior;
 use crate::residual::Predictor;
 use budget::Account;
@@ -103,8 +103,8 @@ pub struct Encoder<'a> {
     work: Work,
     /// Frames in the hop under construction.
     filled: usize,
-    /// How surprising the newest packet was.
-    surprisal: Surprisal,
+    /// The header of the newest packet, and how many bytes its codes have.
+    sent: Option<(Header, usize)>,
     /// Samples beyond what the net's input can hold.
     saturated: u64,
     /// Frames that were fed and are not in the stream.
@@ -172,7 +172,8 @@ impl<'a> Encoder<'a> {
         let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
         let levels: &mut [i32] = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
         levels.fill(0);
-        let mut encoder = Self {
+        // In place of where it goes: it is not moved from here.
+        let mut made = Ok(Self {
             model,
             options,
             codebook: Codebook::new(model, quality),
@@ -204,7 +205,7 @@ impl<'a> Encoder<'a> {
             beyond: false,
             work: Work::Gather,
             filled: 0,
-            surprisal: Surprisal::default(),
+            sent: None,
             saturated: 0,
             lost: 0,
             unsent: 0,
@@ -217,9 +218,11 @@ impl<'a> Encoder<'a> {
             polling: false,
             closing: None,
             cut: false,
-        };
-        encoder.restart(0);
-        Ok(encoder)
+        });
+        if let Ok(encoder) = &mut made {
+            encoder.restart(0);
+        }
+        made
     }
 
     /// The model that this encoder runs.
@@ -231,7 +234,7 @@ impl<'a> Encoder<'a> {
     /// How surprising the packet was that was given last.
     #[must_use]
     pub fn surprisal(&self) -> Surprisal {
-        self.surprisal
+        self.sent.map_or(Surprisal::default(), |(header, codes)| Surprisal::new(&self.model, &header, codes))
     }
 
     /// How many samples so far were clipped: by the range of the nets' input, or in bounded and lossless packets by that of

@@ -2,9 +2,8 @@
 
 use super::Encoder;
 use super::work::{Step, Work};
-use crate::codec::Surprisal;
 use crate::coder::range::RangeEncoder;
-use crate::features::{BUDGET, LEVELS};
+use crate::features::{BUDGET, LEVELS, PREDICTION};
 use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES};
 
 /// Bytes that a step adds to a checksum.
@@ -33,7 +32,7 @@ impl Encoder<'_> {
             self.work = Work::Code(index + 1, coder);
             return;
         }
-        if self.is_surprised(coder.bits().saturating_sub(self.coder.bits())) {
+        if PREDICTION && self.is_surprised(coder.bits().saturating_sub(self.coder.bits())) {
             // The samples are kept: they are sent in another mode.
             self.fall_back();
             return if self.hops > 0 { self.begin_seal() } else { self.begin_packet() };
@@ -77,7 +76,7 @@ impl Encoder<'_> {
         };
         let start = header.write(self.packet);
         let codes = self.coder.finish(self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default());
-        self.surprisal = Surprisal::new(&self.model, &header, codes);
+        self.sent = Some((header, codes));
         let checksum = Checksum::new(&self.model.identity());
         self.work = Work::Seal(Seal { start, end: MAX_HEADER_BYTES + codes, checked: start, checksum });
     }

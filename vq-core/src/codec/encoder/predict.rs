@@ -75,12 +75,19 @@ impl Encoder<'_> {
 
     /// Whether best effort has another mode to fall back to.
     fn falls_back(&self) -> bool {
-        self.options.chosen_fallback() != Mode::BestEffort && self.chosen_mode == Mode::BestEffort
+        PREDICTION && self.options.chosen_fallback() != Mode::BestEffort && self.chosen_mode == Mode::BestEffort
     }
 
     /// Whether a hop of so many bits shows, after those before it, that the model does not know the signal; never without another mode.
     pub(super) fn is_surprised(&mut self, bits: u64) -> bool {
         self.falls_back() && !self.waiting && self.surprise.take(bits)
+    }
+
+    /// Nothing surprising was seen of packets of this quality.
+    fn begin_surprise(&mut self) {
+        if PREDICTION {
+            self.surprise = Surprise::new(&self.model, self.quality);
+        }
     }
 
     /// Falls back for the time that a surprise is given to pass.
@@ -159,7 +166,7 @@ impl Encoder<'_> {
                 self.skip = self.model.look_ahead_hops();
                 self.enter_levels();
                 self.begin_codes();
-                self.surprise = Surprise::new(&self.model, self.quality);
+                self.begin_surprise();
                 (self.oldest, self.pending) = (0, 0);
             }
         }
@@ -175,7 +182,7 @@ impl Encoder<'_> {
         if quality != self.quality {
             self.quality = quality;
             self.codebook = Codebook::new(self.model, quality);
-            self.surprise = Surprise::new(&self.model, quality);
+            self.begin_surprise();
         }
         self.prior.start_packet(quality);
     }

@@ -24,7 +24,11 @@ pub(super) fn priors(model: &Model<'_>, directory: &Directory) -> Result<(), Mod
     for (set, index) in (0..sets).flat_map(|set| (0..symbols).map(move |index| (set, index))) {
         let part = Part::Prior(index as u16);
         let at = directory.priors as usize + (set * symbols + index) * SymbolPrior::BYTES;
-        let prior = SymbolPrior::from_words(&words_at(model.tables, at)).ok_or(ModelError::Range(part))?;
+        let record = words_at(model.tables, at);
+        if !SymbolPrior::is_sound(record) {
+            return Err(ModelError::Range(part));
+        }
+        let prior = SymbolPrior::from_words(record);
         let symbol = model.symbol(index).ok_or(ModelError::Range(part))?;
         if prior.rows == 0 {
             if prior != SymbolPrior::uniform(&symbol) {
