@@ -21,6 +21,8 @@ mod checked;
 mod dsp;
 #[cfg(feature = "f32")]
 pub mod float;
+#[allow(unsafe_code, reason = "naked functions")]
+pub(crate) mod memory;
 pub mod portable;
 #[cfg(kernels = "rv32im")]
 #[allow(unsafe_code, reason = "naked functions")]

@@ -222,7 +222,8 @@ impl Sizes {
 
     /// Those of a header, of an encoder with a delay of so many rows, and of so many rows of a latent hop.
     pub(super) const fn new(header: &[u32; WORDS], delay: u16, rows: u16) -> Self {
-        let &[_, _, _, _, _, _, _, _, _, _, encoder_line_bytes, decoder_line_bytes, hop, symbols, predictor, _] = header;
+        let &[_, _, _, _, _, _, _, _, _, _, encoder_line_bytes, decoder_line_bytes, hop, symbols, predictor, _] =
+            header;
         let (hop, channels) = (low(hop) as usize, high(hop) as usize);
         Self {
             encoder_line_bytes: encoder_line_bytes as usize,

@@ -135,7 +135,9 @@ impl Layer {
     /// Whether a record's kind and activation exist and reserved bits are zero.
     pub(crate) fn is_sound(words: &[u32; Self::BYTES / 4]) -> bool {
         let &[first, ..] = words;
-        byte(first, 0) <= Kind::Depthwise as u8 && byte(first, 1) & 15 <= Activation::LeakyRelu as u8 && byte(first, 1) >> 4 <= 3
+        byte(first, 0) <= Kind::Depthwise as u8
+            && byte(first, 1) & 15 <= Activation::LeakyRelu as u8
+            && byte(first, 1) >> 4 <= 3
     }
 
     /// Reads a record that [is sound](Self::is_sound), or makes something of it.

@@ -4,6 +4,7 @@
 use core::ops::Range;
 
 use crate::features::DEPTHWISE;
+use crate::kernels::memory::move_within;
 use crate::kernels::{Columns, Kernels, Windows};
 use crate::model::Model;
 use crate::model::plan::{Line, elements_read, history, row_elements};
@@ -128,26 +129,11 @@ fn source(layer: &Layer, line: &Line) -> Range<usize> {
 
 /// Brings the history to the front of its buffer, where the next hop's rows will follow it.
 fn take_from_rest<K: Kernels>(lines: &mut [K::Element], line: &Line) {
-    move_elements::<K>(lines, line.rest as usize, line.start as usize, line.history_elements() as usize);
+    move_within(lines, line.rest as usize, line.start as usize, line.history_elements() as usize);
 }
 
 /// Takes the last rows of a buffer, the next hop's history, to where they rest.
 fn put_to_rest<K: Kernels>(lines: &mut [K::Element], line: &Line) {
     let from = line.start as usize + line.new_elements() as usize;
-    move_elements::<K>(lines, from, line.rest as usize, line.history_elements() as usize);
-}
-
-fn move_elements<K: Kernels>(lines: &mut [K::Element], from: usize, to: usize, count: usize) {
-    let (first, distance) = (from.min(to), from.abs_diff(to));
-    if count == 0 || distance == 0 {
-        return;
-    }
-    let span = lines.get_mut(first..).and_then(|rest| rest.get_mut(..distance + count)).unwrap_or_default();
-    // `min` changes nothing, but shows the compiler that `copy_within` cannot panic.
-    let distance = distance.min(span.len());
-    if to < from {
-        span.copy_within(distance.., 0);
-    } else {
-        span.copy_within(..span.len() - distance, distance);
-    }
+    move_within(lines, from, line.rest as usize, line.history_elements() as usize);
 }

@@ -13,6 +13,7 @@
 //! the order of gates of `torch.nn.GRU`.
 
 use super::sigmoid::{sigmoid, tanh};
+use crate::kernels::memory::clear;
 use crate::kernels::{Kernels, Windows};
 use crate::model::plan::block_stream_bytes;
 use crate::model::records::Activation;
@@ -74,7 +75,7 @@ impl GruCell<'_> {
 /// A product of a matrix and a vector, as a convolution of one window; zeros where the vector is empty.
 pub(crate) fn product<K: Kernels<Element = i16>>(taps: usize, input: &[i16], stream: &[u8], output: &mut [i16]) {
     if taps == 0 {
-        output.fill(0);
+        clear(output);
         return;
     }
     let windows = Windows { count: 1, step: taps, taps, outputs: output.len() };

@@ -9,6 +9,7 @@ use crate::codec::with_lines;
 use crate::coder::range::RangeDecoder;
 use crate::features::PREDICTION;
 use crate::kernels::Kernels;
+use crate::kernels::memory::clear;
 use crate::model::plan::row_elements;
 use crate::packet::Header;
 use crate::residual::{Place, decode_point};
@@ -238,7 +239,7 @@ impl Blocks<'_, '_> {
         let decoder = &mut *self.decoder;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
             decoder.stream.begin_hop::<K>(lines);
-            decoder.stream.input::<K>(lines).fill(Default::default());
+            clear(decoder.stream.input::<K>(lines));
         });
     }
 

@@ -4,6 +4,7 @@ use crate::codec::level::Level;
 use crate::coder::range::RangeDecoder;
 use crate::features::LEVELS;
 use crate::kernels::Arithmetic;
+use crate::kernels::memory::clear;
 use crate::model::records::Scaling;
 
 /// Words of a channel: its level, the one before it, and the first frame that is not of the one before.
@@ -19,7 +20,7 @@ pub(super) struct Levels<'a>(&'a mut [i32]);
 impl<'a> Levels<'a> {
     /// Of a model's own sensors, over memory of [`WORDS`] for every channel.
     pub(super) fn new(words: &'a mut [i32]) -> Self {
-        words.fill(0);
+        clear(words);
         Self(words)
     }
 

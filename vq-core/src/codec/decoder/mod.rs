@@ -17,6 +17,7 @@ use super::codes::check_length;
 use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
 use crate::features::{LEVELS, PREDICTION};
+use crate::kernels::memory::clear;
 use crate::model::Model;
 use crate::nn::Stream;
 use crate::packet::{Header, Mode, PacketError, checksum_of};
@@ -93,7 +94,7 @@ impl<'a> Decoder<'a> {
         let (lines, memory) = memory.split_at_mut_checked(sizes.decoder_work_bytes()).ok_or(too_small)?;
         let (codes, memory) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
         let (levels, frames) = memory.split_at_mut_checked(sizes.decoder_level_bytes()).ok_or(too_small)?;
-        lines.fill(0);
+        clear::<u32>(bytemuck::try_cast_slice_mut(lines).unwrap_or_default());
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
         let prior = Prior::new(model, 1, codes);
@@ -192,7 +193,7 @@ impl<'a> Decoder<'a> {
 
     /// Starts a run of packets that follow each other: the net knows nothing of what was before.
     fn begin_run(&mut self, hop: u64) {
-        self.lines.fill(0);
+        clear::<u32>(bytemuck::try_cast_slice_mut(self.lines).unwrap_or_default());
         self.levels.begin_run();
         self.predicting = false;
         self.run_start = hop;

@@ -22,6 +22,7 @@ use super::{Frames, Options, Surprisal};
 use crate::codebook::{Codebook, Paths};
 use crate::coder::range::RangeEncoder;
 use crate::features::{BUDGET, CHOICE, LEVELS, PREDICTION};
+use crate::kernels::memory::clear;
 use crate::model::{Model, QUALITIES};
 use crate::nn::Stream;
 use crate::packet::{Header, Mode};
@@ -170,8 +171,8 @@ impl<'a> Encoder<'a> {
         let (paths, packet) = memory.split_at_mut_checked(options.choice_bytes(&sizes)).ok_or(too_small)?;
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
-        let levels: &mut [i32] = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
-        levels.fill(0);
+        let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
+        clear::<i32>(levels);
         // In place of where it goes: it is not moved from here.
         let mut made = Ok(Self {
             model,

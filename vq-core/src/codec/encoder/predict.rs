@@ -6,6 +6,7 @@ use super::work::{Step, Work};
 use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
 use crate::features::{BUDGET, LEVELS, PREDICTION};
+use crate::kernels::memory::clear;
 use crate::packet::{MAX_HEADER_BYTES, Mode};
 use crate::residual::{Place, encode_point, width};
 
@@ -162,7 +163,7 @@ impl Encoder<'_> {
                 self.closing = self.closing.map(|_| 0);
             }
             None => {
-                self.lines.fill(0);
+                clear::<u32>(bytemuck::try_cast_slice_mut(self.lines).unwrap_or_default());
                 self.skip = self.model.look_ahead_hops();
                 self.enter_levels();
                 self.begin_codes();
