@@ -90,7 +90,7 @@ impl<'a> Paths<'a> {
         let lambda = i64::from(self.record.lambda(prior.quality()));
         let place = self.half * most + path;
         let codes = self.codes.get(place * self.symbols..).and_then(|rest| rest.get(..self.symbols));
-        let distribution = prior.table_distribution(index, symbol, codes.unwrap_or_default());
+        let distribution = prior.table_distribution(&self.model, index, symbol, codes.unwrap_or_default());
         let base = self.costs.get(path).copied().unwrap_or(0);
         let channels = usize::from(symbol.channels);
         let latent = self.latents.get(place * self.elements + self.first_element(symbol)..).unwrap_or_default();

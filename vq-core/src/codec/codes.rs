@@ -20,7 +20,7 @@ pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16
         return Err(PacketError::Unsupported);
     }
     check_length(&model, &header, codes)?;
-    let prior = Prior::new(model, header.quality, memory);
+    let prior = Prior::new(&model, header.quality, memory);
     let hops = if header.mode == Mode::BestEffort { header.hops } else { 0 };
     let mut coder = RangeDecoder::new(codes);
     if LEVELS && header.moved {
@@ -59,12 +59,12 @@ impl Codes<'_> {
         self.fresh = false;
         self.cost = 0;
         for (index, symbol) in self.model.numbered_symbols(self.header.quality) {
-            let distribution = self.prior.distribution(index, &symbol);
+            let distribution = self.prior.distribution(&self.model, index, &symbol);
             let code = distribution.decode(&mut self.coder);
             self.cost += distribution.cost(code);
             self.prior.set_code(index, code);
         }
-        Some(self.prior.sent())
+        Some(self.prior.sent(&self.model))
     }
 
     /// What the hop that was read last cost under the prior, in 1/256 bit: against [`Model::expected_hop_cost`], how surprising it was.

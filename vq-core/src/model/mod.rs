@@ -234,6 +234,12 @@ impl<'a> Model<'a> {
         Directory::from_words(self.directory)
     }
 
+    /// The record of the encoder net, 0, or of the decoder net, 1.
+    pub(crate) fn net_words(&self, place: usize) -> &'a [u32; Net::WORDS] {
+        let rest = self.directory.get(place * Net::WORDS..).unwrap_or_default();
+        rest.first_chunk().unwrap_or(&[0; Net::WORDS])
+    }
+
     /// The whole file.
     #[must_use]
     pub fn file(&self) -> &'a [u8] {

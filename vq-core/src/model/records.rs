@@ -231,6 +231,8 @@ pub struct Net {
 impl Net {
     /// Length of the record.
     pub const BYTES: usize = 24;
+    /// The same in words.
+    pub(crate) const WORDS: usize = Self::BYTES / 4;
 
     #[inline(always)]
     pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::{Block, Decoder, Status};
-use crate::codebook::Codebook;
+use crate::codebook;
 use crate::codec::Surprisal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeDecoder;
@@ -32,7 +32,6 @@ pub enum Piece<'b> {
 #[derive(Debug)]
 pub struct Blocks<'d, 'a> {
     pub(super) decoder: &'d mut Decoder<'a>,
-    pub(super) codebook: Codebook<'a>,
     pub(super) codes: RangeDecoder<'d>,
     /// The header of the packet, and how many bytes its codes have; nothing at a stream's end.
     pub(super) received: Option<(Header, usize)>,
@@ -193,13 +192,15 @@ impl Blocks<'_, '_> {
         };
         if fresh {
             self.decoder.predicting = true;
-            self.decoder.predictor.start_packet(self.decoder.lines, bound);
+            if let Some(predictor) = self.decoder.predictor.as_mut() {
+                predictor.start_packet(self.decoder.lines, bound);
+            }
         }
         self.work = Work::Kind;
     }
 
     fn kind(&mut self) {
-        let width = self.decoder.predictor.raw_hops().decode(&mut self.codes);
+        let width = self.decoder.predictor.as_mut().and_then(|predictor| predictor.raw_hops().decode(&mut self.codes));
         self.work = Work::Sample(0, width);
     }
 
@@ -209,20 +210,20 @@ impl Blocks<'_, '_> {
         let channels = decoder.model.channels();
         let samples: &mut [i32] = bytemuck::try_cast_slice_mut(decoder.frames).unwrap_or_default();
         let count = samples.len();
-        if let Some(sample) = samples.get_mut(index) {
+        if let Some((sample, predictor)) = samples.get_mut(index).zip(decoder.predictor.as_mut()) {
             let channel = index.checked_rem(channels).unwrap_or(0);
             let point = match width {
                 None => {
                     let first = self.first_samples && index < channels;
-                    decoder.predictor.decode(decoder.lines, Place { channel, first }, &mut self.codes)
+                    predictor.decode(decoder.lines, Place { channel, first }, &mut self.codes)
                 }
                 Some(width) => {
                     let point = decode_point(&mut self.codes, width);
-                    decoder.predictor.restart(decoder.lines, channel, point);
+                    predictor.restart(decoder.lines, channel, point);
                     point
                 }
             };
-            *sample = decoder.predictor.sample(channel, point);
+            *sample = predictor.sample(channel, point);
             self.work = Work::Sample(index + 1, width);
             return Step::Working;
         }
@@ -238,7 +239,7 @@ impl Blocks<'_, '_> {
     fn begin_latents(&mut self) {
         let decoder = &mut *self.decoder;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
-            decoder.stream.begin_hop::<K>(lines);
+            decoder.stream.begin_hop::<K>(&decoder.model, lines);
             clear(decoder.stream.input::<K>(lines));
         });
     }
@@ -252,16 +253,21 @@ impl Blocks<'_, '_> {
             decoder.order.advance(self.hop);
             return;
         };
-        let code = decoder.prior.decode_symbol(index, &symbol, &mut self.codes);
+        let code = decoder.prior.decode_symbol(&decoder.model, index, &symbol, &mut self.codes);
         with_lines!(decoder.model, decoder.lines, |K, lines| {
-            self.codebook.decode::<K>(&symbol, code, decoder.stream.input::<K>(lines));
+            let latents = decoder.stream.input::<K>(lines);
+            codebook::decode::<K>(&decoder.model, decoder.prior.quality(), &symbol, code, latents);
         });
         self.work = Work::Symbol(index + 1);
     }
 
     fn run_layer(&mut self, index: usize, hop: Hop) {
         let decoder = &mut *self.decoder;
-        let more = with_lines!(decoder.model, decoder.lines, |K, lines| decoder.stream.run_layer::<K>(index, lines));
+        let more = with_lines!(decoder.model, decoder.lines, |K, lines| decoder.stream.run_layer::<K>(
+            &decoder.model,
+            index,
+            lines
+        ));
         self.work = if more { Work::Layer(index + 1, hop) } else { Work::Output(hop) };
     }
 
@@ -277,7 +283,7 @@ impl Blocks<'_, '_> {
         let first = number.saturating_mul(decoder.model.hop() as u64).saturating_sub(delay);
         let arithmetic = decoder.model.header().arithmetic;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
-            let output = decoder.stream.output::<K>(lines);
+            let output = decoder.stream.output::<K>(&decoder.model, lines);
             let frames = samples.chunks_mut(channels.max(1)).zip(output.chunks(row.max(1)));
             for (position, (frame, elements)) in (first..).zip(frames) {
                 for (channel, (sample, element)) in frame.iter_mut().zip(elements).enumerate() {

@@ -14,9 +14,8 @@ use levels::Levels;
 use order::{Order, Place};
 
 use super::codes::check_length;
-use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
-use crate::features::{LEVELS, PREDICTION};
+use crate::features::{LEVELS, Optional, PREDICTION};
 use crate::kernels::memory::clear;
 use crate::model::Model;
 use crate::nn::Stream;
@@ -62,7 +61,7 @@ pub struct Decoder<'a> {
     /// The prior, which also holds the codes of the newest hop.
     prior: Prior<'a>,
     /// What bounded and lossless packets are predicted with.
-    predictor: Predictor<'a>,
+    predictor: Optional<Predictor<'a>, { PREDICTION as usize }>,
     /// Line buffers, of whole elements; between bounded and lossless hops the predictor's state.
     lines: &'a mut [u8],
     /// Levels of the channels.
@@ -97,13 +96,13 @@ impl<'a> Decoder<'a> {
         clear::<u32>(bytemuck::try_cast_slice_mut(lines).unwrap_or_default());
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
-        let prior = Prior::new(model, 1, codes);
-        let stream = Stream::new(model, model.directory().decoder);
+        let prior = Prior::new(&model, 1, codes);
+        let stream = Stream::decoder(&model);
         Ok(Self {
             model,
             stream,
             prior,
-            predictor: Predictor::new(model),
+            predictor: Optional::new(|| Some(Predictor::new(model))),
             lines,
             levels: Levels::new(levels),
             frames,
@@ -149,14 +148,13 @@ impl<'a> Decoder<'a> {
             Place::AfterGap(hop) => Some(Break::Gap(hop)),
             Place::NewStream(hop) => Some(Break::NewStream(hop)),
         };
-        self.prior.start_packet(header.quality);
+        self.prior.start_packet(&self.model, header.quality);
         Ok(Blocks {
             flush: before.map_or(0, |_| self.hops_in_net()),
             flushed_hop: next.unwrap_or(first_hop),
             before,
             hops: header.hops,
             hop: first_hop,
-            codebook: Codebook::new(self.model, header.quality),
             codes: RangeDecoder::new(codes),
             received: Some((header, codes.len())),
             last: false,
@@ -178,7 +176,6 @@ impl<'a> Decoder<'a> {
             before: None,
             hops: 0,
             hop: 0,
-            codebook: Codebook::new(self.model, 1),
             codes: RangeDecoder::new(&[]),
             received: None,
             last: true,

@@ -19,7 +19,7 @@ impl Encoder<'_> {
             return;
         }
         if self.filled == 0 && !self.is_predicting() {
-            with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(lines));
+            with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(&self.model, lines));
         }
         for (channel, sample) in frame.enumerate() {
             let offset = self.model.scaling(channel).offset;
@@ -107,7 +107,7 @@ impl Encoder<'_> {
         let missing = (self.model.hop() - self.filled.min(self.model.hop())) * row;
         with_lines!(self.model, self.lines, |K, lines| {
             if self.filled == 0 {
-                self.stream.begin_hop::<K>(lines);
+                self.stream.begin_hop::<K>(&self.model, lines);
             }
             let input = self.stream.input_with_past::<K>(lines);
             for target in input.len().saturating_sub(missing)..input.len() {

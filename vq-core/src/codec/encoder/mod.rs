@@ -19,9 +19,9 @@ pub use surprise::running_mean;
 
 use super::level::worst_level_bytes;
 use super::{Frames, Options, Surprisal};
-use crate::codebook::{Codebook, Paths};
+use crate::codebook::Paths;
 use crate::coder::range::RangeEncoder;
-use crate::features::{BUDGET, CHOICE, LEVELS, PREDICTION};
+use crate::features::{BUDGET, CHOICE, LEVELS, Optional, PREDICTION};
 use crate::kernels::memory::clear;
 use crate::model::{Model, QUALITIES};
 use crate::nn::Stream;
@@ -51,16 +51,15 @@ pub enum Progress<'p> {
 pub struct Encoder<'a> {
     model: Model<'a>,
     options: Options,
-    codebook: Codebook<'a>,
     /// Among which codes are chosen, if the model does not say the nearest.
-    paths: Option<Paths<'a>>,
+    paths: Optional<Paths<'a>, { CHOICE as usize }>,
     stream: Stream<'a>,
     /// The prior, which also holds the codes of the newest hop.
     prior: Prior<'a>,
     /// The coder after the last hop of the packet under construction.
     coder: RangeEncoder,
     /// What bounded and lossless packets are predicted with.
-    predictor: Predictor<'a>,
+    predictor: Optional<Predictor<'a>, { PREDICTION as usize }>,
     /// Line buffers, of whole elements; in bounded and lossless packets the predictor's state.
     lines: &'a mut [u8],
     /// Hops of samples, a ring of `[hops, frames, channels]`: those that are in no packet yet, and the one that is filled. Empty if only
@@ -88,7 +87,7 @@ pub struct Encoder<'a> {
     /// Stages of the symbols of the newest hop that were found.
     found: u8,
     /// What was sent against the budget, if there is one.
-    account: Option<Account>,
+    account: Optional<Account, { BUDGET as usize }>,
     /// How surprising the newest hops of best effort were.
     surprise: Surprise,
     /// The smallest limit of packets of these options.
@@ -177,12 +176,11 @@ impl<'a> Encoder<'a> {
         let mut made = Ok(Self {
             model,
             options,
-            codebook: Codebook::new(model, quality),
-            paths: Paths::new(model, paths),
-            stream: Stream::new(model, model.directory().encoder),
-            prior: Prior::new(model, quality, codes),
+            paths: Optional::new(|| Paths::new(model, paths)),
+            stream: Stream::encoder(&model),
+            prior: Prior::new(&model, quality, codes),
             coder: RangeEncoder::new(),
-            predictor: Predictor::new(model),
+            predictor: Optional::new(|| Some(Predictor::new(model))),
             lines,
             kept,
             levels,
@@ -197,7 +195,7 @@ impl<'a> Encoder<'a> {
             quality,
             chosen_quality: quality,
             found: 0,
-            account: None,
+            account: Optional::new(|| None),
             surprise: Surprise::default(),
             least_packet_bytes: packet_need,
             fallen: 0,
@@ -403,8 +401,8 @@ impl<'a> Encoder<'a> {
         self.fallen = 0;
         if !self.cut {
             self.begin_levels();
-            let budget = self.options.chosen_budget().filter(|_| BUDGET);
-            self.account = budget.map(|budget| Account::new(budget, self.options.max_packet_bytes()));
+            let account = |budget| Account::new(budget, self.options.max_packet_bytes());
+            self.account = Optional::new(|| self.options.chosen_budget().map(account));
         }
         self.begin_mode(self.chosen_mode);
         self.started = false;

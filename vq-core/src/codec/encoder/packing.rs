@@ -3,7 +3,7 @@
 use super::Encoder;
 use super::work::{Step, Work};
 use crate::coder::range::RangeEncoder;
-use crate::features::{BUDGET, LEVELS, PREDICTION};
+use crate::features::{LEVELS, PREDICTION};
 use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES};
 
 /// Bytes that a step adds to a checksum.
@@ -28,7 +28,7 @@ impl Encoder<'_> {
         }
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
         if let Some((index, symbol)) = self.model.next_symbol(self.quality, from) {
-            self.prior.encode_symbol(index, &symbol, &mut coder, output);
+            self.prior.encode_symbol(&self.model, index, &symbol, &mut coder, output);
             self.work = Work::Code(index + 1, coder);
             return;
         }
@@ -51,7 +51,7 @@ impl Encoder<'_> {
             self.hops += 1;
             self.prior.advance();
             self.release_hop();
-            if let Some(account) = self.account.as_mut().filter(|_| BUDGET) {
+            if let Some(account) = self.account.as_mut() {
                 account.take_hop(self.model.hop());
             }
             self.hops_to_level = self.hops_to_level.map(|hops| hops.saturating_sub(1));
@@ -93,7 +93,7 @@ impl Encoder<'_> {
         }
         crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());
         let best_effort = !self.is_predicting();
-        if let Some(account) = self.account.as_mut().filter(|_| BUDGET) {
+        if let Some(account) = self.account.as_mut() {
             let expected = if best_effort { self.model.expected_hop_cost(self.quality) } else { 0 };
             account.take_packet(end + CHECKSUM_BYTES - start, u64::from(expected) * u64::from(self.hops));
         }

@@ -2,6 +2,7 @@
 
 use super::Encoder;
 use super::packing::Seal;
+use crate::codebook;
 use crate::codec::with_lines;
 use crate::coder::range::RangeEncoder;
 use crate::features::{CHOICE, PREDICTION};
@@ -95,7 +96,8 @@ impl Encoder<'_> {
     }
 
     fn run_layer(&mut self, index: usize) {
-        let more = with_lines!(self.model, self.lines, |K, lines| self.stream.run_layer::<K>(index, lines));
+        let more =
+            with_lines!(self.model, self.lines, |K, lines| self.stream.run_layer::<K>(&self.model, index, lines));
         self.work = if more {
             Work::Layer(index + 1)
         } else if self.skip > 0 {
@@ -109,15 +111,15 @@ impl Encoder<'_> {
 
     /// What finds the codes of a hop, from its first symbol on.
     pub(super) fn begin_search(&self) -> Work {
-        if CHOICE && self.paths.is_some() { Work::Choose { from: 0, path: 0 } } else { Work::Search(0) }
+        if self.paths.is_some() { Work::Choose { from: 0, path: 0 } } else { Work::Search(0) }
     }
 
     /// Chooses codes by bits and distortion; what the net gave stays as it is.
     fn choose(&mut self, from: usize, path: usize) {
-        let Some(paths) = &mut self.paths else { return };
+        let Some(paths) = self.paths.as_mut() else { return };
         if from == 0 && path == 0 {
             let lines: &mut [i16] = bytemuck::try_cast_slice_mut(self.lines).unwrap_or_default();
-            paths.begin(self.stream.output::<Native>(lines));
+            paths.begin(self.stream.output::<Native>(&self.model, lines));
         }
         let Some((index, symbol)) = self.model.next_symbol(self.quality, from) else {
             self.prior.codes_mut().iter_mut().zip(paths.best()).for_each(|(to, code)| *to = *code);
@@ -145,7 +147,7 @@ impl Encoder<'_> {
             return;
         }
         let code = with_lines!(self.model, self.lines, |K, lines| {
-            self.codebook.encode::<K>(&symbol, self.stream.output::<K>(lines))
+            codebook::encode::<K>(&self.model, self.quality, &symbol, self.stream.output::<K>(&self.model, lines))
         });
         if let Some(place) = self.prior.codes_mut().get_mut(index) {
             *place = code;
