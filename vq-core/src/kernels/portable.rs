@@ -28,6 +28,11 @@ pub fn requantize(accumulator: i32, packed: u32) -> i16 {
     saturate((product as i32).wrapping_add(round) >> (packed & 31))
 }
 
+/// `(product + 2^(shift−1)) >> shift`, with one shift by a variable number of bits: cores of 32 bits call a function for each.
+fn shift_and_round(product: i64, shift: u8) -> i64 {
+    ((product >> (shift.wrapping_sub(1) & 63)) + 1) >> 1
+}
+
 fn activate(activation: Activation, value: i16) -> i16 {
     match activation {
         Activation::Linear => value,
@@ -218,9 +223,8 @@ impl Kernels for Integer {
     }
 
     fn scale_in(scaling: &Scaling, sample: i32) -> i16 {
-        let shift = u32::from(scaling.shift & 63);
         let difference = sample.saturating_sub(scaling.offset);
-        let scaled = (i64::from(difference) * i64::from(scaling.gain) + ((1i64 << shift) >> 1)) >> shift;
+        let scaled = shift_and_round(i64::from(difference) * i64::from(scaling.gain), scaling.shift);
         scaled.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
     }
 
@@ -229,8 +233,7 @@ impl Kernels for Integer {
     }
 
     fn scale_out(scaling: &Scaling, output: i16) -> i32 {
-        let shift = u32::from(scaling.shift_out & 63);
-        let scaled = (i64::from(output) * i64::from(scaling.gain_out) + ((1i64 << shift) >> 1)) >> shift;
+        let scaled = shift_and_round(i64::from(output) * i64::from(scaling.gain_out), scaling.shift_out);
         (i64::from(scaling.offset) + scaled).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
     }
 }

@@ -24,7 +24,7 @@
 use super::ModelError;
 use crate::bytes::{byte, high, low, put, u16_at, u32_at, words};
 use crate::features::FLOAT;
-use crate::kernels::Arithmetic;
+use crate::kernels::{Arithmetic, quotient};
 use crate::residual;
 
 /// Length of the header; the postcard message starts here.
@@ -167,8 +167,9 @@ pub(super) fn check(file: &[u8]) -> Result<&[u32; WORDS], ModelError> {
 /// The CRC-32 of a model file, its own four bytes left out.
 fn checksum(file: &[u8]) -> u32 {
     let mut digest = CRC_32.digest();
-    digest.update(file.get(..12).unwrap_or_default());
-    digest.update(file.get(16..).unwrap_or_default());
+    for part in [file.get(..12), file.get(16..)] {
+        digest.update(part.unwrap_or_default());
+    }
     digest.finalize()
 }
 
@@ -231,10 +232,7 @@ impl Sizes {
             prior_bytes: prior_bytes(low(symbols), high(symbols)),
             hop_samples: hop * channels,
             channels,
-            look_ahead_hops: match rows {
-                0 => 0,
-                rows => (delay / rows) as usize,
-            },
+            look_ahead_hops: quotient(delay as u32, rows as u32) as usize,
             predictor_bytes: match low(predictor) {
                 0 => residual::memory_bytes(channels),
                 units => units as usize * 8,

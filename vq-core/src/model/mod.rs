@@ -20,7 +20,7 @@ pub use error::{ModelError, Part};
 
 use crate::bytes::{high, i16_at, low, u8_at, words, words_at};
 use crate::codec::Options;
-use crate::kernels::Arithmetic;
+use crate::kernels::{Arithmetic, quotient};
 use header::{Header, Sizes};
 use plan::Line;
 use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
@@ -404,13 +404,20 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn closing_hops(&self) -> usize {
         let decoder = self.directory().decoder;
-        usize::from(decoder.delay).div_ceil(self.hop().max(1))
+        self.hops_of(usize::from(decoder.delay))
+    }
+
+    /// Hops that hold so many frames.
+    pub(crate) fn hops_of(&self, frames: usize) -> usize {
+        let hop = u32::from(self.header().hop).max(1);
+        quotient((frames as u32).saturating_add(hop - 1), hop) as usize
     }
 
     /// Hops of frames that the encoder reads before the latents of hop 0 are complete.
     #[must_use]
     pub fn look_ahead_hops(&self) -> usize {
-        usize::from(self.directory().encoder.delay).checked_div(self.latent_rows()).unwrap_or(0)
+        let directory = self.directory();
+        quotient(u32::from(directory.encoder.delay), u32::from(directory.decoder.rows)) as usize
     }
 
     /// Frames between a sample and the packet hop that holds it, and between that hop and the decoded sample:

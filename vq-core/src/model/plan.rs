@@ -66,13 +66,13 @@ impl Line {
     /// Elements of the history.
     #[must_use]
     pub fn history_elements(&self) -> u32 {
-        u32::from(self.history).saturating_mul(self.row_elements())
+        u32::from(self.history).wrapping_mul(self.row_elements())
     }
 
     /// Elements of the new rows.
     #[must_use]
     pub fn new_elements(&self) -> u32 {
-        u32::from(self.rows).saturating_mul(self.row_elements())
+        u32::from(self.rows).wrapping_mul(self.row_elements())
     }
 }
 
@@ -259,18 +259,18 @@ fn margin(layer: &Layer, line: &Line, history: u16) -> u8 {
 }
 
 /// Elements that a layer reads of a line in a hop, from its first window on: kernels read windows, and depthwise ones the columns
-/// of a row, in groups of four.
+/// of a row, in groups of four. Of layers whose [`weight_bytes`] are within limits, whose products stay within 2^28 and are not looked at here.
 #[must_use]
 pub fn elements_read(layer: &Layer, line: &Line) -> u32 {
     let row = line.row_elements();
-    let grouped = |elements: u32| elements.saturating_add(3) & !3;
+    let grouped = |elements: u32| elements.wrapping_add(3) & !3;
     let (kernel, windows) = (u32::from(layer.kernel), layer.windows().saturating_sub(1));
     let window = match layer.kind {
         Kind::Add => return line.new_elements(),
-        Kind::Convolution => grouped(kernel.saturating_mul(row)),
-        Kind::Depthwise => kernel.saturating_sub(1).saturating_mul(row).saturating_add(grouped(row)),
+        Kind::Convolution => grouped(kernel.wrapping_mul(row)),
+        Kind::Depthwise => kernel.wrapping_sub(1).wrapping_mul(row).wrapping_add(grouped(row)),
     };
-    windows.saturating_mul(u32::from(layer.stride)).saturating_mul(row).saturating_add(window)
+    windows.wrapping_mul(u32::from(layer.stride)).wrapping_mul(row).wrapping_add(window)
 }
 
 #[cfg(test)]

@@ -127,6 +127,7 @@ impl SymbolPrior {
 
     /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
+    #[inline(always)]
     pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
         let &[starts, rows, first, bits, map, source, end, inner_map, inner_source, inner_end, row_map, _] = words;
         Self {
@@ -187,7 +188,7 @@ pub fn cost_bits(size: u32, total_bits: u8) -> u8 {
 ///
 /// The coder's rounding loses less than 1/256 bit per interval, and a symbol has at most two; a code of b bits ends within b / 8 + 1 bytes.
 #[must_use]
-pub fn code_bytes(worst_bits: u64, symbols: u64) -> u64 {
+pub fn code_bytes(worst_bits: u32, symbols: u32) -> u32 {
     worst_bits.saturating_add(symbols / 128 + 1) / 8 + 1
 }
 
@@ -209,7 +210,7 @@ impl<'a> Model<'a> {
         let recurrent = self.recurrent_prior_at(quality).is_some();
         for (index, symbol) in self.numbered_symbols(quality) {
             let table = || self.symbol_prior(index, quality).worst_bits;
-            bits += u64::from(if recurrent { recurrent::worst_bits(&symbol) } else { table() });
+            bits += u32::from(if recurrent { recurrent::worst_bits(&symbol) } else { table() });
             symbols += 1;
         }
         code_bytes(bits, symbols) as usize
@@ -229,11 +230,9 @@ impl<'a> Model<'a> {
 
     /// The prior of a symbol, by its number, at a quality (clamped to 1..=9).
     #[must_use]
+    #[inline(always)]
     pub fn symbol_prior(&self, index: usize, quality: u8) -> SymbolPrior {
-        let symbols = usize::from(self.directory().symbol_count);
-        let number = usize::from(self.prior_set(quality)) * symbols + index;
-        let at = (self.directory().priors as usize).saturating_add(number.wrapping_mul(SymbolPrior::BYTES));
-        let record: &[u32; SymbolPrior::BYTES / 4] = words_at(self.tables, at);
+        let record = self.prior_record(index, quality);
         if !PRIORS {
             // All codes are alike: `parse` refuses everything else.
             let &[_, _, first, bits, ..] = record;
@@ -241,6 +240,12 @@ impl<'a> Model<'a> {
             return SymbolPrior { step: high(first), worst_bits, expected, ..SymbolPrior::NEUTRAL };
         }
         SymbolPrior::from_words(record)
+    }
+
+    fn prior_record(&self, index: usize, quality: u8) -> &'a [u32; SymbolPrior::BYTES / 4] {
+        let directory = self.directory();
+        let number = usize::from(self.prior_set(quality)) * usize::from(directory.symbol_count) + index;
+        words_at(self.tables, (directory.priors as usize).saturating_add(number.wrapping_mul(SymbolPrior::BYTES)))
     }
 
     /// The class of a code that a context looks at.

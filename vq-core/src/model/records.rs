@@ -1,6 +1,7 @@
 //! The fixed-size little-endian records of the tables, read in place and written by the exporter with the same code.
 
 use crate::bytes::{byte, high, low, put};
+use crate::kernels::quotient;
 
 /// What is applied to a layer's output, element by element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,21 +116,7 @@ impl Layer {
     /// Windows of a hop.
     #[must_use]
     pub fn windows(&self) -> u32 {
-        u32::from(self.rows).checked_div(u32::from(self.upsample)).unwrap_or(0)
-    }
-
-    /// A sum with its summands exchanged.
-    #[must_use]
-    pub(crate) fn exchanged(self) -> Self {
-        Self {
-            input: self.other,
-            other: self.input,
-            multiplier: self.other_multiplier,
-            other_multiplier: self.multiplier,
-            last_of_input: self.last_of_other,
-            last_of_other: self.last_of_input,
-            ..self
-        }
+        if self.upsample == 1 { u32::from(self.rows) } else { quotient(u32::from(self.rows), u32::from(self.upsample)) }
     }
 
     /// Whether a record's kind and activation exist and reserved bits are zero.

@@ -50,7 +50,7 @@ impl<'a> Stream<'a> {
 
     /// Runs one layer over the hop of input rows that is in place; `false` after the last one.
     pub(crate) fn run_layer<K: Kernels>(&self, model: &Model<'_>, index: usize, lines: &mut [K::Element]) -> bool {
-        let layer = model.layer(&self.net(), index);
+        let mut layer = model.layer(&self.net(), index);
         let output = Line::of_layer(&layer);
         take_from_rest::<K>(lines, &output);
         let input = model.line(&self.net(), usize::from(layer.input));
@@ -58,7 +58,7 @@ impl<'a> Stream<'a> {
             Kind::Convolution => Self::convolution::<K>(model, &layer, &input, lines),
             Kind::Depthwise if !DEPTHWISE => {}
             Kind::Depthwise => Self::depthwise::<K>(model, &layer, &input, lines),
-            Kind::Add => self.add::<K>(model, &layer, &input, lines),
+            Kind::Add => self.add::<K>(model, &mut layer, &input, lines),
         }
         if layer.last_of_input {
             put_to_rest::<K>(lines, &input);
@@ -89,7 +89,7 @@ impl<'a> Stream<'a> {
             outputs: usize::from(layer.upsample) * row_elements(layer.channels) as usize,
         };
         let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
-        if let Ok([source, rows]) = lines.get_disjoint_mut([from, to]) {
+        if let Some((source, rows)) = apart(lines, from, to) {
             K::convolution(&windows, layer.activation, source, model.weights(layer), rows);
         }
     }
@@ -102,27 +102,32 @@ impl<'a> Stream<'a> {
             width: row_elements(layer.channels) as usize,
         };
         let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
-        if let Ok([source, rows]) = lines.get_disjoint_mut([from, to]) {
+        if let Some((source, rows)) = apart(lines, from, to) {
             K::depthwise(&columns, layer.activation, source, model.weights(layer), rows);
         }
     }
 
     /// In place of one of the summands if the plan says so, and otherwise of a copy of the second one.
-    fn add<K: Kernels>(&self, model: &Model<'_>, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
+    fn add<K: Kernels>(&self, model: &Model<'_>, layer: &mut Layer, input: &Line, lines: &mut [K::Element]) {
         let rows = new_rows(&Line::of_layer(layer));
         let other = model.line(&self.net(), usize::from(layer.other));
-        let [first, second] = [input, &other].map(|line| source(layer, line));
-        let (layer, first, second) =
-            if first.start == rows.start { (layer.exchanged(), second, first) } else { (*layer, first, second) };
-        if second.start != rows.start
-            && let Ok([from, to]) = lines.get_disjoint_mut([second, rows.clone()])
-        {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        let (mut first, mut second) = (source(layer, input), source(layer, &other));
+        if first.start == rows.start {
+            core::mem::swap(&mut first, &mut second);
+            core::mem::swap(&mut layer.multiplier, &mut layer.other_multiplier);
         }
-        if let Ok([first, rows]) = lines.get_disjoint_mut([first, rows]) {
-            K::add(&layer, first, rows);
+        move_within(lines, second.start, rows.start, second.len().min(rows.len()));
+        if let Some((first, rows)) = apart(lines, first, rows) {
+            K::add(layer, first, rows);
         }
     }
+}
+
+/// What is read and what is written, if they lie apart.
+#[inline(never)]
+fn apart<E>(lines: &mut [E], from: Range<usize>, to: Range<usize>) -> Option<(&[E], &mut [E])> {
+    let [from, to] = lines.get_disjoint_mut([from, to]).ok()?;
+    Some((from, to))
 }
 
 /// The elements of a line's new rows.

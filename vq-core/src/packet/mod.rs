@@ -219,6 +219,7 @@ impl Checksum {
     }
 
     /// That of more bytes.
+    #[inline(never)]
     pub(crate) fn with(self, bytes: &[u8]) -> Self {
         // The algorithm neither reflects nor inverts: its state between two bytes is its result.
         let mut digest = CRC_16.digest_with_initial(self.0);

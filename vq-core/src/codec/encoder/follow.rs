@@ -188,7 +188,7 @@ impl Encoder<'_> {
         self.block_hops += 1;
         // No two changes within what either net looks ahead or back.
         let least = BLOCK_HOPS.max(self.model.look_ahead_hops() + 1).max(self.model.closing_hops());
-        let least = least.max(BLOCK_FRAMES.div_ceil(self.model.hop().max(1)));
+        let least = least.max(self.model.hops_of(BLOCK_FRAMES));
         if self.block_hops < least || self.hops_to_level.is_some() {
             return;
         }

@@ -90,7 +90,7 @@ impl Encoder<'_> {
     fn skip_lost(&mut self, lost: usize) {
         let missing = lost + core::mem::take(&mut self.unsent);
         self.lost += missing as u64;
-        let hops = missing.saturating_sub(self.dropping).div_ceil(self.model.hop().max(1));
+        let hops = self.model.hops_of(missing.saturating_sub(self.dropping));
         self.hop = self.options.index_form().index(u64::from(self.hop).saturating_add(hops as u64));
         self.dropping = (self.dropping + hops * self.model.hop()).saturating_sub(missing);
     }

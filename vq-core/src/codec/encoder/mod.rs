@@ -137,7 +137,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// Too little or unaligned memory, packets too small for the longest hop, or what this build leaves out: a mode, a budget, a choice of codes.
     pub fn new(model: Model<'a>, memory: &'a mut [u8], options: Options) -> Result<Self, EncoderError> {
-        if options.has_prediction() && !PREDICTION {
+        if options.asks_for_prediction() && !PREDICTION {
             return Err(EncoderError::Mode);
         }
         if options.chosen_budget().is_some() && !BUDGET {
@@ -152,7 +152,7 @@ impl<'a> Encoder<'a> {
         let (need, have) = (model.encoder_memory(options), memory.len());
         let quality = options.chosen_quality();
         let sizes = model.sizes();
-        let lowest = if options.chosen_budget().is_some() { 1 } else { quality };
+        let lowest = if BUDGET && options.chosen_budget().is_some() { 1 } else { quality };
         let worst = (lowest..=quality).map(|quality| model.worst_hop_bytes(quality)).max().unwrap_or(0);
         let best_effort = if options.has_best_effort() { options.least_packet_bytes(worst) } else { 0 };
         let predicted = if options.has_prediction() { options.least_predicted_bytes(sizes.hop_samples) } else { 0 };

@@ -97,7 +97,7 @@ impl Encoder<'_> {
             let expected = if best_effort { self.model.expected_hop_cost(self.quality) } else { 0 };
             account.take_packet(end + CHECKSUM_BYTES - start, u64::from(expected) * u64::from(self.hops));
         }
-        self.hop = self.options.index_form().index(u64::from(self.hop) + u64::from(self.hops));
+        self.hop = self.options.index_form().later(self.hop, self.hops);
         self.hops = 0;
         self.coder = RangeEncoder::new();
         self.begin_packet();
