@@ -172,8 +172,10 @@ impl<'a> Encoder<'a> {
         let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
         let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
         clear::<i32>(levels);
-        // In place of where it goes: it is not moved from here.
-        let mut made = Ok(Self {
+        // Not known to the compiler, which would call a `memset` of 160 bytes for a dozen words.
+        let zero = core::hint::black_box(0);
+        // The stream begins in the first step: nothing is done with the encoder here, so that it is made where it goes, and not copied.
+        Ok(Self {
             model,
             options,
             paths: Optional::new(|| Paths::new(model, paths)),
@@ -184,11 +186,11 @@ impl<'a> Encoder<'a> {
             lines,
             kept,
             levels,
-            block_hops: 0,
+            block_hops: zero,
             hops_to_level: None,
             moved: false,
-            oldest: 0,
-            pending: 0,
+            oldest: zero,
+            pending: zero,
             packet,
             mode: options.chosen_mode(),
             chosen_mode: options.chosen_mode(),
@@ -199,29 +201,25 @@ impl<'a> Encoder<'a> {
             surprise: Surprise::default(),
             least_packet_bytes: packet_need,
             fallen: 0,
-            fallbacks: 0,
-            surprises: 0,
+            fallbacks: zero as u64,
+            surprises: zero as u64,
             beyond: false,
-            work: Work::Gather,
-            filled: 0,
+            work: Work::Begin,
+            filled: zero,
             sent: None,
-            saturated: 0,
-            lost: 0,
-            unsent: 0,
-            dropping: 0,
-            hop: 0,
+            saturated: zero as u64,
+            lost: zero as u64,
+            unsent: zero,
+            dropping: zero,
+            hop: zero as u32,
             skip: model.look_ahead_hops(),
-            hops: 0,
+            hops: zero as u32,
             waiting: false,
             started: false,
             polling: false,
             closing: None,
             cut: false,
-        });
-        if let Ok(encoder) = &mut made {
-            encoder.restart(0);
-        }
-        made
+        })
     }
 
     /// The model that this encoder runs.
@@ -394,6 +392,7 @@ impl<'a> Encoder<'a> {
 
     /// Is at the start of a stream, or of its part after a loss, whose first hop has this index.
     fn restart(&mut self, hop: u32) {
+        self.work = Work::Gather;
         self.filled = 0;
         (self.oldest, self.pending) = (0, 0);
         self.hop = hop;

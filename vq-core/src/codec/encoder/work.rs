@@ -12,6 +12,8 @@ use crate::model::records::SymbolKind;
 /// What an encoder does next.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
+    /// Begins a stream.
+    Begin,
     /// Takes frames until a hop is full, or fills hops itself where the stream ends.
     Gather,
     /// Runs this layer.
@@ -45,6 +47,7 @@ impl Encoder<'_> {
     /// Does the next piece of work.
     pub(super) fn step(&mut self) -> Step {
         match self.work {
+            Work::Begin => self.restart(0),
             Work::Gather if self.is_predicting() => return self.gather_predicted(),
             Work::Gather => return self.gather(),
             Work::Predict(..) | Work::Raw(..) if !PREDICTION => self.work = Work::Gather,
