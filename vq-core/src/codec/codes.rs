@@ -54,7 +54,7 @@ impl Codes<'_> {
     pub fn next_hop(&mut self) -> Option<impl Iterator<Item = (usize, Symbol, u16)>> {
         self.hops = self.hops.checked_sub(1)?;
         if !self.fresh {
-            self.prior.advance();
+            self.prior.advance(&self.model);
         }
         self.fresh = false;
         self.cost = 0;

@@ -50,7 +50,7 @@ impl<'a> Prior<'a> {
         let rest = rest.get_mut(symbols % 2 * 2..).unwrap_or_default();
         let recurrent = Optional::new(|| {
             let elements = bytemuck::try_cast_slice_mut(rest).unwrap_or_default();
-            Some(Recurrent::new(*model, model.recurrent_prior()?, elements))
+            Some(Recurrent::new(model.recurrent_words()?, elements))
         });
         let mut this = Self { quality, codes, past, has_past: false, recurrent, is_recurrent: false };
         this.start_packet(model, quality);
@@ -63,7 +63,7 @@ impl<'a> Prior<'a> {
         self.has_past = false;
         self.is_recurrent = model.recurrent_prior_at(quality).is_some();
         if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
-            recurrent.start_packet(quality);
+            recurrent.start_packet(model, quality);
         }
     }
 
@@ -84,11 +84,11 @@ impl<'a> Prior<'a> {
     }
 
     /// The past part: the hop's codes become what the next hop is predicted from.
-    pub(crate) fn advance(&mut self) {
+    pub(crate) fn advance(&mut self, model: &Model<'_>) {
         self.past.iter_mut().zip(self.codes.iter()).for_each(|(past, code)| *past = *code);
         self.has_past = true;
         if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
-            recurrent.advance(self.codes);
+            recurrent.advance(model, self.codes);
         }
     }
 
@@ -97,7 +97,7 @@ impl<'a> Prior<'a> {
     /// Symbols are asked for in order. After another choice of a code, the symbols behind it are asked for again, from the next one on.
     pub(crate) fn distribution<'m>(&mut self, model: &Model<'m>, index: usize, symbol: &Symbol) -> Distribution<'m> {
         if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
-            return Distribution::logistic(symbol, recurrent.distribution(index, symbol, self.codes));
+            return Distribution::logistic(symbol, recurrent.distribution(model, index, symbol, self.codes));
         }
         self.table_distribution(model, index, symbol, self.codes)
     }

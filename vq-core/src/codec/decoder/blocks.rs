@@ -247,7 +247,7 @@ impl Blocks<'_, '_> {
     fn decode(&mut self, from: usize) {
         let decoder = &mut *self.decoder;
         let Some((index, symbol)) = decoder.model.next_symbol(decoder.prior.quality(), from) else {
-            decoder.prior.advance();
+            decoder.prior.advance(&decoder.model);
             self.work = Work::Layer(0, Hop::Coded(self.hop));
             self.hop += 1;
             decoder.order.advance(self.hop);

@@ -49,7 +49,7 @@ impl Encoder<'_> {
         if !self.waiting {
             self.coder = coder;
             self.hops += 1;
-            self.prior.advance();
+            self.prior.advance(&self.model);
             self.release_hop();
             if let Some(account) = self.account.as_mut() {
                 account.take_hop(self.model.hop());

@@ -24,7 +24,8 @@ pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), 
     if !inside(model, directory.recurrent, RecurrentPrior::BYTES) {
         return Err(ModelError::Bounds(part));
     }
-    let recurrent = model.recurrent_prior().ok_or(ModelError::Range(part))?;
+    let record = model.recurrent_words().filter(|words| RecurrentPrior::is_sound(words));
+    let recurrent = RecurrentPrior::from_words(record.ok_or(ModelError::Range(part))?);
     shape(model, directory, &recurrent)?;
     if recurrent.memory_units() != stated {
         return Err(ModelError::Plan(part));
