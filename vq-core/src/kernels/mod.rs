@@ -55,6 +55,7 @@ pub const FORM: &str = "portable";
 
 /// `⌊numerator / denominator⌋`, 0 if the denominator is. The numbers are sizes of a model, and few are divided: where the core cannot, a loop of a few bytes
 /// does, in place of the compiler's function of half a KiB.
+#[inline(never)]
 pub(crate) const fn quotient(numerator: u32, denominator: u32) -> u32 {
     if denominator == 0 {
         return 0;

@@ -23,7 +23,7 @@
 
 use super::ModelError;
 use crate::bytes::{byte, high, low, put, u16_at, u32_at, words};
-use crate::features::FLOAT;
+use crate::features::{CHOICE, FLOAT, PREDICTION};
 use crate::kernels::{Arithmetic, quotient};
 use crate::residual;
 
@@ -234,10 +234,11 @@ impl Sizes {
             channels,
             look_ahead_hops: quotient(delay as u32, rows as u32) as usize,
             predictor_bytes: match low(predictor) {
+                _ if !PREDICTION => 0,
                 0 => residual::memory_bytes(channels),
                 units => units as usize * 8,
             },
-            choice_bytes: high(predictor) as usize * 8,
+            choice_bytes: if CHOICE { high(predictor) as usize * 8 } else { 0 },
         }
     }
 

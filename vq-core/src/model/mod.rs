@@ -283,20 +283,26 @@ impl<'a> Model<'a> {
 
     /// The same, each with its number among all of the model's symbols.
     pub fn numbered_symbols(&self, quality: u8) -> impl Iterator<Item = (usize, Symbol)> + use<'a> {
-        self.numbered_symbols_from(quality, 0)
+        let (model, mut next) = (*self, 0);
+        core::iter::from_fn(move || {
+            let (index, symbol) = model.next_symbol(quality, next)?;
+            next = index + 1;
+            Some((index, symbol))
+        })
     }
 
     /// The first symbol from number `from` on that is sent at a quality (clamped to 1..=9), and its number.
     #[must_use]
     pub fn next_symbol(&self, quality: u8, from: usize) -> Option<(usize, Symbol)> {
-        self.numbered_symbols_from(quality, from).next()
-    }
-
-    // Not over chunks of the records: where this is not inlined the compiler forgets that a chunk is not empty, and divides.
-    fn numbered_symbols_from(&self, quality: u8, from: usize) -> impl Iterator<Item = (usize, Symbol)> + use<'a> {
-        let (model, stages) = (*self, self.stages(quality));
-        let numbered = (from..).map_while(move |index| Some((index, model.symbol(index)?)));
-        numbered.filter(move |(_, symbol)| symbol.stage < stages)
+        let stages = self.stages(quality);
+        let mut index = from;
+        loop {
+            let symbol = self.symbol(index)?;
+            if symbol.stage < stages {
+                return Some((index, symbol));
+            }
+            index += 1;
+        }
     }
 
     /// A symbol by its number.
@@ -344,8 +350,11 @@ impl<'a> Model<'a> {
     /// A layer of a net of this model; one of no elements past the tables.
     #[must_use]
     pub fn layer(&self, net: &Net, index: usize) -> Layer {
-        let at = (net.layers as usize).saturating_add(index.wrapping_mul(Layer::BYTES));
-        Layer::from_words(words_at(self.tables, at))
+        Layer::from_words(self.layer_words(net, index))
+    }
+
+    fn layer_words(&self, net: &Net, index: usize) -> &'a [u32; Layer::WORDS] {
+        words_at(self.tables, (net.layers as usize).saturating_add(index.wrapping_mul(Layer::BYTES)))
     }
 
     /// A line of a net: 0 is its input, `i + 1` what layer `i` writes.
@@ -353,7 +362,7 @@ impl<'a> Model<'a> {
     pub fn line(&self, net: &Net, index: usize) -> Line {
         match index.checked_sub(1) {
             None => Line::of_input(net),
-            Some(layer) => Line::of_layer(&self.layer(net, layer)),
+            Some(layer) => Line::of_words(self.layer_words(net, layer)),
         }
     }
 

@@ -11,6 +11,7 @@
 //! * a sum lags as its later summand does, and needs the difference as history of the earlier one.
 
 use super::records::{Kind, Layer, Net};
+use crate::bytes::{high, low};
 
 /// Most layers that a net may have.
 pub const MAX_LAYERS: usize = 64;
@@ -48,6 +49,19 @@ impl Line {
             history: layer.history,
             start: layer.line,
             rest: layer.rest,
+        }
+    }
+
+    /// The line that the layer of a record writes.
+    pub(super) fn of_words(words: &[u32; Layer::WORDS]) -> Self {
+        let &[_, channels, _, rows, delay, start, _, _, _, rest] = words;
+        Self {
+            channels: low(channels),
+            rows: high(rows),
+            delay: low(delay),
+            history: high(delay),
+            start,
+            rest: rest >> 8,
         }
     }
 

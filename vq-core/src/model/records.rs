@@ -81,6 +81,8 @@ pub struct Layer {
 impl Layer {
     /// Length of the record.
     pub const BYTES: usize = 40;
+    /// The same in words.
+    pub(crate) const WORDS: usize = Self::BYTES / 4;
 
     /// A sum of nothing, to fill in.
     pub const NEUTRAL: Self = Self {

@@ -270,6 +270,11 @@ impl<'a> Encoder<'a> {
         self.mode
     }
 
+    /// The same, known to the compiler where there is only one.
+    fn packet_mode(&self) -> Mode {
+        if PREDICTION { self.mode } else { Mode::BestEffort }
+    }
+
     /// Whether the packet under construction is bounded or lossless.
     fn is_predicting(&self) -> bool {
         PREDICTION && self.mode != Mode::BestEffort

@@ -42,8 +42,8 @@ impl Encoder<'_> {
 
     /// Takes a hop into the packet, if it fits; the coder is that of the packet with the hop.
     pub(super) fn place_hop(&mut self, coder: RangeEncoder) {
+        let header = Header::bytes(self.packet_mode(), self.options.index_form(), self.hops + 1);
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
-        let header = Header::bytes(self.mode, self.options.index_form(), self.hops + 1);
         // A hop that does not fit waits: it fits in an empty packet.
         self.waiting = header + coder.finish(output) + CHECKSUM_BYTES > self.options.max_packet_bytes();
         if !self.waiting {
@@ -67,7 +67,7 @@ impl Encoder<'_> {
     /// Ends the codes and puts the header in front of them.
     pub(super) fn begin_seal(&mut self) {
         let header = Header {
-            mode: self.mode,
+            mode: self.packet_mode(),
             quality: if self.is_predicting() { 0 } else { self.quality },
             moved: LEVELS && !self.is_predicting() && self.moved,
             form: self.options.index_form(),
