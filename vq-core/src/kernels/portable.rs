@@ -441,6 +441,8 @@ mod tests {
             let expected = (0..vectors.len()).min_by_key(|index| score(&vectors[*index]));
             let found = Integer::nearest(&codebook, vectors.len(), &latent);
             prop_assert_eq!(Some(usize::from(found)), expected);
+            // What the cores' own forms end with.
+            prop_assert_eq!(nearest_from(0, (0, i32::MAX), &codebook, vectors.len(), &latent), found);
         }
     }
 }

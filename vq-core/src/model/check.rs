@@ -6,12 +6,12 @@ mod priors;
 mod recurrent;
 
 use super::layout;
-use super::plan::{self, Demand, Line, Output};
+use super::plan::{self, Demand, Line, MAX_LAYERS, Output};
 use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
-use super::{Directory, Model, ModelError, Part, QUALITIES, symbol_table_bytes};
-use crate::bytes::{u8_at, u32_at, words_at};
+use super::{Model, ModelError, Part, QUALITIES, symbol_table_bytes};
+use crate::bytes::{u8_at, u32_at, words_at, zero};
 use crate::features::{CHOICE, DEPTHWISE};
-use crate::kernels::Arithmetic;
+use crate::kernels::{Arithmetic, quotient};
 
 /// Most channels that a frame may have.
 const MAX_CHANNELS: u16 = 64;
@@ -29,7 +29,7 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     if !sizes_agree || header.hop == 0 || header.channels == 0 || header.channels > MAX_CHANNELS {
         return Err(ModelError::Shape(Part::Header));
     }
-    scaling(model, &directory)?;
+    scaling(model)?;
     let latents = net(model, &directory.encoder, Output::Hops, Part::EncoderLayer)?;
     let samples = net(model, &directory.decoder, Output::Rows, Part::DecoderLayer)?;
     if latents.channels != directory.latent_channels || latents.rows != directory.decoder.rows {
@@ -43,15 +43,15 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     if stated.iter().any(|(bytes, net)| *bytes != net.elements.saturating_mul(element)) {
         return Err(ModelError::Plan(Part::Header));
     }
-    symbols(model, &directory)?;
-    quality(model, &directory)?;
-    priors::priors(model, &directory)?;
-    recurrent::recurrent(model, &directory)?;
-    predictor::predictor(model, &directory)?;
+    symbols(model)?;
+    quality(model)?;
+    priors::priors(model)?;
+    recurrent::recurrent(model)?;
+    predictor::predictor(model)?;
     if CHOICE {
-        choice::choice(model, &directory)?;
+        choice::choice(model)?;
     }
-    self_test(model, &directory)
+    self_test(model)
 }
 
 /// Whether `length` bytes at `offset` lie in the tables, aligned to 8.
@@ -60,7 +60,8 @@ fn inside(model: &Model<'_>, offset: u32, length: usize) -> bool {
     offset.is_multiple_of(8) && end.is_some_and(|end| end <= model.tables.len())
 }
 
-fn scaling(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+fn scaling(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     if !inside(model, directory.scaling, model.channels() * Scaling::BYTES) {
         return Err(ModelError::Bounds(Part::Scaling(0)));
     }
@@ -89,11 +90,12 @@ fn is_positive(bits: u32) -> bool {
 }
 
 /// Checks a net's layers and their plan; gives the line that is its output.
+#[inline(never)]
 fn net(model: &Model<'_>, net: &Net, output: Output, part: fn(u16) -> Part) -> Result<Line, ModelError> {
     if net.channels == 0 || net.rows == 0 || net.channels > MAX_SIZE || net.rows > MAX_SIZE {
         return Err(ModelError::Shape(part(0)));
     }
-    if net.count == 0 || usize::from(net.count) > plan::MAX_LAYERS {
+    if net.count == 0 || usize::from(net.count) > MAX_LAYERS {
         return Err(ModelError::Shape(part(0)));
     }
     if !inside(model, net.layers, usize::from(net.count) * Layer::BYTES) {
@@ -116,10 +118,11 @@ fn net(model: &Model<'_>, net: &Net, output: Output, part: fn(u16) -> Part) -> R
 /// Whether a net states the histories, last readers, delay and block size that follow from its layers, and its regions do not collide.
 fn memory_plan_follows(model: &Model<'_>, net: &Net, output: Output) -> bool {
     let layer = |index: usize| model.layer(net, index);
-    let Some(demands) = plan::demands(net, output, layer) else { return false };
+    let mut demands = [zero(); MAX_LAYERS + 1];
+    let found = plan::find_demands(&mut demands, net, output, layer);
     let line_follows = |(index, demand): (usize, &Demand)| {
         let read_last_by = |step: usize, line: u8| {
-            demands.lines.get(usize::from(line)).is_some_and(|demand| usize::from(demand.last_step) == step)
+            demands.get(usize::from(line)).is_some_and(|demand| usize::from(demand.last_step) == step)
         };
         let lasts_follow = index.checked_sub(1).map(layer).is_none_or(|layer| {
             layer.last_of_input == read_last_by(index, layer.input)
@@ -127,9 +130,8 @@ fn memory_plan_follows(model: &Model<'_>, net: &Net, output: Output) -> bool {
         });
         lasts_follow && model.line(net, index).history == demand.history
     };
-    demands.lines.iter().enumerate().take(usize::from(net.count) + 1).all(line_follows)
-        && demands.delay == net.delay
-        && demands.receptive_hops == net.receptive_hops
+    demands.iter().enumerate().take(usize::from(net.count) + 1).all(line_follows)
+        && found == Some((net.delay, net.receptive_hops))
         && layout::block_elements(net, &demands, layer) == Some(net.elements)
 }
 
@@ -191,7 +193,7 @@ fn weights(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result
     }
     let sound = if layer.kind == Kind::Depthwise { is_depthwise_requantization } else { is_requantization };
     let blocks = (u32::from(layer.upsample) * plan::row_elements(layer.channels)).div_ceil(4);
-    let block_bytes = length.checked_div(blocks).unwrap_or(0) as usize;
+    let block_bytes = quotient(length, blocks) as usize;
     requantizations(model.weights(layer), block_bytes, sound, part)
 }
 
@@ -225,7 +227,8 @@ fn is_depthwise_requantization(multiplier: u32, shift: u32, second: u32) -> bool
     (1..=16).contains(&shift) && second == multiplier << (16 - shift)
 }
 
-fn symbols(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+fn symbols(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let count = usize::from(directory.symbol_count);
     if count == 0 || count > usize::from(MAX_SIZE) {
         return Err(ModelError::Shape(Part::Symbol(0)));
@@ -241,12 +244,13 @@ fn symbols(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
             return Err(ModelError::Range(part));
         }
         let symbol = Symbol::from_words(record);
-        self::symbol(model, directory, &symbol, part)?;
+        self::symbol(model, &symbol, part)?;
     }
     Ok(())
 }
 
-fn symbol(model: &Model<'_>, directory: &Directory, symbol: &Symbol, part: Part) -> Result<(), ModelError> {
+fn symbol(model: &Model<'_>, symbol: &Symbol, part: Part) -> Result<(), ModelError> {
+    let directory = model.directory();
     let end = u32::from(symbol.first) + u32::from(symbol.channels);
     if symbol.channels == 0 || end > u32::from(directory.latent_channels) || symbol.row >= directory.decoder.rows {
         return Err(ModelError::Shape(part));
@@ -285,7 +289,8 @@ fn symbol(model: &Model<'_>, directory: &Directory, symbol: &Symbol, part: Part)
     Ok(())
 }
 
-fn quality(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+fn quality(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     if !inside(model, directory.quality, 2 * QUALITIES) {
         return Err(ModelError::Bounds(Part::Quality));
     }
@@ -302,7 +307,8 @@ fn quality(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
     if nothing_sent || !all_sent { Err(ModelError::Range(Part::Quality)) } else { Ok(()) }
 }
 
-fn self_test(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+fn self_test(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let frames = usize::from(directory.test_frame_count) * model.channels() * 2;
     let packet = usize::from(directory.test_packet_length);
     if !inside(model, directory.test_frames, frames) || !inside(model, directory.test_packet, packet) {

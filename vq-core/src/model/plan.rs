@@ -11,7 +11,8 @@
 //! * a sum lags as its later summand does, and needs the difference as history of the earlier one.
 
 use super::records::{Kind, Layer, Net};
-use crate::bytes::{high, low};
+use crate::bytes::{high, low, zero};
+use crate::kernels::quotient;
 
 /// Most layers that a net may have.
 pub const MAX_LAYERS: usize = 64;
@@ -102,9 +103,9 @@ pub fn rows(layer: &Layer, input: &Line) -> Option<u16> {
     match layer.kind {
         Kind::Add => Some(input.rows),
         Kind::Convolution | Kind::Depthwise => {
-            let windows = input.rows.checked_div(layer.stride)?;
+            let windows = quotient(u32::from(input.rows), u32::from(layer.stride)) as u16;
             let one_way = layer.upsample == 1 || (layer.stride == 1 && layer.kind == Kind::Convolution);
-            if layer.kernel == 0 || layer.upsample == 0 || !one_way {
+            if layer.kernel == 0 || layer.stride == 0 || layer.upsample == 0 || !one_way {
                 return None;
             }
             if windows.checked_mul(layer.stride)? != input.rows {
@@ -125,7 +126,10 @@ pub fn delay(layer: &Layer, input: &Line, other: &Line) -> Option<u16> {
         Kind::Convolution | Kind::Depthwise => {
             let stride = i32::from(layer.stride);
             let ahead = from + i32::from(layer.kernel) - padding - stride;
-            (ahead.max(0) + stride - 1).checked_div(stride)?
+            if stride == 0 {
+                return None;
+            }
+            quotient((ahead.max(0) + stride - 1) as u32, stride as u32) as i32
         }
     };
     u16::try_from(rows).ok()
@@ -195,7 +199,7 @@ impl Output {
     pub fn delay(self, line: &Line) -> Option<u16> {
         match self {
             Self::Rows => Some(line.delay),
-            Self::Hops => line.delay.div_ceil(line.rows.max(1)).checked_mul(line.rows),
+            Self::Hops => hops(line.delay, line).checked_mul(line.rows),
         }
     }
 }
@@ -230,12 +234,23 @@ pub struct Demands {
 /// `layer` gives the records in order, with `delay` and `rows` filled in. `None` where there is no layer, or too many, or a
 /// number does not fit.
 pub fn demands(net: &Net, output: Output, layer: impl Fn(usize) -> Layer) -> Option<Demands> {
+    let mut lines = [Demand::default(); MAX_LAYERS + 1];
+    let (delay, receptive_hops) = find_demands(&mut lines, net, output, layer)?;
+    Some(Demands { lines, delay, receptive_hops })
+}
+
+/// [`demands`] of cleared `lines`, in place: to copy them takes more code than to find them. Gives the delay and the hops of the receptive field.
+pub(super) fn find_demands(
+    lines: &mut [Demand; MAX_LAYERS + 1],
+    net: &Net,
+    output: Output,
+    layer: impl Fn(usize) -> Layer,
+) -> Option<(u16, u16)> {
     let count = usize::from(net.count);
     if count == 0 || count > MAX_LAYERS {
         return None;
     }
-    let mut lines = [Demand::default(); MAX_LAYERS + 1];
-    let mut reach = [0u16; MAX_LAYERS + 1];
+    let mut reach = [zero::<u16>(); MAX_LAYERS + 1];
     for index in 0..=count {
         let line = match index.checked_sub(1) {
             None => Line::of_input(net),
@@ -252,7 +267,7 @@ pub fn demands(net: &Net, output: Output, layer: impl Fn(usize) -> Layer) -> Opt
             demand.history = demand.history.max(needed);
             demand.margin = demand.margin.max(margin(&layer, &line, needed));
             demand.last_step = reader as u8 + 1;
-            let hops = needed.div_ceil(line.rows.max(1)).checked_add(*reach.get(index)?)?;
+            let hops = hops(needed, &line).checked_add(*reach.get(index)?)?;
             let target = reach.get_mut(reader + 1)?;
             *target = hops.max(*target);
         }
@@ -262,8 +277,14 @@ pub fn demands(net: &Net, output: Output, layer: impl Fn(usize) -> Layer) -> Opt
     let kept = delay.checked_sub(last.delay)?;
     let demand = lines.get_mut(count)?;
     (demand.history, demand.last_step) = (kept, count as u8 + 1);
-    let receptive_hops = reach.get(count)?.checked_add(kept.div_ceil(last.rows.max(1)))?.checked_add(1)?;
-    Some(Demands { lines, delay, receptive_hops })
+    let receptive_hops = reach.get(count)?.checked_add(hops(kept, &last))?.checked_add(1)?;
+    Some((delay, receptive_hops))
+}
+
+/// Hops that hold so many rows of a line.
+fn hops(rows: u16, line: &Line) -> u16 {
+    let per_hop = u32::from(line.rows).max(1);
+    quotient(u32::from(rows) + per_hop - 1, per_hop) as u16
 }
 
 /// Elements that a layer reads behind the line's last row.

@@ -6,6 +6,7 @@ use crate::bytes::{byte, high, low, put, u8_at, words_at};
 use crate::codec::Options;
 use crate::coder::range::MAX_TOTAL_BITS;
 use crate::features::PRIORS;
+use crate::kernels::quotient;
 
 /// Most contexts of a symbol.
 pub const CONTEXTS: usize = 2;
@@ -117,6 +118,18 @@ impl SymbolPrior {
         let step = (1u16 << MAX_TOTAL_BITS).checked_div(symbol.codes()).unwrap_or(0);
         let worst_bits = cost_bits(u32::from(step), MAX_TOTAL_BITS);
         Self { step, worst_bits, expected: u16::from(worst_bits) << 8, ..Self::NEUTRAL }
+    }
+
+    /// Whether a record is [`uniform`](Self::uniform).
+    pub(crate) fn is_uniform(words: &[u32; Self::BYTES / 4], symbol: &Symbol) -> bool {
+        let &[starts, rows, first, bits, map, source, end, inner_map, inner_source, inner_end, row_map, _] = words;
+        let step = quotient(1 << MAX_TOTAL_BITS, u32::from(symbol.codes()));
+        let worst_bits = cost_bits(step, MAX_TOTAL_BITS);
+        let nothing = u32::from(Context::NONE.classes) << 24 | (Context::NONE.hop as u32) << 16;
+        first == step << 16
+            && bits == u32::from(worst_bits) << 24 | u32::from(worst_bits) << 8
+            && [end, inner_end] == [nothing; 2]
+            && starts | rows | map | source | inner_map | inner_source | row_map == 0
     }
 
     /// Whether the hops that a record names exist and reserved bytes are zero.

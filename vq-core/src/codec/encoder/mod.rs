@@ -19,6 +19,7 @@ pub use surprise::running_mean;
 
 use super::level::worst_level_bytes;
 use super::{Frames, Options, Surprisal};
+use crate::bytes::zero;
 use crate::codebook::Paths;
 use crate::coder::range::RangeEncoder;
 use crate::features::{BUDGET, CHOICE, LEVELS, Optional, PREDICTION};
@@ -172,8 +173,7 @@ impl<'a> Encoder<'a> {
         let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
         let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
         clear::<i32>(levels);
-        // Not known to the compiler, which would call a `memset` of 160 bytes for a dozen words.
-        let zero = core::hint::black_box(0);
+        let zero = zero();
         // The stream begins in the first step: nothing is done with the encoder here, so that it is made where it goes, and not copied.
         Ok(Self {
             model,

@@ -5,10 +5,11 @@ use crate::bytes::{i16_at, i32_at, u16_at};
 use crate::kernels::Arithmetic;
 use crate::model::choice::{Choice, WEIGHT_ONE};
 use crate::model::records::{Symbol, SymbolKind};
-use crate::model::{Directory, Model, ModelError, Part};
+use crate::model::{Model, ModelError, Part};
 
 /// Checks the record, if there is one, and all that it names.
-pub(super) fn choice(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+pub(super) fn choice(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let part = Part::Choice;
     let stated = model.header().choice_units;
     if directory.choice == 0 {

@@ -6,10 +6,11 @@ use crate::coder::range::MAX_TOTAL_BITS;
 use crate::features::PRIORS;
 use crate::model::priors::{CONTEXTS, Context, Hop, SymbolPrior, cost_bits};
 use crate::model::records::{Symbol, SymbolKind};
-use crate::model::{Directory, Model, ModelError, Part, QUALITIES};
+use crate::model::{Model, ModelError, Part, QUALITIES};
 
 /// Checks the records of every set and the tables that they name.
-pub(super) fn priors(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+pub(super) fn priors(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let symbols = usize::from(directory.symbol_count);
     let sets = usize::from(directory.prior_sets);
     if sets == 0
@@ -31,7 +32,7 @@ pub(super) fn priors(model: &Model<'_>, directory: &Directory) -> Result<(), Mod
         let prior = SymbolPrior::from_words(record);
         let symbol = model.symbol(index).ok_or(ModelError::Range(part))?;
         if prior.rows == 0 {
-            if prior != SymbolPrior::uniform(&symbol) {
+            if !SymbolPrior::is_uniform(record, &symbol) {
                 return Err(ModelError::Range(part));
             }
             continue;

@@ -5,11 +5,12 @@ use crate::features::PRIORS;
 use crate::model::plan::block_stream_bytes;
 use crate::model::records::{Symbol, SymbolKind};
 use crate::model::recurrent::{CONDITIONS, InHop, MAX_HIDDEN, MAX_SYMBOLS, RecurrentPrior};
-use crate::model::{Directory, Model, ModelError, Part, QUALITIES};
+use crate::model::{Model, ModelError, Part, QUALITIES};
 use crate::prior::cell::GruCell;
 
 /// Checks the record, if there is one, and all that it names.
-pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+pub(super) fn recurrent(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let part = Part::Recurrent;
     let stated = model.header().recurrent_units;
     if directory.recurrent_length == 0 {
@@ -26,7 +27,7 @@ pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), 
     }
     let record = model.recurrent_words().filter(|words| RecurrentPrior::is_sound(words));
     let recurrent = RecurrentPrior::from_words(record.ok_or(ModelError::Range(part))?);
-    shape(model, directory, &recurrent)?;
+    shape(model, &recurrent)?;
     if recurrent.memory_units() != stated {
         return Err(ModelError::Plan(part));
     }
@@ -54,7 +55,8 @@ pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), 
     (0..symbols).try_for_each(|symbol| in_hop(model, &recurrent, symbol))
 }
 
-fn shape(model: &Model<'_>, directory: &Directory, recurrent: &RecurrentPrior) -> Result<(), ModelError> {
+fn shape(model: &Model<'_>, recurrent: &RecurrentPrior) -> Result<(), ModelError> {
+    let directory = model.directory();
     // All are sent at every quality, and all have the same number of codes.
     let bits = model.symbol(0).map_or(0, |symbol| symbol.bits);
     let stages = model.stages(1);
