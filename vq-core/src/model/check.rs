@@ -30,8 +30,10 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
         return Err(ModelError::Shape(Part::Header));
     }
     scaling(model)?;
-    let latents = net(model, &directory.encoder, Output::Hops, Part::EncoderLayer)?;
-    let samples = net(model, &directory.decoder, Output::Rows, Part::DecoderLayer)?;
+    net(model, &directory.encoder, Output::Hops, Part::EncoderLayer)?;
+    net(model, &directory.decoder, Output::Rows, Part::DecoderLayer)?;
+    let output = |net: &Net| model.line(net, usize::from(net.count));
+    let (latents, samples) = (output(&directory.encoder), output(&directory.decoder));
     if latents.channels != directory.latent_channels || latents.rows != directory.decoder.rows {
         return Err(ModelError::Shape(Part::DecoderLayer(0)));
     }
@@ -89,9 +91,9 @@ fn is_positive(bits: u32) -> bool {
     (1..f32::INFINITY.to_bits()).contains(&bits)
 }
 
-/// Checks a net's layers and their plan; gives the line that is its output.
+/// Checks a net's layers and their plan.
 #[inline(never)]
-fn net(model: &Model<'_>, net: &Net, output: Output, part: fn(u16) -> Part) -> Result<Line, ModelError> {
+fn net(model: &Model<'_>, net: &Net, output: Output, part: fn(u16) -> Part) -> Result<(), ModelError> {
     if net.channels == 0 || net.rows == 0 || net.channels > MAX_SIZE || net.rows > MAX_SIZE {
         return Err(ModelError::Shape(part(0)));
     }
@@ -102,17 +104,17 @@ fn net(model: &Model<'_>, net: &Net, output: Output, part: fn(u16) -> Part) -> R
         return Err(ModelError::Bounds(part(0)));
     }
     for index in 0..net.count {
-        layer(model, net, index, part(index))?;
+        // Given on as it is: taken apart and put together again an error is an odd number of bytes, which `memcpy` is called for.
+        let checked = layer(model, net, index, part(index));
+        if checked.is_err() {
+            return checked;
+        }
     }
     let last = net.count - 1;
     if (0..net.count).any(|index| model.layer(net, usize::from(index)).reads(usize::from(net.count))) {
         return Err(ModelError::Shape(part(last)));
     }
-    if memory_plan_follows(model, net, output) {
-        Ok(model.line(net, usize::from(net.count)))
-    } else {
-        Err(ModelError::Plan(part(last)))
-    }
+    if memory_plan_follows(model, net, output) { Ok(()) } else { Err(ModelError::Plan(part(last))) }
 }
 
 /// Whether a net states the histories, last readers, delay and block size that follow from its layers, and its regions do not collide.

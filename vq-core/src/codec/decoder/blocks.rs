@@ -283,9 +283,10 @@ impl Blocks<'_, '_> {
         let first = number.saturating_mul(decoder.model.hop() as u64).saturating_sub(delay);
         let arithmetic = decoder.model.header().arithmetic;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
-            let output = decoder.stream.output::<K>(&decoder.model, lines);
-            let frames = samples.chunks_mut(channels.max(1)).zip(output.chunks(row.max(1)));
-            for (position, (frame, elements)) in (first..).zip(frames) {
+            // Not zipped: to know how many rows there are takes a division.
+            let mut rows = decoder.stream.output::<K>(&decoder.model, lines).chunks(row.max(1));
+            for (position, frame) in (first..).zip(samples.chunks_mut(channels.max(1))) {
+                let elements = rows.next().unwrap_or_default();
                 for (channel, (sample, element)) in frame.iter_mut().zip(elements).enumerate() {
                     let scaling = decoder.model.scaling(channel);
                     let scaling = decoder.levels.scaling(channel, position, scaling, arithmetic);
