@@ -24,6 +24,9 @@ section! {
         noise: f64 = 0.0,
         /// The part of the windows that are turned upside down: electrodes get exchanged.
         inversion: f64 = 0.0,
+        /// The part of the windows that are mixed with the same time of another channel of their file, turned into each other by any angle: leads that
+        /// were not recorded, of hearts that were. For data.single_channels.
+        mixture: f64 = 0.0,
     }
 }
 
@@ -31,7 +34,7 @@ impl AugmentationConfig {
     /// Whether any window is changed.
     #[must_use]
     pub fn changes(&self) -> bool {
-        [self.gain, self.wander, self.hum, self.stretch, self.noise, self.inversion]
+        [self.gain, self.wander, self.hum, self.stretch, self.noise, self.inversion, self.mixture]
             .into_iter()
             .any(|amount| amount > 0.0)
     }
@@ -46,6 +49,15 @@ impl Config {
         within("augmentation.hum_frequency", augmentation.hum_frequency, 0.0, 1000.0)?;
         within("augmentation.stretch", augmentation.stretch, 0.0, 1.0)?;
         within("augmentation.noise", augmentation.noise, 0.0, 10.0)?;
-        within("augmentation.inversion", augmentation.inversion, 0.0, 1.0)
+        within("augmentation.inversion", augmentation.inversion, 0.0, 1.0)?;
+        within("augmentation.mixture", augmentation.mixture, 0.0, 1.0)?;
+        if augmentation.mixture > 0.0 && !self.data.single_channels {
+            return Err(ConfigError::Value {
+                key: "augmentation.mixture",
+                what: "mixes channels that are trained on one by one; set data.single_channels = true, or leave it out"
+                    .into(),
+            });
+        }
+        Ok(())
     }
 }

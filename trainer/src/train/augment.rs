@@ -36,6 +36,20 @@ impl Augmentation {
         (0..batch).map(stretch).collect()
     }
 
+    /// The angles, in radians, by which windows are turned towards another channel of their file, `[batch, 1, 1]`; 0 for those that are not mixed, `None`
+    /// if none ever is.
+    pub(super) fn angles(&self, batch: usize, random: &mut ChaCha8Rng) -> Option<Tensor> {
+        if self.settings.mixture == 0.0 {
+            return None;
+        }
+        let mut angle = || {
+            let (chance, angle) = (random.random::<f64>(), symmetric(random) * TAU / 4.0);
+            if chance < self.settings.mixture { angle as f32 } else { 0.0 }
+        };
+        let angles: Vec<f32> = (0..batch).map(|_| angle()).collect();
+        Some(Tensor::from_slice(&angles).view([-1, 1, 1]))
+    }
+
     /// Changes the values of windows `[batch, channels, frames]` in network units.
     pub(super) fn apply(&self, windows: Tensor, random: &mut ChaCha8Rng) -> Tensor {
         let settings = &self.settings;
@@ -120,6 +134,7 @@ mod tests {
             stretch: 0.0,
             noise: 0.1,
             inversion: 0.5,
+            mixture: 0.0,
         };
         let first = changed(all.clone(), &windows, 7);
         assert!(first.equal(&changed(all.clone(), &windows, 7)));

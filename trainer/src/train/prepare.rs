@@ -18,6 +18,8 @@ pub struct Part {
     pub train: Range<usize>,
     /// Frames held out.
     pub validation: Range<usize>,
+    /// The number of its file, which other channels may have come from.
+    pub file: usize,
 }
 
 /// Everything that a run trains on.
@@ -52,31 +54,33 @@ impl Prepared {
     pub fn of_places(recordings: Vec<Recording>, places: &[Place], config: &Config) -> Result<Self, TrainError> {
         let (recordings, kind) = fitted(recordings)?;
         let ranges = split(&recordings, places, &config.data)?;
-        Self::of_ranges(recordings, ranges, &kind, config)
+        Self::of_ranges(recordings, places.iter().map(|place| place.file), ranges, &kind, config)
     }
 
-    /// The same with the frames that a run was started with, `(train, validation)` of each recording.
+    /// The same with the frames that a run was started with, `(train, validation)` of each recording, and the number of its file.
     ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn resumed(
         recordings: Vec<Recording>,
+        files: &[usize],
         ranges: Vec<(Range<usize>, Range<usize>)>,
         config: &Config,
     ) -> Result<Self, TrainError> {
         let (recordings, kind) = fitted(recordings)?;
         let ranges = ranges.into_iter().map(|(train, validation)| Ranges { train, validation }).collect();
-        Self::of_ranges(recordings, ranges, &kind, config)
+        Self::of_ranges(recordings, files.iter().copied(), ranges, &kind, config)
     }
 
     fn of_ranges(
         recordings: Vec<Recording>,
+        files: impl Iterator<Item = usize>,
         ranges: Vec<Ranges>,
         kind: &SignalKind,
         config: &Config,
     ) -> Result<Self, TrainError> {
-        let parts: Vec<Part> = (recordings.into_iter().zip(ranges))
-            .map(|(recording, Ranges { train, validation })| Part { recording, train, validation })
+        let parts: Vec<Part> = (recordings.into_iter().zip(files).zip(ranges))
+            .map(|((recording, file), Ranges { train, validation })| Part { recording, train, validation, file })
             .collect();
         let normalization = normalization(&parts, kind)?;
         let channels = kind.channels.iter().map(ChannelRecord::from).collect();

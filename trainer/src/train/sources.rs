@@ -1,6 +1,6 @@
 //! What a run is on: recordings or images, as they are named when it begins, and as its record names them when it goes on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tch::Device;
 
@@ -76,9 +76,9 @@ fn begin_on_recordings(
 ) -> Result<Begun, TrainError> {
     let mut recordings = Vec::new();
     let mut origins: Vec<(PathBuf, OpenOptions, String)> = Vec::new();
+    let files = files(sources.iter().map(|source| source.path.as_path()));
     let mut places = Vec::new();
-    for Source { path, options, recording, held_out } in sources {
-        let file = origins.iter().position(|(known, ..)| *known == path).unwrap_or(origins.len());
+    for (Source { path, options, recording, held_out }, file) in sources.into_iter().zip(files) {
         places.push(Place { file, held_out });
         origins.push((path, options, recording.sha256()));
         recordings.push(recording);
@@ -107,6 +107,17 @@ fn begin_on_recordings(
     };
     budget::check(config, &record.signal, &record.identity())?;
     Ok(Begun { session, record: Record::Signal(record), notes: prepared.notes })
+}
+
+/// Numbers of files, the same for the same path.
+fn files<'p>(paths: impl Iterator<Item = &'p Path>) -> Vec<usize> {
+    let mut known = Vec::new();
+    let number = |path| {
+        let number = known.iter().position(|other| *other == path).unwrap_or(known.len());
+        known.push(path);
+        number
+    };
+    paths.map(number).collect()
 }
 
 fn begin_on_images(
@@ -151,7 +162,8 @@ pub(super) fn reopen(record: &Record, config: &Config, device: Device) -> Result
         Record::Signal(record) => {
             let recordings = record.recordings.iter().map(RecordingRecord::reopen).collect::<Result<Vec<_>, _>>()?;
             let ranges = record.recordings.iter().map(RecordingRecord::ranges).collect();
-            let prepared = Prepared::resumed(recordings, ranges, config)?;
+            let files = files(record.recordings.iter().map(|recording| recording.path.as_path()));
+            let prepared = Prepared::resumed(recordings, &files, ranges, config)?;
             Ok((Session::on_signals(config, &prepared, device)?, prepared.notes))
         }
         Record::Image(record) => {

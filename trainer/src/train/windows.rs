@@ -18,6 +18,8 @@ struct Starts {
     /// Of its frames in the signal, the first that is trained on.
     first: usize,
     count: usize,
+    /// The number of its file.
+    file: usize,
 }
 
 /// More windows than this are not named one by one.
@@ -46,7 +48,7 @@ impl Windows {
             let length = part.train.len();
             if length >= frames {
                 let recording = part.recording.name.clone();
-                starts.push(Starts { recording, first, count: length - frames + 1 });
+                starts.push(Starts { recording, first, count: length - frames + 1, file: part.file });
             }
             first += length;
             signals.push(network_units(&part.recording, part.train.clone(), &prepared.normalization));
@@ -76,7 +78,25 @@ impl Windows {
         let Some(augmentation) = &self.augmentation else { return self.cut(&drawn) };
         let stretches = augmentation.stretches(batch, random);
         let same = stretches.iter().all(|stretch| *stretch == 1.0);
-        augmentation.apply(if same { self.cut(&drawn) } else { self.stretched(&drawn, &stretches) }, random)
+        let windows = |drawn| if same { self.cut(drawn) } else { self.stretched(drawn, &stretches) };
+        let first = windows(&drawn);
+        let mixed = match augmentation.angles(batch, random) {
+            None => first,
+            Some(angles) => {
+                let others: Vec<(&Starts, usize)> = drawn.iter().map(|place| self.beside(*place, random)).collect();
+                first * angles.cos().to_device(self.signal.device())
+                    + windows(&others) * angles.sin().to_device(self.signal.device())
+            }
+        };
+        augmentation.apply(mixed, random)
+    }
+
+    /// The same time in another channel of the file, any of them; in the same channel if the file has no other.
+    fn beside<'w>(&'w self, (starts, from): (&'w Starts, usize), random: &mut ChaCha8Rng) -> (&'w Starts, usize) {
+        let is_other =
+            |other: &&Starts| other.file == starts.file && other.count == starts.count && other.first != starts.first;
+        let others: Vec<&Starts> = self.starts.iter().filter(is_other).collect();
+        if others.is_empty() { (starts, from) } else { (others[random.random_range(0..others.len())], from) }
     }
 
     /// The windows as they were recorded.
@@ -173,6 +193,7 @@ pub(super) fn network_units(
 #[cfg(test)]
 mod tests {
     use super::super::prepare::tests::recording;
+    use super::super::split::Place;
     use super::*;
     use crate::config::Config;
     use crate::random::for_step;
@@ -249,5 +270,40 @@ mod tests {
         }
         // At its own speed nothing is interpolated.
         assert!(windows.stretched(&[(first, 7)], &[1.0]).allclose(&windows.cut(&[(first, 7)]), 1e-6, 1e-6, false));
+    }
+
+    #[test]
+    fn mixtures_are_of_channels_of_one_file_at_the_same_time() {
+        // A pulse in the first channel where the second has a step, and a file whose only channel stays alone.
+        let channels =
+            [recording((0..400).map(|t| t % 7 * 10).collect(), 1), recording((0..400).map(|t| t % 3).collect(), 1)];
+        let [first, second] = channels;
+        let alone = recording((0..400).map(|t| t % 5 * 100).collect(), 1);
+        let places = [0, 0, 1].map(|file| Place { file, held_out: false });
+        let mut config = Config::default();
+        config.data.validation_fraction = 0.0;
+        config.augmentation.mixture = 1.0;
+        let prepared = Prepared::of_places(vec![first, second, alone], &places, &config).unwrap();
+        let windows = Windows::new(&prepared, 60, Device::Cpu).unwrap();
+        let mut mixed = 0;
+        for step in 0..20 {
+            let drawn: Vec<(&Starts, usize)> = windows.drawn(8, &mut for_step(4, step)).collect();
+            let batch = windows.draw(8, &mut for_step(4, step));
+            for (window, &(starts, from)) in drawn.iter().enumerate() {
+                let same_time = |first: usize| windows.signal.narrow(1, (first + from) as i64, 60);
+                let basis = match starts.first {
+                    800 => Tensor::cat(&[same_time(800)], 0),
+                    _ => Tensor::cat(&[same_time(0), same_time(400)], 0),
+                };
+                let seen = batch.get(window as i64);
+                // Least squares on the channels of the file leaves nothing.
+                let weights =
+                    basis.matmul(&basis.transpose(0, 1)).inverse().matmul(&basis).matmul(&seen.transpose(0, 1));
+                let rest = (weights.transpose(0, 1).matmul(&basis) - &seen).abs().max().double_value(&[]);
+                assert!(rest < 1e-3, "{rest}");
+                mixed += usize::from(weights.abs().min().double_value(&[]) > 0.1 && starts.first != 800);
+            }
+        }
+        assert!(mixed > 40, "{mixed}");
     }
 }
