@@ -11,9 +11,9 @@ pub struct Directory {
     pub encoder: Net,
     /// The decoder net: latents to samples.
     pub decoder: Net,
-    /// [`Scaling`] records, one per channel.
+    /// [`Scaling`](super::records::Scaling) records, one per channel.
     pub scaling: u32,
-    /// [`Symbol`] records.
+    /// [`Symbol`](super::records::Symbol) records.
     pub symbols: u32,
     /// Symbols per hop.
     pub symbol_count: u16,
@@ -31,21 +31,21 @@ pub struct Directory {
     pub test_packet: u32,
     /// CRC-32 of the samples that it must decode to, as little-endian 32-bit numbers.
     pub test_samples_crc: u32,
-    /// [`SymbolPrior`](priors::SymbolPrior) records, `[prior_sets, symbol_count]`.
+    /// [`SymbolPrior`](super::priors::SymbolPrior) records, `[prior_sets, symbol_count]`.
     pub priors: u32,
     /// Sets of priors, 1..=9.
     pub prior_sets: u16,
-    /// The [`RecurrentPrior`](recurrent::RecurrentPrior) record.
+    /// The [`RecurrentPrior`](super::recurrent::RecurrentPrior) record.
     pub recurrent: u32,
     /// Its length; 0 where there is none.
     pub recurrent_length: u32,
-    /// The [`ResidualPredictor`](predictor::ResidualPredictor) record.
+    /// The [`ResidualPredictor`](super::predictor::ResidualPredictor) record.
     pub predictor: u32,
     /// Its length; 0 if there is none.
     pub predictor_length: u32,
     /// For each quality the bits of a hop, as a running mean, above which best effort is given up; 0 for no limit.
     pub surprise_limits: [u16; QUALITIES],
-    /// The [`Choice`](choice::Choice) of codes; 0 if there is none.
+    /// The [`Choice`](super::choice::Choice) of codes; 0 if there is none.
     pub choice: u32,
 }
 
