@@ -75,7 +75,7 @@ mod tests {
         let model = Model::trusted(&WITH_PRIORS.0).unwrap();
         let mut memory = Memory::<4096>::new();
         let mut encoder = Encoder::new(model, memory.bytes(), Options::new()).unwrap();
-        assert_eq!(encoder.push(&[1024]).err(), None);
+        assert_eq!(encoder.push(&[1024, 1024]).err(), None);
         let mut packet = [0; 300];
         let sent = encoder.finish().unwrap();
         let length = sent.len();
