@@ -1,19 +1,16 @@
 //! The program `vq` as a gateway runs it: encode, decode, eval and inspect, from files and pipes, with errors that help.
 
+mod pass;
+
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use pass::{HOP, recording};
 use serde_json::Value;
-use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source};
 use vq_trainer::data::{OpenOptions, open};
-use vq_trainer::export::container::{ChannelParts, MetadataParts};
 use vq_trainer::export::export;
-use vq_trainer::export::trained::{
-    NodeWeights, Normalization, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
-};
-
-const HOP: usize = 4;
+use vq_trainer::export::trained::{TrainedQuantizer, half_octaves};
 
 /// A folder with `model.vqm`, which passes each sample of a hop through a latent of its own.
 struct Bench(tempfile::TempDir);
@@ -21,34 +18,9 @@ struct Bench(tempfile::TempDir);
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let identity: Vec<f32> = (0..HOP * HOP).map(|place| if place % (HOP + 1) == 0 { 1.0 } else { 0.0 }).collect();
-        let net = |operation, input_channels, input_rows, outputs| {
-            let node =
-                NodeSpec { name: "pass".into(), source: Source::Input, operation, activation: Activation::Linear };
-            let spec = NetSpec { input_channels, input_rows, nodes: vec![node] };
-            let weights = vec![NodeWeights { weight: identity.clone(), bias: vec![0.0; outputs] }];
-            TrainedNet { spec, weights }
-        };
-        let trained = TrainedModel {
-            encoder: net(Operation::Convolution { kernel: HOP, stride: HOP, padding: 0, channels: HOP }, 1, HOP, HOP),
-            decoder: net(Operation::Transposed { kernel: HOP, stride: HOP, padding: 0, channels: 1 }, HOP, 1, 1),
-            quantizer: TrainedQuantizer::Scalar { steps: vec![half_octaves(0.01); HOP], bits: 10 },
-            normalization: vec![Normalization { offset: 1024, scale: 250.0 }],
-        };
-        let metadata = MetadataParts {
-            name: "pass".into(),
-            rate_millihertz: 360_000,
-            channels: vec![ChannelParts {
-                name: "MLII".into(),
-                unit: "mV".into(),
-                counts_per_unit: 200.0,
-                offset: 1024,
-                source_bits: Some(11),
-            }],
-            run: r#"{"seed":7}"#.into(),
-        };
         let samples = open(&recording(), &OpenOptions::default()).unwrap().samples;
-        let exported = export(&trained, &samples, &metadata).unwrap();
+        let quantizer = TrainedQuantizer::Scalar { steps: vec![half_octaves(0.01); HOP], bits: 10 };
+        let exported = export(&pass::nets(quantizer), &samples, &pass::metadata("pass")).unwrap();
         exported.integer.write(&folder.path().join("model.vqm")).unwrap();
         Self(folder)
     }
@@ -100,10 +72,6 @@ impl Bench {
     fn json(&self, words: &str) -> Value {
         serde_json::from_str(&self.succeeds(words)).unwrap()
     }
-}
-
-fn recording() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/mitdb-208.hea")
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,39 +1,28 @@
 //! Neural codecs without a prior, as opponents: a model of codebooks whose nearest codes are sent in whole bits or by their frequency.
 
-use std::path::Path;
+mod pass;
 
+use pass::HOP;
 use vq_core::Options;
-use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source};
 use vq_trainer::codec::HostCodec;
 use vq_trainer::data::{OpenOptions, Recording, open};
 use vq_trainer::evaluate::evaluate;
-use vq_trainer::export::container::{ChannelParts, MetadataParts};
 use vq_trainer::export::export;
 use vq_trainer::export::file::ModelBytes;
 use vq_trainer::export::nearest::{NearestError, by_frequency, in_whole_bits};
-use vq_trainer::export::trained::{
-    Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer,
-};
+use vq_trainer::export::trained::{Codebook, Search, TrainedQuantizer};
 use vq_trainer::laboratory::{Neural, Regime};
 use vq_trainer::shipped;
 
-/// Frames and latents of a hop.
-const HOP: usize = 4;
 /// Codes of both stages.
 const CODES: usize = 16;
 
 fn recording() -> Recording {
-    open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/mitdb-208.hea"), &OpenOptions::default()).unwrap()
+    open(&pass::recording(), &OpenOptions::default()).unwrap()
 }
 
 /// Nets that pass each sample of a hop through a latent of its own, and two stages of codes: levels all over the range, then the same a tenth as large.
 fn model(samples: &[i32]) -> ModelBytes {
-    let identity: Vec<f32> = (0..HOP * HOP).map(|place| if place % (HOP + 1) == 0 { 1.0 } else { 0.0 }).collect();
-    let net = |operation, input_channels, input_rows, outputs| {
-        let node = NodeSpec { name: "pass".into(), source: Source::Input, operation, activation: Activation::Linear };
-        let spec = NetSpec { input_channels, input_rows, nodes: vec![node] };
-        TrainedNet { spec, weights: vec![NodeWeights { weight: identity.clone(), bias: vec![0.0; outputs] }] }
-    };
     let codebook = |stage: u8, scale: f32| Codebook {
         vectors: (0..CODES).flat_map(|code| [(code as f32 - 7.5) * scale; HOP]).collect(),
         size: CODES,
@@ -42,25 +31,8 @@ fn model(samples: &[i32]) -> ModelBytes {
         channels: HOP,
         search: Search::Distance,
     };
-    let trained = TrainedModel {
-        encoder: net(Operation::Convolution { kernel: HOP, stride: HOP, padding: 0, channels: HOP }, 1, HOP, HOP),
-        decoder: net(Operation::Transposed { kernel: HOP, stride: HOP, padding: 0, channels: 1 }, HOP, 1, 1),
-        quantizer: TrainedQuantizer::Vectors { codebooks: vec![codebook(0, 0.3), codebook(1, 0.03)] },
-        normalization: vec![Normalization { offset: 1024, scale: 250.0 }],
-    };
-    let metadata = MetadataParts {
-        name: "levels".into(),
-        rate_millihertz: 360_000,
-        channels: vec![ChannelParts {
-            name: "MLII".into(),
-            unit: "mV".into(),
-            counts_per_unit: 200.0,
-            offset: 1024,
-            source_bits: Some(11),
-        }],
-        run: r#"{"seed":7}"#.into(),
-    };
-    export(&trained, samples, &metadata).unwrap().integer
+    let quantizer = TrainedQuantizer::Vectors { codebooks: vec![codebook(0, 0.3), codebook(1, 0.03)] };
+    export(&pass::nets(quantizer), samples, &pass::metadata("levels")).unwrap().integer
 }
 
 #[test]

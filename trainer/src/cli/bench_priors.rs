@@ -1,17 +1,13 @@
 //! `vq bench priors`: what a model's codes cost under its prior, and under its tables as they are and as they would be if they learned.
 
-use std::path::PathBuf;
-
-use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 use vq_core::{Model, Options, packet_codes};
 
-use super::arguments::{FitArguments, SignalArguments, StretchArguments};
+use super::bench_models::{ModelArguments, in_words};
 use super::output;
 use crate::codec::HostCodec;
 use crate::evaluate::evaluate;
-use crate::export::file::ModelBytes;
 use crate::export::priors::adapting::{AdaptingTables, RATES};
 use crate::stream::parse;
 
@@ -21,27 +17,11 @@ use crate::stream::parse;
 /// under the tables, and under tables that start as those and learn in every packet, at the best of several rates.
 #[derive(Debug, Args)]
 pub(super) struct Priors {
-    /// The recordings.
-    #[arg(value_name = "RECORDS", required = true)]
-    records: Vec<PathBuf>,
-    /// The models: files, or names of models that ship.
-    #[arg(long, value_name = "M.vqm|NAME", num_args = 1.., required = true)]
-    models: Vec<PathBuf>,
     /// Qualities.
     #[arg(long, value_name = "1,2,…", value_delimiter = ',', default_values_t = [9], value_parser = clap::value_parser!(u8).range(1..=9))]
     qualities: Vec<u8>,
-    /// Most bytes of an independent packet.
-    #[arg(long, value_name = "N", default_value_t = 244, value_parser = clap::value_parser!(u32).range(16..=65_535))]
-    packet_bytes: u32,
-    /// Print JSON in place of the table.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    stretch: StretchArguments,
-    #[command(flatten)]
-    fit: FitArguments,
-    #[command(flatten)]
-    signal: SignalArguments,
+    of: ModelArguments,
 }
 
 /// One model at one quality in one regime: means over the recordings, in bits per sample.
@@ -72,18 +52,10 @@ impl Codes {
 
 impl Priors {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let mut rows = Vec::new();
-        for path in &self.models {
-            let bytes = ModelBytes::open(path)?;
-            let context = || path.display().to_string();
-            let codec = HostCodec::new(&bytes).with_context(context)?;
-            for quality in &self.qualities {
-                for packets in [None, Some(self.packet_bytes)] {
-                    rows.push(self.row(&codec, *quality, packets).with_context(context)?);
-                }
-            }
-        }
-        match self.json {
+        let regimes = || self.qualities.iter().flat_map(|quality| self.of.regimes().map(|packets| (*quality, packets)));
+        let rows =
+            self.of.each(|codec| regimes().map(|(quality, packets)| self.row(codec, quality, packets)).collect())?;
+        match self.of.json {
             true => {
                 let rows = rows.iter().map(|row| {
                     json!({ "model": row.model, "quality": row.quality, "packet_bytes": row.packets, "mse_lsb2": row.mse,
@@ -99,18 +71,17 @@ impl Priors {
     fn row(&self, codec: &HostCodec<'_>, quality: u8, packets: Option<u32>) -> anyhow::Result<Row> {
         let mut row =
             Row { model: codec.name().to_owned(), quality, packets, sent: 0.0, mse: 0.0, codes: Codes::default() };
-        for path in &self.records {
-            let recording = self.stretch.slice(self.signal.open(path)?)?;
-            let recording = self.fit.fit(recording, codec)?;
+        for recording in self.of.stretches() {
+            let recording = self.of.fit.fit(recording?, codec)?;
             let options = Options::new().quality(quality);
             let bytes = match packets {
                 Some(bytes) => (bytes as usize).max(codec.model().least_packet_bytes(quality)),
                 None => codec.one_stream_bytes(recording.frames(), options),
             };
             let evaluated = evaluate(codec, &recording, options.packet_bytes(bytes))?;
-            let share = 1.0 / recording.samples.len().max(1) as f64 / self.records.len() as f64;
+            let share = 1.0 / recording.samples.len().max(1) as f64 / self.of.records.len() as f64;
             row.sent += evaluated.encoded.packet_bytes as f64 * 8.0 * share;
-            row.mse += evaluated.row.rmse_lsb.powi(2) / self.records.len() as f64;
+            row.mse += evaluated.row.rmse_lsb.powi(2) / self.of.records.len() as f64;
             for segment in parse(&evaluated.encoded.file).segments {
                 for packet in segment.packets {
                     row.codes.add(codec.model(), &packet.bytes, quality, share)?;
@@ -145,12 +116,11 @@ fn table(rows: &[Row]) -> String {
             .map(str::to_owned)
             .to_vec();
     let cells = rows.iter().map(|row| {
-        let packets = row.packets.map_or_else(|| "one stream".to_owned(), |bytes| format!("{bytes} bytes"));
         let against = |bits: f64| format!("{bits:.3} ({:+.1} %)", 100.0 * (bits / row.codes.prior - 1.0));
         vec![
             row.model.clone(),
             row.quality.to_string(),
-            packets,
+            in_words(row.packets),
             format!("{:.3}", row.sent),
             format!("{:.2}", row.mse),
             format!("{:.3}", row.codes.prior),

@@ -6,6 +6,7 @@
 mod arguments;
 mod bench;
 mod bench_bounds;
+mod bench_models;
 mod bench_priors;
 mod data;
 mod decode;

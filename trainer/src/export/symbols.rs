@@ -64,6 +64,14 @@ pub fn float(quantizer: &TrainedQuantizer, rows: usize) -> QuantizerParts {
     })
 }
 
+/// Where a table lies among those that there are, each once.
+pub(super) fn place<T: PartialEq>(tables: &mut Vec<T>, table: T) -> usize {
+    tables.iter().position(|placed| *placed == table).unwrap_or_else(|| {
+        tables.push(table);
+        tables.len() - 1
+    })
+}
+
 fn parts(
     quantizer: &TrainedQuantizer,
     rows: usize,
@@ -75,13 +83,8 @@ fn parts(
         TrainedQuantizer::Vectors { codebooks } => {
             let mut tables: Vec<Vec<u8>> = Vec::new();
             // Latents with the same levels share a table.
-            let mut place = |table: Vec<u8>| {
-                tables.iter().position(|placed| *placed == table).unwrap_or_else(|| {
-                    tables.push(table);
-                    tables.len() - 1
-                })
-            };
-            let places: Vec<usize> = codebooks.iter().map(|codebook| place(codebook_table(codebook))).collect();
+            let places: Vec<usize> =
+                codebooks.iter().map(|codebook| place(&mut tables, codebook_table(codebook))).collect();
             for row in 0..rows {
                 for (codebook, table) in codebooks.iter().zip(&places) {
                     symbols.push(Symbol {

@@ -59,7 +59,11 @@ fn latent_of<'l, K: Kernels>(
     symbol: &Symbol,
     latents: &'l mut [K::Element],
 ) -> Option<&'l mut [K::Element]> {
+    latents.get_mut(first_element(model, symbol)..)?.get_mut(..usize::from(symbol.channels))
+}
+
+/// Where a symbol's latents begin in `[rows, row_elements]`.
+fn first_element(model: &Model<'_>, symbol: &Symbol) -> usize {
     let row = row_elements(model.directory().latent_channels) as usize;
-    let start = usize::from(symbol.row) * row + usize::from(symbol.first);
-    latents.get_mut(start..)?.get_mut(..usize::from(symbol.channels))
+    usize::from(symbol.row) * row + usize::from(symbol.first)
 }

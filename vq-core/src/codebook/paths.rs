@@ -5,13 +5,14 @@
 //! a greedy choice. Nothing behind the hop is looked at, and no decoder needs to know: the scheme is that of
 //! entropy-constrained vector quantization (Chou, Lookabaugh and Gray 1989) over the M-algorithm.
 
+use super::first_element;
 use crate::bytes::{i32_at, u16_at};
 use crate::features::CHOICE;
+use crate::kernels::memory::move_within;
 use crate::kernels::portable::block_scores;
 use crate::kernels::{Kernels, Native};
 use crate::model::Model;
 use crate::model::choice::Choice;
-use crate::model::plan::row_elements;
 use crate::model::records::Symbol;
 use crate::prior::Prior;
 
@@ -93,7 +94,7 @@ impl<'a> Paths<'a> {
         let distribution = prior.table_distribution(&self.model, index, symbol, codes.unwrap_or_default());
         let base = self.costs.get(path).copied().unwrap_or(0);
         let channels = usize::from(symbol.channels);
-        let latent = self.latents.get(place * self.elements + self.first_element(symbol)..).unwrap_or_default();
+        let latent = self.latents.get(place * self.elements + first_element(&self.model, symbol)..).unwrap_or_default();
         let weights = self.model.choice_weights(&self.record, symbol).chunks_exact(2);
         let weighted = self.weighted.get_mut(..channels).unwrap_or_default();
         for ((to, z), weight) in weighted.iter_mut().zip(latent).zip(weights) {
@@ -126,12 +127,12 @@ impl<'a> Paths<'a> {
     /// Takes the best of what was found for a symbol for the paths to the next one.
     pub(crate) fn keep(&mut self, index: usize, symbol: &Symbol) {
         let most = usize::from(self.record.paths);
-        let first = self.first_element(symbol);
+        let first = first_element(&self.model, symbol);
         let (now, next) = (self.half * most, (1 - self.half) * most);
         for (place, pick) in self.picks.iter().take(self.found).enumerate() {
             let (from, to) = (now + (pick >> 16) as usize, next + place);
-            copy(self.latents, from * self.elements, to * self.elements, self.elements);
-            copy(self.codes, from * self.symbols, to * self.symbols, self.symbols);
+            move_within(self.latents, from * self.elements, to * self.elements, self.elements);
+            move_within(self.codes, from * self.symbols, to * self.symbols, self.symbols);
             let code = *pick as u16;
             let latent = self.latents.get_mut(to * self.elements + first..).unwrap_or_default();
             let latent = latent.get_mut(..usize::from(symbol.channels)).unwrap_or_default();
@@ -140,7 +141,7 @@ impl<'a> Paths<'a> {
                 *chosen = code;
             }
         }
-        copy(self.costs, most, 0, self.found);
+        move_within(self.costs, most, 0, self.found);
         (self.alive, self.found, self.half) = (self.found, 0, 1 - self.half);
     }
 
@@ -148,11 +149,6 @@ impl<'a> Paths<'a> {
     pub(crate) fn best(&self) -> &[u16] {
         let place = self.half * usize::from(self.record.paths) * self.symbols;
         self.codes.get(place..).and_then(|rest| rest.get(..self.symbols)).unwrap_or_default()
-    }
-
-    fn first_element(&self, symbol: &Symbol) -> usize {
-        let row = row_elements(self.model.directory().latent_channels) as usize;
-        usize::from(symbol.row) * row + usize::from(symbol.first)
     }
 }
 
@@ -172,16 +168,6 @@ fn insert(kept: &mut [i64], picks: &mut [u32], found: &mut usize, cost: i64, pic
     for (kept, picked) in kept.iter_mut().zip(picks).take(*found).skip(place) {
         core::mem::swap(kept, &mut cost);
         core::mem::swap(picked, &mut pick);
-    }
-}
-
-fn copy<T: Copy>(values: &mut [T], from: usize, to: usize, count: usize) {
-    for (from, to) in (from..).zip(to..).take(count) {
-        if let Some(value) = values.get(from).copied()
-            && let Some(place) = values.get_mut(to)
-        {
-            *place = value;
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Bits and errors of a model on stretches of signal that its tables were not trained on.
 
 use vq_core::model::Model;
-use vq_core::{Decoder, DecoderError, Encoder, Options};
+use vq_core::{Decoder, Encoder, Options};
 
 use crate::export::ExportError;
 use crate::export::file::HostMemory;
@@ -79,7 +79,7 @@ fn transmit(model: Model<'_>, samples: &[i32], quality: u8) -> Result<(usize, Ve
     let mut memory = HostMemory::new(model.encoder_memory(options));
     let mut encoder = Encoder::new(model, memory.bytes(), options).map_err(PriorError::from)?;
     let mut memory = HostMemory::new(model.decoder_memory());
-    let mut decoder = Decoder::new(model, memory.bytes()).map_err(unreadable)?;
+    let mut decoder = Decoder::new(model, memory.bytes()).map_err(ExportError::Decoder)?;
     let (mut bytes, mut decoded) = (0, Vec::with_capacity(samples.len()));
     let mut receive = |packet: &[u8]| -> Result<(), ExportError> {
         bytes += packet.len();
@@ -103,9 +103,4 @@ fn transmit(model: Model<'_>, samples: &[i32], quality: u8) -> Result<(usize, Ve
     }
     drop(blocks);
     Ok((bytes, decoded))
-}
-
-/// A decoder that refuses its model's memory: it is as large as the model says.
-fn unreadable(error: DecoderError) -> ExportError {
-    ExportError::Decoder(error)
 }

@@ -16,6 +16,7 @@ use super::ExportError;
 use super::container::{ContainerError, ModelParts, assemble};
 use super::file::ModelBytes;
 use super::priors::PriorParts;
+use super::symbols::place;
 use measure::{Measured, Stretches, measure};
 
 pub use weights::{Effects, effects, weighted_starts};
@@ -54,11 +55,7 @@ impl ChoiceParts {
         let places = symbols.iter().map(|symbol| {
             let first = usize::from(symbol.first);
             let weights = &weights[first..first + usize::from(symbol.channels)];
-            let table = weighted_starts(&tables[symbol.table as usize], symbol, weights);
-            starts.iter().position(|placed| *placed == table).unwrap_or_else(|| {
-                starts.push(table);
-                starts.len() - 1
-            })
+            place(&mut starts, weighted_starts(&tables[symbol.table as usize], symbol, weights))
         });
         let places = places.collect();
         Self { paths: PATHS, weights: weights.to_vec(), starts, places, lambdas: [0; QUALITIES] }
@@ -72,10 +69,7 @@ impl ChoiceParts {
         for (index, symbol) in model.symbols(QUALITIES as u8).enumerate() {
             let bytes = model.choice_starts(&record, index, &symbol).chunks_exact(4);
             let table: Vec<i32> = bytes.map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
-            places.push(starts.iter().position(|placed| *placed == table).unwrap_or_else(|| {
-                starts.push(table);
-                starts.len() - 1
-            }));
+            places.push(place(&mut starts, table));
         }
         let channels = usize::from(model.directory().latent_channels);
         let weights = model.tables().get(record.weights as usize..)?.get(..channels * 2)?;
