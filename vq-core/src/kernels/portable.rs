@@ -186,7 +186,8 @@ impl Kernels for Integer {
     fn quantize(step: &Step, limit: i16, latent: i16) -> i16 {
         let shift = u32::from(step.divide_shift & 31);
         let scaled = i64::from(latent) * i64::from(step.divide) + ((1i64 << shift) >> 1);
-        (scaled >> shift).clamp(-i64::from(limit), i64::from(limit)) as i16
+        // Not `clamp`, which panics for a negative limit.
+        (scaled >> shift).min(i64::from(limit)).max(-i64::from(limit)) as i16
     }
 
     fn dequantize(step: &Step, code: i16) -> i16 {
