@@ -7,6 +7,38 @@ pub(crate) const PREDICTION: bool = cfg!(feature = "prediction");
 pub(crate) const PRIORS: bool = cfg!(feature = "priors");
 /// Depthwise convolutions.
 pub(crate) const DEPTHWISE: bool = cfg!(feature = "depthwise");
+/// Encoders that choose codes by bits and distortion.
+pub(crate) const CHOICE: bool = cfg!(feature = "choice");
+/// Inputs that move.
+pub(crate) const LEVELS: bool = cfg!(feature = "levels");
+/// Quality by a budget of bits.
+pub(crate) const BUDGET: bool = cfg!(feature = "budget");
+/// Float models.
+pub(crate) const FLOAT: bool = cfg!(feature = "f32");
+
+/// What a model or a user may ask for, of a part that a feature stands for: with `SLOTS` of 0, where the feature is off, it takes no memory and is never there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Optional<T, const SLOTS: usize>([Option<T>; SLOTS]);
+
+impl<T, const SLOTS: usize> Optional<T, SLOTS> {
+    /// What is there, if the feature is on.
+    pub(crate) fn new(make: impl FnOnce() -> Option<T>) -> Self {
+        let mut make = Some(make);
+        Self(core::array::from_fn(|_| make.take().and_then(|make| make())))
+    }
+
+    pub(crate) fn is_some(&self) -> bool {
+        self.as_ref().is_some()
+    }
+
+    pub(crate) fn as_ref(&self) -> Option<&T> {
+        self.0.first()?.as_ref()
+    }
+
+    pub(crate) fn as_mut(&mut self) -> Option<&mut T> {
+        self.0.first_mut()?.as_mut()
+    }
+}
 
 #[cfg(test)]
 mod tests {

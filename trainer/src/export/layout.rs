@@ -64,7 +64,7 @@ pub fn plan(net: &mut Net, layers: &mut [Layer], output: Output) -> Option<()> {
     for (layer, place) in layers.iter_mut().zip(&places[1..]) {
         (layer.line, layer.rest) = (place.start, place.rest);
     }
-    net.elements = block_elements(net, &demands, |index| layers[index])?;
+    net.elements = block_elements(net, &demands.lines, |index| layers[index])?;
     Some(())
 }
 

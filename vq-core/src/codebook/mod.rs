@@ -13,61 +13,53 @@ use crate::model::Model;
 use crate::model::plan::row_elements;
 use crate::model::records::{Symbol, SymbolKind};
 
-/// Symbol coding for one model at one quality.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Codebook<'a> {
-    model: Model<'a>,
-    quality: u8,
-    row_elements: usize,
+/// Finds the code of one symbol at a quality and takes what it says out of the latents `[rows, row_elements]`.
+///
+/// An integer latent's code is stored with an offset of half its range, so that codes count from zero.
+pub(crate) fn encode<K: Kernels>(model: &Model<'_>, quality: u8, symbol: &Symbol, latents: &mut [K::Element]) -> u16 {
+    let Some(latent) = latent_of::<K>(model, symbol, latents) else { return 0 };
+    match symbol.kind {
+        SymbolKind::Index => {
+            let table = model.symbol_table(symbol);
+            let index = K::nearest(table, usize::from(symbol.alphabet), latent);
+            K::subtract_vector(table, index, latent);
+            index
+        }
+        SymbolKind::Integer => {
+            let limit = symbol.integer_limit();
+            let value = latent.first().copied().unwrap_or_default();
+            let code = K::quantize(&model.step(symbol, quality), limit, value);
+            (code + limit) as u16
+        }
+    }
 }
 
-impl<'a> Codebook<'a> {
-    pub(crate) fn new(model: Model<'a>, quality: u8) -> Self {
-        let row_elements = row_elements(model.directory().latent_channels) as usize;
-        Self { model, quality, row_elements }
-    }
-
-    /// Finds the code of one symbol and takes what it says out of the latents `[rows, row_elements]`.
-    ///
-    /// An integer latent's code is stored with an offset of half its range, so that codes count from zero.
-    pub(crate) fn encode<K: Kernels>(&self, symbol: &Symbol, latents: &mut [K::Element]) -> u16 {
-        let Some(latent) = self.latent_of::<K>(symbol, latents) else { return 0 };
-        let table = self.model.symbol_table(symbol);
-        match symbol.kind {
-            SymbolKind::Index => {
-                let index = K::nearest(table, usize::from(symbol.alphabet), latent);
-                K::subtract_vector(table, index, latent);
-                index
-            }
-            SymbolKind::Integer => {
-                let limit = symbol.integer_limit();
-                let value = latent.first().copied().unwrap_or_default();
-                let code = K::quantize(&self.model.step(symbol, self.quality), limit, value);
-                (code + limit) as u16
+/// Adds what one symbol's code at a quality says to the latents. The code must be one that the symbol has.
+pub(crate) fn decode<K: Kernels>(
+    model: &Model<'_>,
+    quality: u8,
+    symbol: &Symbol,
+    code: u16,
+    latents: &mut [K::Element],
+) {
+    let Some(latent) = latent_of::<K>(model, symbol, latents) else { return };
+    match symbol.kind {
+        SymbolKind::Index => K::add_vector(model.symbol_table(symbol), code, latent),
+        SymbolKind::Integer => {
+            let steps = (code as i16).wrapping_sub(symbol.integer_limit());
+            if let Some(value) = latent.first_mut() {
+                *value = K::dequantize(&model.step(symbol, quality), steps);
             }
         }
     }
+}
 
-    /// Adds what one symbol's code says to the latents. The code must be one that the symbol has.
-    pub(crate) fn decode<K: Kernels>(&self, symbol: &Symbol, code: u16, latents: &mut [K::Element]) {
-        let Some(latent) = self.latent_of::<K>(symbol, latents) else { return };
-        match symbol.kind {
-            SymbolKind::Index => K::add_vector(self.model.symbol_table(symbol), code, latent),
-            SymbolKind::Integer => {
-                let steps = (code as i16).wrapping_sub(symbol.integer_limit());
-                if let Some(value) = latent.first_mut() {
-                    *value = K::dequantize(&self.model.step(symbol, self.quality), steps);
-                }
-            }
-        }
-    }
-
-    fn latent_of<'l, K: Kernels>(
-        &self,
-        symbol: &Symbol,
-        latents: &'l mut [K::Element],
-    ) -> Option<&'l mut [K::Element]> {
-        let start = usize::from(symbol.row) * self.row_elements + usize::from(symbol.first);
-        latents.get_mut(start..)?.get_mut(..usize::from(symbol.channels))
-    }
+fn latent_of<'l, K: Kernels>(
+    model: &Model<'_>,
+    symbol: &Symbol,
+    latents: &'l mut [K::Element],
+) -> Option<&'l mut [K::Element]> {
+    let row = row_elements(model.directory().latent_channels) as usize;
+    let start = usize::from(symbol.row) * row + usize::from(symbol.first);
+    latents.get_mut(start..)?.get_mut(..usize::from(symbol.channels))
 }

@@ -6,6 +6,7 @@
 //! entropy-constrained vector quantization (Chou, Lookabaugh and Gray 1989) over the M-algorithm.
 
 use crate::bytes::{i32_at, u16_at};
+use crate::features::CHOICE;
 use crate::kernels::portable::block_scores;
 use crate::kernels::{Kernels, Native};
 use crate::model::Model;
@@ -41,6 +42,9 @@ pub(crate) struct Paths<'a> {
 impl<'a> Paths<'a> {
     /// The paths of a model, if it has a choice and the memory is as large as that says.
     pub(crate) fn new(model: Model<'a>, memory: &'a mut [u8]) -> Option<Self> {
+        if !CHOICE {
+            return None;
+        }
         let record = model.choice()?;
         let (paths, elements) = (usize::from(record.paths), model.latent_elements());
         let symbols = usize::from(model.header().symbols_per_hop);
@@ -86,7 +90,7 @@ impl<'a> Paths<'a> {
         let lambda = i64::from(self.record.lambda(prior.quality()));
         let place = self.half * most + path;
         let codes = self.codes.get(place * self.symbols..).and_then(|rest| rest.get(..self.symbols));
-        let distribution = prior.table_distribution(index, symbol, codes.unwrap_or_default());
+        let distribution = prior.table_distribution(&self.model, index, symbol, codes.unwrap_or_default());
         let base = self.costs.get(path).copied().unwrap_or(0);
         let channels = usize::from(symbol.channels);
         let latent = self.latents.get(place * self.elements + self.first_element(symbol)..).unwrap_or_default();
@@ -98,15 +102,15 @@ impl<'a> Paths<'a> {
         let words = channels.div_ceil(2);
         // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
         let blocks = self.model.symbol_table(symbol).chunks_exact((16 + 16 * words).max(16));
-        let mut starts = self.model.choice_starts(&self.record, index, symbol).chunks_exact(16);
+        let starts = self.model.choice_starts(&self.record, index, symbol);
         let found = &mut self.found;
         let kept = self.costs.get_mut(most..).unwrap_or_default();
         let mut code = 0;
-        // `zip` would divide by a length that the compiler no longer knows not to be zero.
-        for block in blocks {
-            let Some(starts) = starts.next() else { break };
+        // Not zipped with the starts: to know how many chunks there are takes a division, and where that is not inlined the compiler forgets that
+        // a chunk is not empty.
+        for (place, block) in blocks.enumerate() {
             let components = block.get(16..).unwrap_or_default();
-            let first = [0, 4, 8, 12].map(|at| i32_at(starts, at));
+            let first = [0, 4, 8, 12].map(|at| i32_at(starts, 16 * place + at));
             for score in block_scores(components, weighted, first) {
                 let least = base + i64::from(score);
                 // Bits only add to it.
@@ -172,12 +176,9 @@ fn insert(kept: &mut [i64], picks: &mut [u32], found: &mut usize, cost: i64, pic
 }
 
 fn copy<T: Copy>(values: &mut [T], from: usize, to: usize, count: usize) {
-    for (from, to) in (from..).zip(to..).take(count) {
-        if let Some(value) = values.get(from).copied()
-            && let Some(place) = values.get_mut(to)
-        {
-            *place = value;
-        }
+    // Never overlapping: what is now and what is next lie apart.
+    if let Ok([from, to]) = values.get_disjoint_mut([from..from + count, to..to + count]) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
     }
 }
 

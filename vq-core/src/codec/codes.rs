@@ -2,6 +2,7 @@
 
 use super::level::{Level, worst_level_bytes};
 use crate::coder::range::RangeDecoder;
+use crate::features::LEVELS;
 use crate::model::Model;
 use crate::model::records::Symbol;
 use crate::packet::{Header, Mode, PacketError};
@@ -12,14 +13,17 @@ use crate::residual::{self, MAX_WIDTH};
 /// shorter one cannot hold reads as zero.
 ///
 /// # Errors
-/// A packet that is damaged or of another model.
+/// A packet that is damaged, of another model, or of an input that moved where this build leaves levels out.
 pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16]) -> Result<Codes<'a>, PacketError> {
     let (header, codes) = Header::parse(packet, &model.identity())?;
+    if !LEVELS && header.moved {
+        return Err(PacketError::Unsupported);
+    }
     check_length(&model, &header, codes)?;
-    let prior = Prior::new(model, header.quality, memory);
+    let prior = Prior::new(&model, header.quality, memory);
     let hops = if header.mode == Mode::BestEffort { header.hops } else { 0 };
     let mut coder = RangeDecoder::new(codes);
-    if header.moved {
+    if LEVELS && header.moved {
         (0..model.channels()).for_each(|_| _ = Level::decode(&mut coder));
     }
     Ok(Codes { model, header, prior, coder, hops, fresh: true, cost: 0 })
@@ -50,17 +54,17 @@ impl Codes<'_> {
     pub fn next_hop(&mut self) -> Option<impl Iterator<Item = (usize, Symbol, u16)>> {
         self.hops = self.hops.checked_sub(1)?;
         if !self.fresh {
-            self.prior.advance();
+            self.prior.advance(&self.model);
         }
         self.fresh = false;
         self.cost = 0;
         for (index, symbol) in self.model.numbered_symbols(self.header.quality) {
-            let distribution = self.prior.distribution(index, &symbol);
+            let distribution = self.prior.distribution(&self.model, index, &symbol);
             let code = distribution.decode(&mut self.coder);
             self.cost += distribution.cost(code);
             self.prior.set_code(index, code);
         }
-        Some(self.prior.sent())
+        Some(self.prior.sent(&self.model))
     }
 
     /// What the hop that was read last cost under the prior, in 1/256 bit: against [`Model::expected_hop_cost`], how surprising it was.

@@ -4,6 +4,7 @@
 //! level: it sees a signal that jumps, returns one that jumps, and the decoder takes the jump out at the same frame.
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
+use crate::features::{FLOAT, LEVELS};
 use crate::kernels::Arithmetic;
 use crate::model::records::Scaling;
 use crate::prior::logistic::MANTISSAS;
@@ -64,7 +65,7 @@ impl Level {
 
     /// The scaling of a channel at this level. Shifts stay within 1..=62, where they hold any sample.
     pub(crate) fn scaling(self, scaling: Scaling, arithmetic: Arithmetic) -> Scaling {
-        if self == Self::default() {
+        if !LEVELS || self == Self::default() {
             return scaling;
         }
         let offset = scaling.offset.saturating_add(self.offset);
@@ -73,25 +74,23 @@ impl Level {
         let up = octave + i32::from(eighth > 0);
         let mantissa = |eighth: usize| MANTISSAS.get(eighth).copied().unwrap_or(1 << 15);
         let (down_by, up_by) = (mantissa(eighth), mantissa((8 - eighth) & 7));
-        match arithmetic {
-            Arithmetic::Integer => Scaling {
+        if FLOAT && arithmetic == Arithmetic::Float {
+            let factor = |mantissa: u16, octave: i32| f32::from(mantissa) / 32768.0 * power_of_two(octave);
+            let scaled = |gain: i32, factor: f32| (f32::from_bits(gain as u32) * factor).to_bits() as i32;
+            return Scaling {
                 offset,
-                gain: times(scaling.gain, down_by),
-                gain_out: times(scaling.gain_out, up_by),
-                shift: (i32::from(scaling.shift) + octave).clamp(1, 62) as u8,
-                shift_out: (i32::from(scaling.shift_out) - up).clamp(1, 62) as u8,
+                gain: scaled(scaling.gain, factor(down_by, -octave)),
+                gain_out: scaled(scaling.gain_out, factor(up_by, up)),
                 ..scaling
-            },
-            Arithmetic::Float => {
-                let factor = |mantissa: u16, octave: i32| f32::from(mantissa) / 32768.0 * power_of_two(octave);
-                let scaled = |gain: i32, factor: f32| (f32::from_bits(gain as u32) * factor).to_bits() as i32;
-                Scaling {
-                    offset,
-                    gain: scaled(scaling.gain, factor(down_by, -octave)),
-                    gain_out: scaled(scaling.gain_out, factor(up_by, up)),
-                    ..scaling
-                }
-            }
+            };
+        }
+        Scaling {
+            offset,
+            gain: times(scaling.gain, down_by),
+            gain_out: times(scaling.gain_out, up_by),
+            shift: (i32::from(scaling.shift) + octave).clamp(1, 62) as u8,
+            shift_out: (i32::from(scaling.shift_out) - up).clamp(1, 62) as u8,
+            ..scaling
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is fixed when memory is sized.
 
 use super::encoder::{Budget, LEVEL_WORDS};
+use crate::features::PREDICTION;
 use crate::model::QUALITIES;
 use crate::model::header::Sizes;
 use crate::packet::{CHECKSUM_BYTES, Header, IndexForm, MAX_BOUND, MAX_HEADER_BYTES, MAX_HOPS, Mode};
@@ -175,6 +176,11 @@ impl Options {
     /// Whether samples may be predicted, in bounded or lossless packets.
     #[must_use]
     pub const fn has_prediction(&self) -> bool {
+        PREDICTION && self.asks_for_prediction()
+    }
+
+    /// The same, also where this build of vq-core cannot.
+    pub(crate) const fn asks_for_prediction(&self) -> bool {
         self.any_mode || !matches!((self.mode, self.fallback), (Mode::BestEffort, Mode::BestEffort))
     }
 

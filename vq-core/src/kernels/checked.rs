@@ -1,17 +1,19 @@
 //! The kernels of cores that have a form of their own: shapes are checked here, once per call, and the loops run in naked functions.
 //!
-//! What is rare or cheap (the last vectors of a codebook, single latents, samples) is the portable form's.
+//! What is rare or cheap (the last vectors of a codebook, single latents, samples, depthwise convolutions of odd rows) is the portable form's. A
+//! convolution that no model asks for, because it would read or write out of bounds or is larger than the format allows, is not run.
 
 use super::portable::{self, Integer};
 use super::{Columns, Kernels, Windows, form};
+use crate::model::plan::WINDOW_LIMIT;
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
 /// The integer arithmetic of the numeric contract, in this core's own instructions.
 #[derive(Debug, Clone, Copy)]
 pub struct Checked;
 
-/// Sizes from here on are left to the portable form, so that no product of two of them overflows.
-const SIZE_LIMIT: usize = 1 << 15;
+/// Sizes from here on no model has, so that no product of two of them overflows.
+const SIZE_LIMIT: usize = WINDOW_LIMIT as usize;
 
 /// A convolution whose windows, weights and rows are known to lie inside the slices they are read from and written to.
 pub(super) struct Convolution<'a> {
@@ -264,19 +266,11 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Out of line, so that its loops cost the usual way no registers.
-#[cold]
-#[inline(never)]
-fn portable_convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
-    Integer::convolution(windows, activation, input, stream, output);
-}
-
 /// Out of line, so that the usual way saves no registers for it.
 #[inline(never)]
 fn many_windows(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
-    match Convolution::new(windows, activation, input, stream, output) {
-        Some(mut all) => form::convolution(&mut all),
-        None => portable_convolution(windows, activation, input, stream, output),
+    if let Some(mut all) = Convolution::new(windows, activation, input, stream, output) {
+        form::convolution(&mut all);
     }
 }
 
@@ -286,24 +280,17 @@ fn portable_depthwise(columns: &Columns, activation: Activation, input: &[i16], 
     Integer::depthwise(columns, activation, input, stream, output);
 }
 
-#[cold]
-#[inline(never)]
-fn portable_nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
-    Integer::nearest(codebook, alphabet, latent)
-}
-
 impl Kernels for Checked {
     type Element = i16;
 
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
-        // One window is what streaming mostly asks for: with its count known half of the checks fall away.
-        if windows.count != 1 {
+        // One window is what streaming mostly asks for: with its count known half of the checks fall away, and the other forms' loops.
+        if cfg!(kernels = "armv6m") || windows.count != 1 {
             return many_windows(windows, activation, input, stream, output);
         }
         let only = Windows { count: 1, step: 0, ..*windows };
-        match Convolution::new(&only, activation, input, stream, output) {
-            Some(mut one) => form::convolution(&mut one),
-            None => portable_convolution(windows, activation, input, stream, output),
+        if let Some(mut one) = Convolution::new(&only, activation, input, stream, output) {
+            form::convolution(&mut one);
         }
     }
 
@@ -319,14 +306,9 @@ impl Kernels for Checked {
     }
 
     fn nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
-        let Some(search) = Search::new(codebook, alphabet, latent) else {
-            return portable_nearest(codebook, alphabet, latent);
-        };
-        let (best, least) = search.nearest();
-        if alphabet.is_multiple_of(4) {
-            return best;
-        }
-        portable::nearest_from(search.blocks, (best, least), codebook, alphabet, latent)
+        let search = Search::new(codebook, alphabet, latent);
+        let (found, best) = search.map_or((0, (0, i32::MAX)), |search| (search.blocks * 4, search.nearest()));
+        portable::nearest_from(found, best, codebook, alphabet, latent)
     }
 
     fn subtract_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {

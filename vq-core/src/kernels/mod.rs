@@ -21,6 +21,8 @@ mod checked;
 mod dsp;
 #[cfg(feature = "f32")]
 pub mod float;
+#[allow(unsafe_code, reason = "naked functions")]
+pub(crate) mod memory;
 pub mod portable;
 #[cfg(kernels = "rv32im")]
 #[allow(unsafe_code, reason = "naked functions")]
@@ -50,6 +52,31 @@ pub const FORM: &str = form::NAME;
 /// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m`, `arm-dsp` or `rv32im`.
 #[cfg(not(kernels))]
 pub const FORM: &str = "portable";
+
+/// `⌊numerator / denominator⌋`, 0 if the denominator is. The numbers are sizes of a model, and few are divided: where the core cannot, a loop of a few bytes
+/// does, in place of the compiler's function of half a KiB.
+#[inline(never)]
+pub(crate) const fn quotient(numerator: u32, denominator: u32) -> u32 {
+    if denominator == 0 {
+        return 0;
+    }
+    if !cfg!(kernels = "armv6m") {
+        return numerator / denominator;
+    }
+    let (mut rest, mut quotient, mut part) = (numerator, 0, denominator);
+    while part <= numerator >> 1 {
+        part <<= 1;
+    }
+    while part >= denominator {
+        quotient <<= 1;
+        if rest >= part {
+            rest -= part;
+            quotient += 1;
+        }
+        part >>= 1;
+    }
+    quotient
+}
 
 /// The numbers that a model computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The definition of every integer kernel, in plain Rust: the host's form, and what all others are tested against.
 
 use super::{Columns, Kernels, Windows};
-use crate::bytes::{i32_at, u32_at};
+use crate::bytes::{i16_at, i32_at, u32_at};
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
 /// The integer arithmetic of the numeric contract.
@@ -26,6 +26,11 @@ pub fn requantize(accumulator: i32, packed: u32) -> i16 {
     let multiplier = i64::from(packed >> 16);
     let product = (i64::from(accumulator) * multiplier) >> 16;
     saturate((product as i32).wrapping_add(round) >> (packed & 31))
+}
+
+/// `(product + 2^(shift−1)) >> shift`, with one shift by a variable number of bits: cores of 32 bits call a function for each.
+fn shift_and_round(product: i64, shift: u8) -> i64 {
+    ((product >> (shift.wrapping_sub(1) & 63)) + 1) >> 1
 }
 
 fn activate(activation: Activation, value: i16) -> i16 {
@@ -85,15 +90,33 @@ fn four_columns(window: &[i16], width: usize, block: &[u8], activation: Activati
     finish(accumulators, requantizations, activation, outputs);
 }
 
-/// The words of vector `index` in a blocked codebook: pairs of negated components.
-fn negated_words(codebook: &[u8], index: u16, channels: usize) -> impl Iterator<Item = [i16; 2]> + '_ {
-    let words = channels.div_ceil(2);
-    let block = usize::from(index / 4) * (16 + 16 * words);
-    let lane = usize::from(index % 4) * 4;
-    (0..words).map(move |word| {
-        let packed = u32_at(codebook, block + 16 + word * 16 + lane);
-        [packed as i16, (packed >> 16) as i16]
-    })
+/// Where vector `index` of so many components lies in a blocked codebook: its half norm, then behind every 16 bytes two negated components.
+fn vector(index: usize, channels: usize) -> usize {
+    (index >> 2) * (16 + 16 * channels.div_ceil(2)) + (index & 3) * 4
+}
+
+/// Negated component `channel` of a vector that lies at `vector`.
+fn negated_component(codebook: &[u8], vector: usize, channel: usize) -> i16 {
+    i16_at(codebook, vector + 16 + (channel >> 1) * 16 + (channel & 1) * 2)
+}
+
+/// The search of [`Kernels::nearest`] from vector `first` on, where `best` is the index and score of the best one before it: a vector after the other, in the
+/// fewest instructions.
+#[cfg(any(kernels, test))]
+pub(super) fn nearest_from(first: usize, best: (u16, i32), codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
+    let (mut best, mut least) = best;
+    for index in first..alphabet {
+        let at = vector(index, latent.len());
+        let mut score = i32_at(codebook, at);
+        for (channel, z) in latent.iter().enumerate() {
+            let product = i32::from(*z) * i32::from(negated_component(codebook, at, channel));
+            score = score.wrapping_add(product);
+        }
+        if score < least {
+            (best, least) = (index as u16, score);
+        }
+    }
+    best
 }
 
 /// The scores of the four vectors of a block, whose negated components these are: what they start with, less the products with the latent.
@@ -109,24 +132,6 @@ pub(crate) fn block_scores(components: &[u8], latent: &[i16], starts: [i32; 4]) 
         }
     }
     scores
-}
-
-/// The search of [`Kernels::nearest`] from block `first` on, where `best` is the index and score of the best vector before it.
-pub(super) fn nearest_from(first: usize, best: (u16, i32), codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
-    let words = latent.len().div_ceil(2);
-    let (mut best, mut least) = best;
-    // `max` changes nothing, but shows the compiler that neither `chunks_exact` nor `split_at` can panic.
-    for (block, bytes) in codebook.chunks_exact((16 + 16 * words).max(16)).enumerate().skip(first) {
-        let (norms, components) = bytes.split_at(16);
-        let scores = block_scores(components, latent, [0, 4, 8, 12].map(|at| i32_at(norms, at)));
-        for (lane, score) in scores.into_iter().enumerate() {
-            let index = block * 4 + lane;
-            if score < least && index < alphabet {
-                (best, least) = (index as u16, score);
-            }
-        }
-    }
-    best
 }
 
 impl Kernels for Integer {
@@ -172,28 +177,43 @@ impl Kernels for Integer {
     }
 
     fn nearest(codebook: &[u8], alphabet: usize, latent: &[i16]) -> u16 {
-        nearest_from(0, (0, i32::MAX), codebook, alphabet, latent)
+        let words = latent.len().div_ceil(2);
+        let (mut best, mut least) = (0, i32::MAX);
+        // `max` changes nothing, but shows the compiler that neither `chunks_exact` nor `split_at` can panic.
+        for (block, bytes) in codebook.chunks_exact((16 + 16 * words).max(16)).enumerate() {
+            let (norms, components) = bytes.split_at(16);
+            let scores = block_scores(components, latent, [0, 4, 8, 12].map(|at| i32_at(norms, at)));
+            for (lane, score) in scores.into_iter().enumerate() {
+                let index = block * 4 + lane;
+                if score < least && index < alphabet {
+                    (best, least) = (index as u16, score);
+                }
+            }
+        }
+        best
     }
 
     fn subtract_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
-        let channels = latent.len();
-        for (z, e) in latent.chunks_mut(2).zip(negated_words(codebook, index, channels)) {
-            z.iter_mut().zip(e).for_each(|(z, e)| *z = z.saturating_add(e));
+        let at = vector(usize::from(index), latent.len());
+        for (channel, z) in latent.iter_mut().enumerate() {
+            *z = z.saturating_add(negated_component(codebook, at, channel));
         }
     }
 
     fn add_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
-        let channels = latent.len();
-        for (z, e) in latent.chunks_mut(2).zip(negated_words(codebook, index, channels)) {
-            z.iter_mut().zip(e).for_each(|(z, e)| *z = z.saturating_sub(e));
+        let at = vector(usize::from(index), latent.len());
+        for (channel, z) in latent.iter_mut().enumerate() {
+            *z = z.saturating_sub(negated_component(codebook, at, channel));
         }
     }
 
     fn quantize(step: &Step, limit: i16, latent: i16) -> i16 {
+        // Within 32 bits for every step that a model may have: 2^30 of the product and 2^29 of the rounding.
         let shift = u32::from(step.divide_shift & 31);
-        let scaled = i64::from(latent) * i64::from(step.divide) + ((1i64 << shift) >> 1);
+        let round = ((1u32 << shift) >> 1) as i32;
+        let scaled = i32::from(latent).wrapping_mul(i32::from(step.divide)).wrapping_add(round);
         // Not `clamp`, which panics for a negative limit.
-        (scaled >> shift).min(i64::from(limit)).max(-i64::from(limit)) as i16
+        (scaled >> shift).min(i32::from(limit)).max(-i32::from(limit)) as i16
     }
 
     fn dequantize(step: &Step, code: i16) -> i16 {
@@ -203,9 +223,8 @@ impl Kernels for Integer {
     }
 
     fn scale_in(scaling: &Scaling, sample: i32) -> i16 {
-        let shift = u32::from(scaling.shift & 63);
         let difference = sample.saturating_sub(scaling.offset);
-        let scaled = (i64::from(difference) * i64::from(scaling.gain) + ((1i64 << shift) >> 1)) >> shift;
+        let scaled = shift_and_round(i64::from(difference) * i64::from(scaling.gain), scaling.shift);
         scaled.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
     }
 
@@ -214,8 +233,7 @@ impl Kernels for Integer {
     }
 
     fn scale_out(scaling: &Scaling, output: i16) -> i32 {
-        let shift = u32::from(scaling.shift_out & 63);
-        let scaled = (i64::from(output) * i64::from(scaling.gain_out) + ((1i64 << shift) >> 1)) >> shift;
+        let scaled = shift_and_round(i64::from(output) * i64::from(scaling.gain_out), scaling.shift_out);
         (i64::from(scaling.offset) + scaled).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
     }
 }
@@ -423,6 +441,8 @@ mod tests {
             let expected = (0..vectors.len()).min_by_key(|index| score(&vectors[*index]));
             let found = Integer::nearest(&codebook, vectors.len(), &latent);
             prop_assert_eq!(Some(usize::from(found)), expected);
+            // What the cores' own forms end with.
+            prop_assert_eq!(nearest_from(0, (0, i32::MAX), &codebook, vectors.len(), &latent), found);
         }
     }
 }

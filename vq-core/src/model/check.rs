@@ -6,12 +6,12 @@ mod priors;
 mod recurrent;
 
 use super::layout;
-use super::plan::{self, Demand, Line, Output};
+use super::plan::{self, Demand, Line, MAX_LAYERS, Output};
 use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
-use super::{Directory, Model, ModelError, Part, QUALITIES, symbol_table_bytes};
-use crate::bytes::{u8_at, u32_at};
-use crate::features::DEPTHWISE;
-use crate::kernels::Arithmetic;
+use super::{Model, ModelError, Part, QUALITIES, symbol_table_bytes};
+use crate::bytes::{u8_at, u32_at, words_at, zero};
+use crate::features::{CHOICE, DEPTHWISE};
+use crate::kernels::{Arithmetic, quotient};
 
 /// Most channels that a frame may have.
 const MAX_CHANNELS: u16 = 64;
@@ -20,11 +20,8 @@ const MAX_SIZE: u16 = 8192;
 
 /// Checks all tables of a model whose header and bounds are known to be sound.
 pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
-    if model.tables.len() < Directory::BYTES {
-        return Err(ModelError::Bounds(Part::Directory));
-    }
     let directory = model.directory();
-    let header = model.header;
+    let header = model.header();
     let sizes_agree = header.hop == directory.encoder.rows
         && header.channels == directory.encoder.channels
         && header.symbols_per_hop == directory.symbol_count
@@ -32,9 +29,11 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     if !sizes_agree || header.hop == 0 || header.channels == 0 || header.channels > MAX_CHANNELS {
         return Err(ModelError::Shape(Part::Header));
     }
-    scaling(model, &directory)?;
-    let latents = net(model, &directory.encoder, Output::Hops, Part::EncoderLayer)?;
-    let samples = net(model, &directory.decoder, Output::Rows, Part::DecoderLayer)?;
+    scaling(model)?;
+    net(model, &directory.encoder, Output::Hops, Part::EncoderLayer)?;
+    net(model, &directory.decoder, Output::Rows, Part::DecoderLayer)?;
+    let output = |net: &Net| model.line(net, usize::from(net.count));
+    let (latents, samples) = (output(&directory.encoder), output(&directory.decoder));
     if latents.channels != directory.latent_channels || latents.rows != directory.decoder.rows {
         return Err(ModelError::Shape(Part::DecoderLayer(0)));
     }
@@ -46,13 +45,15 @@ pub(super) fn model(model: &Model<'_>) -> Result<(), ModelError> {
     if stated.iter().any(|(bytes, net)| *bytes != net.elements.saturating_mul(element)) {
         return Err(ModelError::Plan(Part::Header));
     }
-    symbols(model, &directory)?;
-    quality(model, &directory)?;
-    priors::priors(model, &directory)?;
-    recurrent::recurrent(model, &directory)?;
-    predictor::predictor(model, &directory)?;
-    choice::choice(model, &directory)?;
-    self_test(model, &directory)
+    symbols(model)?;
+    quality(model)?;
+    priors::priors(model)?;
+    recurrent::recurrent(model)?;
+    predictor::predictor(model)?;
+    if CHOICE {
+        choice::choice(model)?;
+    }
+    self_test(model)
 }
 
 /// Whether `length` bytes at `offset` lie in the tables, aligned to 8.
@@ -61,13 +62,14 @@ fn inside(model: &Model<'_>, offset: u32, length: usize) -> bool {
     offset.is_multiple_of(8) && end.is_some_and(|end| end <= model.tables.len())
 }
 
-fn scaling(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+fn scaling(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     if !inside(model, directory.scaling, model.channels() * Scaling::BYTES) {
         return Err(ModelError::Bounds(Part::Scaling(0)));
     }
-    for channel in 0..model.header.channels {
+    for channel in 0..model.header().channels {
         let scaling = model.scaling(usize::from(channel));
-        let sound = match model.header.arithmetic {
+        let sound = match model.header().arithmetic {
             Arithmetic::Integer => {
                 let shifts = 1..=47;
                 scaling.gain > 0
@@ -86,42 +88,43 @@ fn scaling(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
 
 /// Whether these are the bits of a finite f32 above zero.
 fn is_positive(bits: u32) -> bool {
-    let value = f32::from_bits(bits);
-    value.is_finite() && value > 0.0
+    (1..f32::INFINITY.to_bits()).contains(&bits)
 }
 
-/// Checks a net's layers and their plan; gives the line that is its output.
-fn net(model: &Model<'_>, net: &Net, output: Output, part: fn(u16) -> Part) -> Result<Line, ModelError> {
+/// Checks a net's layers and their plan.
+#[inline(never)]
+fn net(model: &Model<'_>, net: &Net, output: Output, part: fn(u16) -> Part) -> Result<(), ModelError> {
     if net.channels == 0 || net.rows == 0 || net.channels > MAX_SIZE || net.rows > MAX_SIZE {
         return Err(ModelError::Shape(part(0)));
     }
-    if net.count == 0 || usize::from(net.count) > plan::MAX_LAYERS {
+    if net.count == 0 || usize::from(net.count) > MAX_LAYERS {
         return Err(ModelError::Shape(part(0)));
     }
     if !inside(model, net.layers, usize::from(net.count) * Layer::BYTES) {
         return Err(ModelError::Bounds(part(0)));
     }
     for index in 0..net.count {
-        layer(model, net, index, part(index))?;
+        // Given on as it is: taken apart and put together again an error is an odd number of bytes, which `memcpy` is called for.
+        let checked = layer(model, net, index, part(index));
+        if checked.is_err() {
+            return checked;
+        }
     }
     let last = net.count - 1;
     if (0..net.count).any(|index| model.layer(net, usize::from(index)).reads(usize::from(net.count))) {
         return Err(ModelError::Shape(part(last)));
     }
-    if memory_plan_follows(model, net, output) {
-        Ok(model.line(net, usize::from(net.count)))
-    } else {
-        Err(ModelError::Plan(part(last)))
-    }
+    if memory_plan_follows(model, net, output) { Ok(()) } else { Err(ModelError::Plan(part(last))) }
 }
 
 /// Whether a net states the histories, last readers, delay and block size that follow from its layers, and its regions do not collide.
 fn memory_plan_follows(model: &Model<'_>, net: &Net, output: Output) -> bool {
     let layer = |index: usize| model.layer(net, index);
-    let Some(demands) = plan::demands(net, output, layer) else { return false };
+    let mut demands = [zero(); MAX_LAYERS + 1];
+    let found = plan::find_demands(&mut demands, net, output, layer);
     let line_follows = |(index, demand): (usize, &Demand)| {
         let read_last_by = |step: usize, line: u8| {
-            demands.lines.get(usize::from(line)).is_some_and(|demand| usize::from(demand.last_step) == step)
+            demands.get(usize::from(line)).is_some_and(|demand| usize::from(demand.last_step) == step)
         };
         let lasts_follow = index.checked_sub(1).map(layer).is_none_or(|layer| {
             layer.last_of_input == read_last_by(index, layer.input)
@@ -129,16 +132,18 @@ fn memory_plan_follows(model: &Model<'_>, net: &Net, output: Output) -> bool {
         });
         lasts_follow && model.line(net, index).history == demand.history
     };
-    demands.lines.iter().enumerate().take(usize::from(net.count) + 1).all(line_follows)
-        && demands.delay == net.delay
-        && demands.receptive_hops == net.receptive_hops
+    demands.iter().enumerate().take(usize::from(net.count) + 1).all(line_follows)
+        && found == Some((net.delay, net.receptive_hops))
         && layout::block_elements(net, &demands, layer) == Some(net.elements)
 }
 
 fn layer(model: &Model<'_>, net: &Net, index: u16, part: Part) -> Result<(), ModelError> {
     let at = (net.layers as usize).saturating_add(usize::from(index) * Layer::BYTES);
-    let record = model.tables.get(at..).unwrap_or_default();
-    let layer = Layer::from_bytes(record.get(..Layer::BYTES).unwrap_or_default()).ok_or(ModelError::Range(part))?;
+    let record = words_at(model.tables, at);
+    if !Layer::is_sound(record) {
+        return Err(ModelError::Range(part));
+    }
+    let layer = Layer::from_words(record);
     if u16::from(layer.input) > index || u16::from(layer.other) > index {
         return Err(ModelError::Shape(part));
     }
@@ -168,14 +173,14 @@ fn add(model: &Model<'_>, layer: &Layer, input: &Line, other: &Line, part: Part)
         return Err(ModelError::Shape(part));
     }
     let sum = i32::from(layer.multiplier).abs() + i32::from(layer.other_multiplier).abs();
-    if model.header.arithmetic == Arithmetic::Integer && (sum >= 1 << 16 || !(1..=15).contains(&layer.shift)) {
+    if model.header().arithmetic == Arithmetic::Integer && (sum >= 1 << 16 || !(1..=15).contains(&layer.shift)) {
         return Err(ModelError::Range(part));
     }
     Ok(())
 }
 
 fn weights(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result<(), ModelError> {
-    let float = model.header.arithmetic == Arithmetic::Float;
+    let float = model.header().arithmetic == Arithmetic::Float;
     let Some(length) = plan::weight_bytes(layer, input.row_elements(), float) else {
         return Err(ModelError::Shape(part));
     };
@@ -190,7 +195,7 @@ fn weights(model: &Model<'_>, layer: &Layer, input: &Line, part: Part) -> Result
     }
     let sound = if layer.kind == Kind::Depthwise { is_depthwise_requantization } else { is_requantization };
     let blocks = (u32::from(layer.upsample) * plan::row_elements(layer.channels)).div_ceil(4);
-    let block_bytes = length.checked_div(blocks).unwrap_or(0) as usize;
+    let block_bytes = quotient(length, blocks) as usize;
     requantizations(model.weights(layer), block_bytes, sound, part)
 }
 
@@ -224,7 +229,8 @@ fn is_depthwise_requantization(multiplier: u32, shift: u32, second: u32) -> bool
     (1..=16).contains(&shift) && second == multiplier << (16 - shift)
 }
 
-fn symbols(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+fn symbols(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let count = usize::from(directory.symbol_count);
     if count == 0 || count > usize::from(MAX_SIZE) {
         return Err(ModelError::Shape(Part::Symbol(0)));
@@ -234,15 +240,19 @@ fn symbols(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
     }
     for index in 0..directory.symbol_count {
         let at = directory.symbols as usize + usize::from(index) * Symbol::BYTES;
-        let record = model.tables.get(at..).and_then(|rest| rest.get(..Symbol::BYTES)).unwrap_or_default();
         let part = Part::Symbol(index);
-        let symbol = Symbol::from_bytes(record).ok_or(ModelError::Range(part))?;
-        self::symbol(model, directory, &symbol, part)?;
+        let record = words_at(model.tables, at);
+        if !Symbol::is_sound(record) {
+            return Err(ModelError::Range(part));
+        }
+        let symbol = Symbol::from_words(record);
+        self::symbol(model, &symbol, part)?;
     }
     Ok(())
 }
 
-fn symbol(model: &Model<'_>, directory: &Directory, symbol: &Symbol, part: Part) -> Result<(), ModelError> {
+fn symbol(model: &Model<'_>, symbol: &Symbol, part: Part) -> Result<(), ModelError> {
+    let directory = model.directory();
     let end = u32::from(symbol.first) + u32::from(symbol.channels);
     if symbol.channels == 0 || end > u32::from(directory.latent_channels) || symbol.row >= directory.decoder.rows {
         return Err(ModelError::Shape(part));
@@ -257,14 +267,14 @@ fn symbol(model: &Model<'_>, directory: &Directory, symbol: &Symbol, part: Part)
     if !sound {
         return Err(ModelError::Range(part));
     }
-    let length = symbol_table_bytes(symbol, model.header.arithmetic).ok_or(ModelError::Shape(part))?;
+    let length = symbol_table_bytes(symbol, model.header().arithmetic).ok_or(ModelError::Shape(part))?;
     if !inside(model, symbol.table, length) {
         return Err(ModelError::Bounds(part));
     }
     if symbol.kind == SymbolKind::Integer {
         for quality in 1..=QUALITIES as u8 {
             let step = model.step(symbol, quality);
-            let sound = match model.header.arithmetic {
+            let sound = match model.header().arithmetic {
                 Arithmetic::Integer => {
                     (1..=32767).contains(&step.divide)
                         && (1..=32767).contains(&step.multiply)
@@ -281,7 +291,8 @@ fn symbol(model: &Model<'_>, directory: &Directory, symbol: &Symbol, part: Part)
     Ok(())
 }
 
-fn quality(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+fn quality(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     if !inside(model, directory.quality, 2 * QUALITIES) {
         return Err(ModelError::Bounds(Part::Quality));
     }
@@ -298,7 +309,8 @@ fn quality(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
     if nothing_sent || !all_sent { Err(ModelError::Range(Part::Quality)) } else { Ok(()) }
 }
 
-fn self_test(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+fn self_test(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let frames = usize::from(directory.test_frame_count) * model.channels() * 2;
     let packet = usize::from(directory.test_packet_length);
     if !inside(model, directory.test_frames, frames) || !inside(model, directory.test_packet, packet) {

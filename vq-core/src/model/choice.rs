@@ -1,6 +1,6 @@
 //! The record of the choice of codes: what encoders weigh bits and errors by, where a model has one.
 
-use super::{Directory, Model, QUALITIES};
+use super::{Model, QUALITIES};
 use crate::bytes::{put, u16_at, u32_at};
 use crate::model::plan::row_elements;
 use crate::model::records::Symbol;
@@ -78,7 +78,7 @@ impl<'a> Model<'a> {
     /// The choice of codes, if the model has one.
     #[must_use]
     pub fn choice(&self) -> Option<Choice> {
-        match u32_at(self.tables, Directory::CHOICE) {
+        match self.directory().choice {
             0 => None,
             offset => Choice::from_bytes(self.bytes(offset, Choice::BYTES)),
         }

@@ -22,12 +22,15 @@
 //! | 60 | 4 bytes | zero |
 
 use super::ModelError;
-use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
-use crate::kernels::Arithmetic;
+use crate::bytes::{byte, high, low, put, u16_at, u32_at, words};
+use crate::features::{CHOICE, FLOAT, PREDICTION};
+use crate::kernels::{Arithmetic, quotient};
 use crate::residual;
 
 /// Length of the header; the postcard message starts here.
 pub const HEADER_BYTES: usize = 64;
+/// Its length in words.
+pub(super) const WORDS: usize = HEADER_BYTES / 4;
 /// The first four bytes of a model file.
 pub const MAGIC: [u8; 4] = *b"VQM1";
 /// The format version that this crate reads and its exporter writes.
@@ -68,51 +71,45 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads and checks the header and the whole file's CRC.
-    ///
-    /// # Errors
-    /// [`ModelError`] for a file that is short, foreign, of another version, of the wrong length or damaged.
-    pub fn parse(file: &[u8]) -> Result<Self, ModelError> {
-        let Some(header) = file.first_chunk::<HEADER_BYTES>() else {
-            return Err(ModelError::TooShort { have: file.len() });
-        };
-        if array_at::<4>(header, 0) != MAGIC {
-            return Err(ModelError::Magic);
-        }
-        let version = u16_at(header, 4);
-        if version != FORMAT_VERSION {
-            return Err(ModelError::Version { found: version });
-        }
-        let length = u32_at(header, 8);
-        if length as usize != file.len() {
-            return Err(ModelError::Length { stated: length, have: file.len() });
-        }
-        if u32_at(header, 12) != checksum(file) {
-            return Err(ModelError::Checksum);
-        }
-        let arithmetic = match u8_at(header, 6) {
-            0 => Arithmetic::Integer,
-            1 => Arithmetic::Float,
-            _ => return Err(ModelError::Arithmetic),
-        };
-        if u8_at(header, 7) != 0 || u32_at(header, 60) != 0 {
-            return Err(ModelError::Reserved);
-        }
-        Ok(Self {
-            arithmetic,
+    #[inline(always)]
+    pub(super) fn from_words(words: &[u32; WORDS]) -> Self {
+        let &[
+            _,
+            version,
             length,
-            identity: array_at(header, 16),
-            tables_offset: u32_at(header, 32),
-            tables_length: u32_at(header, 36),
-            encoder_line_bytes: u32_at(header, 40),
-            decoder_line_bytes: u32_at(header, 44),
-            hop: u16_at(header, 48),
-            channels: u16_at(header, 50),
-            symbols_per_hop: u16_at(header, 52),
-            recurrent_units: u16_at(header, 54),
-            predictor_units: u16_at(header, 56),
-            choice_units: u16_at(header, 58),
-        })
+            _,
+            i0,
+            i1,
+            i2,
+            i3,
+            tables_offset,
+            tables_length,
+            encoder_line_bytes,
+            decoder_line_bytes,
+            hop,
+            symbols,
+            predictor,
+            _,
+        ] = words;
+        let mut identity = [0; 16];
+        identity.as_chunks_mut().0.iter_mut().zip([i0, i1, i2, i3]).for_each(|(to, word)| *to = word.to_le_bytes());
+        // What is neither `check` refuses, and a float where there are none.
+        let is_float = FLOAT && byte(version, 2) != 0;
+        Self {
+            arithmetic: if is_float { Arithmetic::Float } else { Arithmetic::Integer },
+            length,
+            identity,
+            tables_offset,
+            tables_length,
+            encoder_line_bytes,
+            decoder_line_bytes,
+            hop: low(hop),
+            channels: high(hop),
+            symbols_per_hop: low(symbols),
+            recurrent_units: high(symbols),
+            predictor_units: low(predictor),
+            choice_units: high(predictor),
+        }
     }
 
     /// The header's bytes with a zero CRC; [`seal`] fills it in when the file is complete.
@@ -138,11 +135,41 @@ impl Header {
     }
 }
 
+/// Checks the header and the whole file's CRC; gives the header's words.
+///
+/// # Errors
+/// [`ModelError`] for a file that is short, foreign, of another version, of the wrong length, damaged, or of an arithmetic that this build has not.
+pub(super) fn check(file: &[u8]) -> Result<&[u32; WORDS], ModelError> {
+    let too_short = ModelError::TooShort { have: file.len() };
+    let words: &[u32; WORDS] = words(file, 0).ok_or(too_short)?;
+    let &[magic, version, stated, crc, .., reserved] = words;
+    if magic != u32::from_le_bytes(MAGIC) {
+        return Err(ModelError::Magic);
+    }
+    if low(version) != FORMAT_VERSION {
+        return Err(ModelError::Version { found: low(version) });
+    }
+    if stated as usize != file.len() {
+        return Err(ModelError::Length { stated, have: file.len() });
+    }
+    if crc != checksum(file) {
+        return Err(ModelError::Checksum);
+    }
+    match byte(version, 2) {
+        0 => {}
+        1 if FLOAT => {}
+        1 => return Err(ModelError::FloatUnsupported),
+        _ => return Err(ModelError::Arithmetic),
+    }
+    if byte(version, 3) != 0 || reserved != 0 { Err(ModelError::Reserved) } else { Ok(words) }
+}
+
 /// The CRC-32 of a model file, its own four bytes left out.
 fn checksum(file: &[u8]) -> u32 {
     let mut digest = CRC_32.digest();
-    digest.update(file.get(..12).unwrap_or_default());
-    digest.update(file.get(16..).unwrap_or_default());
+    for part in [file.get(..12), file.get(16..)] {
+        digest.update(part.unwrap_or_default());
+    }
     digest.finalize()
 }
 
@@ -186,28 +213,32 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// Those of a model file.
     pub(crate) const fn of(file: &[u8]) -> Self {
-        let header = match file.first_chunk::<HEADER_BYTES>() {
-            Some(header) => header,
-            None => &[0; HEADER_BYTES],
-        };
+        let (encoder, decoder) = (u32_at(file, 40), u32_at(file, 44));
+        let (hop, symbols, predictor) = (u32_at(file, 48), u32_at(file, 52), u32_at(file, 56));
+        let header = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, encoder, decoder, hop, symbols, predictor, 0];
         // The encoder's delay and the rows of a latent hop, in the directory's records of the two nets.
-        let tables = u32_at(header, 32) as usize;
-        let (delay, rows) = (u16_at(file, tables.saturating_add(12)), u16_at(file, tables.saturating_add(24 + 8)));
+        let tables = u32_at(file, 32) as usize;
+        Self::new(&header, u16_at(file, tables.saturating_add(12)), u16_at(file, tables.saturating_add(24 + 8)))
+    }
+
+    /// Those of a header, of an encoder with a delay of so many rows, and of so many rows of a latent hop.
+    pub(super) const fn new(header: &[u32; WORDS], delay: u16, rows: u16) -> Self {
+        let &[_, _, _, _, _, _, _, _, _, _, encoder_line_bytes, decoder_line_bytes, hop, symbols, predictor, _] =
+            header;
+        let (hop, channels) = (low(hop) as usize, high(hop) as usize);
         Self {
-            encoder_line_bytes: u32_at(header, 40) as usize,
-            decoder_line_bytes: u32_at(header, 44) as usize,
-            prior_bytes: prior_bytes(u16_at(header, 52), u16_at(header, 54)),
-            hop_samples: u16_at(header, 48) as usize * channels(header),
-            channels: channels(header),
-            look_ahead_hops: match rows {
-                0 => 0,
-                rows => (delay / rows) as usize,
-            },
-            predictor_bytes: match u16_at(header, 56) {
-                0 => residual::memory_bytes(channels(header)),
+            encoder_line_bytes: encoder_line_bytes as usize,
+            decoder_line_bytes: decoder_line_bytes as usize,
+            prior_bytes: prior_bytes(low(symbols), high(symbols)),
+            hop_samples: hop * channels,
+            channels,
+            look_ahead_hops: quotient(delay as u32, rows as u32) as usize,
+            predictor_bytes: match low(predictor) {
+                _ if !PREDICTION => 0,
+                0 => residual::memory_bytes(channels),
                 units => units as usize * 8,
             },
-            choice_bytes: u16_at(header, 58) as usize * 8,
+            choice_bytes: if CHOICE { high(predictor) as usize * 8 } else { 0 },
         }
     }
 

@@ -8,7 +8,7 @@
 //! same step, but for a sum *in place*: the buffer of a summand that only the sum is left to read, and that needs no history, may
 //! begin where the sum's new rows do.
 
-use super::plan::{Demand, Demands, Line, MAX_LAYERS};
+use super::plan::{Demand, Line, MAX_LAYERS};
 use super::records::{Kind, Layer, Net};
 
 /// Most elements of a net's block.
@@ -98,19 +98,19 @@ pub fn may_be_in_place(sum: &Layer, step: usize, index: usize, demand: &Demand) 
 }
 
 /// The length of the block, or `None` where regions collide or lie beyond [`MAX_ELEMENTS`], or where a row would not start at a word.
-pub fn block_elements(net: &Net, demands: &Demands, layer: impl Fn(usize) -> Layer) -> Option<u32> {
+pub fn block_elements(net: &Net, demands: &[Demand; MAX_LAYERS + 1], layer: impl Fn(usize) -> Layer) -> Option<u32> {
     let line = |index: usize| match index.checked_sub(1) {
         None => Line::of_input(net),
         Some(index) => Line::of_layer(&layer(index)),
     };
     let mut end = 0;
-    for (index, demand) in demands.lines.iter().enumerate().take(usize::from(net.count).min(MAX_LAYERS) + 1) {
+    for (index, demand) in demands.iter().enumerate().take(usize::from(net.count).min(MAX_LAYERS) + 1) {
         let this = line(index);
         if this.row_elements() != 1 && !this.start.is_multiple_of(2) {
             return None;
         }
         let own = regions(index, &this, demand);
-        for (earlier, other_demand) in demands.lines.iter().enumerate().take(index) {
+        for (earlier, other_demand) in demands.iter().enumerate().take(index) {
             let other = line(earlier);
             let [buffer, rest] = regions(earlier, &other, other_demand);
             let in_place = other.start == this.start.saturating_add(this.history_elements())

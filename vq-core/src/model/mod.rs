@@ -18,9 +18,9 @@ pub mod recurrent;
 
 pub use error::{ModelError, Part};
 
-use crate::bytes::{array_at, i16_at, u8_at, u16_at, u32_at};
+use crate::bytes::{high, i16_at, low, u8_at, words, words_at};
 use crate::codec::Options;
-use crate::kernels::Arithmetic;
+use crate::kernels::{Arithmetic, quotient};
 use header::{Header, Sizes};
 use plan::Line;
 use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
@@ -76,40 +76,69 @@ pub struct Directory {
 impl Directory {
     /// Length of the directory.
     pub const BYTES: usize = 128;
-    /// Where the fields lie that are looked up for every sample or symbol.
-    const SCALING: usize = 48;
-    const SYMBOLS: usize = 52;
-    const SYMBOL_COUNT: usize = 56;
-    const QUALITY: usize = 60;
-    const PRIORS: usize = 80;
-    const RECURRENT: usize = 88;
+    /// Length in words.
+    const WORDS: usize = Self::BYTES / 4;
+    /// Where the limits of surprise lie.
     const SURPRISE: usize = 104;
-    const CHOICE: usize = 124;
 
     // Into its callers, which then pay for the fields that they look at and not for all.
     #[inline(always)]
-    fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+    fn from_words(words: &[u32; Self::WORDS]) -> Self {
+        let &[
+            e0,
+            e1,
+            e2,
+            e3,
+            e4,
+            e5,
+            d0,
+            d1,
+            d2,
+            d3,
+            d4,
+            d5,
+            scaling,
+            symbols,
+            counts,
+            quality,
+            test_frames,
+            test_lengths,
+            test_packet,
+            test_samples_crc,
+            priors,
+            prior_sets,
+            recurrent,
+            recurrent_length,
+            predictor,
+            predictor_length,
+            s0,
+            s1,
+            s2,
+            s3,
+            s4,
+            choice,
+        ] = words;
         Self {
-            encoder: Net::from_bytes(&array_at(bytes, 0)),
-            decoder: Net::from_bytes(&array_at(bytes, Net::BYTES)),
-            scaling: u32_at(bytes, Self::SCALING),
-            symbols: u32_at(bytes, Self::SYMBOLS),
-            symbol_count: u16_at(bytes, Self::SYMBOL_COUNT),
-            latent_channels: u16_at(bytes, 58),
-            quality: u32_at(bytes, Self::QUALITY),
-            test_frames: u32_at(bytes, 64),
-            test_frame_count: u16_at(bytes, 68),
-            test_packet_length: u16_at(bytes, 70),
-            test_packet: u32_at(bytes, 72),
-            test_samples_crc: u32_at(bytes, 76),
-            priors: u32_at(bytes, Self::PRIORS),
-            prior_sets: u16_at(bytes, 84),
-            recurrent: u32_at(bytes, Self::RECURRENT),
-            recurrent_length: u32_at(bytes, 92),
-            predictor: u32_at(bytes, 96),
-            predictor_length: u32_at(bytes, 100),
-            surprise_limits: core::array::from_fn(|row| u16_at(bytes, Self::SURPRISE + 2 * row)),
-            choice: u32_at(bytes, Self::CHOICE),
+            encoder: Net::from_words(&[e0, e1, e2, e3, e4, e5]),
+            decoder: Net::from_words(&[d0, d1, d2, d3, d4, d5]),
+            scaling,
+            symbols,
+            symbol_count: low(counts),
+            latent_channels: high(counts),
+            quality,
+            test_frames,
+            test_frame_count: low(test_lengths),
+            test_packet_length: high(test_lengths),
+            test_packet,
+            test_samples_crc,
+            priors,
+            prior_sets: low(prior_sets),
+            recurrent,
+            recurrent_length,
+            predictor,
+            predictor_length,
+            surprise_limits: [low(s0), high(s0), low(s1), high(s1), low(s2), high(s2), low(s3), high(s3), low(s4)],
+            choice,
         }
     }
 
@@ -138,7 +167,7 @@ impl Directory {
         for (row, limit) in self.surprise_limits.iter().enumerate() {
             crate::bytes::put(&mut bytes, Self::SURPRISE + 2 * row, limit.to_le_bytes());
         }
-        crate::bytes::put(&mut bytes, Self::CHOICE, self.choice.to_le_bytes());
+        crate::bytes::put(&mut bytes, 124, self.choice.to_le_bytes());
         bytes
     }
 }
@@ -148,7 +177,10 @@ impl Directory {
 pub struct Model<'a> {
     file: &'a [u8],
     tables: &'a [u8],
-    header: Header,
+    /// The first words of the file.
+    header: &'a [u32; header::WORDS],
+    /// The first words of the tables.
+    directory: &'a [u32; Directory::WORDS],
 }
 
 impl<'a> Model<'a> {
@@ -176,30 +208,36 @@ impl<'a> Model<'a> {
         if file.as_ptr().align_offset(8) != 0 {
             return Err(ModelError::Misaligned);
         }
-        let header = Header::parse(file)?;
-        if header.arithmetic == Arithmetic::Float && !cfg!(feature = "f32") {
-            return Err(ModelError::FloatUnsupported);
-        }
+        let header_words = header::check(file)?;
+        let header = Header::from_words(header_words);
         let outside = ModelError::Bounds(Part::Header);
         let tables = file.get(header.tables_offset as usize..).ok_or(outside)?;
         let tables = tables.get(..header.tables_length as usize).ok_or(outside)?;
         if !header.tables_offset.is_multiple_of(8) || (header.tables_offset as usize) < header::HEADER_BYTES {
             return Err(outside);
         }
-        Ok(Self { file, tables, header })
+        let directory = words(tables, 0).ok_or(ModelError::Bounds(Part::Directory))?;
+        Ok(Self { file, tables, header: header_words, directory })
     }
 
     /// The fixed header.
     #[must_use]
-    pub fn header(&self) -> &Header {
-        &self.header
+    #[inline(always)]
+    pub fn header(&self) -> Header {
+        Header::from_words(self.header)
     }
 
     /// The tables' directory.
     #[must_use]
     #[inline(always)]
     pub fn directory(&self) -> Directory {
-        Directory::from_bytes(self.tables.first_chunk().unwrap_or(&[0; Directory::BYTES]))
+        Directory::from_words(self.directory)
+    }
+
+    /// The record of the encoder net, 0, or of the decoder net, 1.
+    pub(crate) fn net_words(&self, place: usize) -> &'a [u32; Net::WORDS] {
+        let rest = self.directory.get(place * Net::WORDS..).unwrap_or_default();
+        rest.first_chunk().unwrap_or(&[0; Net::WORDS])
     }
 
     /// The whole file.
@@ -217,19 +255,19 @@ impl<'a> Model<'a> {
     /// Names the model: packets of other models fail their checksum.
     #[must_use]
     pub fn identity(&self) -> [u8; 16] {
-        self.header.identity
+        self.header().identity
     }
 
     /// Frames per step of the net.
     #[must_use]
     pub fn hop(&self) -> usize {
-        usize::from(self.header.hop)
+        usize::from(self.header().hop)
     }
 
     /// Samples of a frame.
     #[must_use]
     pub fn channels(&self) -> usize {
-        usize::from(self.header.channels)
+        usize::from(self.header().channels)
     }
 
     /// Bits of a hop's codes as plain numbers at a quality (clamped to 1..=9): what they would take without a prior.
@@ -245,37 +283,42 @@ impl<'a> Model<'a> {
 
     /// The same, each with its number among all of the model's symbols.
     pub fn numbered_symbols(&self, quality: u8) -> impl Iterator<Item = (usize, Symbol)> + use<'a> {
-        self.numbered_symbols_from(quality, 0)
+        let (model, mut next) = (*self, 0);
+        core::iter::from_fn(move || {
+            let (index, symbol) = model.next_symbol(quality, next)?;
+            next = index + 1;
+            Some((index, symbol))
+        })
     }
 
     /// The first symbol from number `from` on that is sent at a quality (clamped to 1..=9), and its number.
     #[must_use]
     pub fn next_symbol(&self, quality: u8, from: usize) -> Option<(usize, Symbol)> {
-        self.numbered_symbols_from(quality, from).next()
-    }
-
-    // Not over chunks of the records: where this is not inlined the compiler forgets that a chunk is not empty, and divides.
-    fn numbered_symbols_from(&self, quality: u8, from: usize) -> impl Iterator<Item = (usize, Symbol)> + use<'a> {
-        let (model, stages) = (*self, self.stages(quality));
-        let numbered = (from..).map_while(move |index| Some((index, model.symbol(index)?)));
-        numbered.filter(move |(_, symbol)| symbol.stage < stages)
+        let stages = self.stages(quality);
+        let mut index = from;
+        loop {
+            let symbol = self.symbol(index)?;
+            if symbol.stage < stages {
+                return Some((index, symbol));
+            }
+            index += 1;
+        }
     }
 
     /// A symbol by its number.
     #[must_use]
     pub fn symbol(&self, index: usize) -> Option<Symbol> {
-        let record = self.symbol_records().get(index.checked_mul(Symbol::BYTES)?..)?;
-        Symbol::from_bytes(record.get(..Symbol::BYTES)?)
-    }
-
-    fn symbol_records(&self) -> &'a [u8] {
-        let count = usize::from(u16_at(self.tables, Directory::SYMBOL_COUNT));
-        slice(self.tables, u32_at(self.tables, Directory::SYMBOLS), count * Symbol::BYTES)
+        let directory = self.directory();
+        if index >= usize::from(directory.symbol_count) {
+            return None;
+        }
+        let at = (directory.symbols as usize).saturating_add(index * Symbol::BYTES);
+        Some(Symbol::from_words(words_at(self.tables, at)))
     }
 
     /// A byte of the quality table.
     fn quality_byte(&self, place: usize) -> u8 {
-        u8_at(self.tables, (u32_at(self.tables, Directory::QUALITY) as usize).saturating_add(place))
+        u8_at(self.tables, (self.directory().quality as usize).saturating_add(place))
     }
 
     /// Bytes of the tables, or nothing.
@@ -294,22 +337,24 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn surprise_limit(&self, quality: u8) -> u16 {
         let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
-        u16_at(self.tables, Directory::SURPRISE + 2 * row)
+        self.directory().surprise_limits.get(row).copied().unwrap_or(0)
     }
 
     /// The scaling of a channel's samples.
     #[must_use]
     pub fn scaling(&self, channel: usize) -> Scaling {
-        let scaling = u32_at(self.tables, Directory::SCALING) as usize;
-        let at = scaling.saturating_add(channel.saturating_mul(Scaling::BYTES));
-        Scaling::from_bytes(&array_at::<{ Scaling::BYTES }>(self.tables, at))
+        let at = (self.directory().scaling as usize).saturating_add(channel.wrapping_mul(Scaling::BYTES));
+        Scaling::from_words(words_at(self.tables, at))
     }
 
-    /// A layer of a net of this model; the neutral record past the net's last layer.
+    /// A layer of a net of this model; one of no elements past the tables.
     #[must_use]
     pub fn layer(&self, net: &Net, index: usize) -> Layer {
-        let at = (net.layers as usize).saturating_add(index.saturating_mul(Layer::BYTES));
-        Layer::from_bytes(&array_at::<{ Layer::BYTES }>(self.tables, at)).unwrap_or(Layer::NEUTRAL)
+        Layer::from_words(self.layer_words(net, index))
+    }
+
+    fn layer_words(&self, net: &Net, index: usize) -> &'a [u32; Layer::WORDS] {
+        words_at(self.tables, (net.layers as usize).saturating_add(index.wrapping_mul(Layer::BYTES)))
     }
 
     /// A line of a net: 0 is its input, `i + 1` what layer `i` writes.
@@ -317,7 +362,7 @@ impl<'a> Model<'a> {
     pub fn line(&self, net: &Net, index: usize) -> Line {
         match index.checked_sub(1) {
             None => Line::of_input(net),
-            Some(layer) => Line::of_layer(&self.layer(net, layer)),
+            Some(layer) => Line::of_words(self.layer_words(net, layer)),
         }
     }
 
@@ -326,13 +371,13 @@ impl<'a> Model<'a> {
     pub fn step(&self, symbol: &Symbol, quality: u8) -> Step {
         let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
         let at = (symbol.table as usize).saturating_add(row * Step::BYTES);
-        Step::from_bytes(&array_at::<{ Step::BYTES }>(self.tables, at))
+        Step::from_words(words_at(self.tables, at))
     }
 
     /// The bytes of a symbol's codebook or step table.
     #[must_use]
     pub fn symbol_table(&self, symbol: &Symbol) -> &'a [u8] {
-        slice(self.tables, symbol.table, symbol_table_bytes(symbol, self.header.arithmetic).unwrap_or(0))
+        slice(self.tables, symbol.table, symbol_table_bytes(symbol, self.header().arithmetic).unwrap_or(0))
     }
 
     /// The weight stream of a layer.
@@ -368,13 +413,20 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn closing_hops(&self) -> usize {
         let decoder = self.directory().decoder;
-        usize::from(decoder.delay).div_ceil(self.hop().max(1))
+        self.hops_of(usize::from(decoder.delay))
+    }
+
+    /// Hops that hold so many frames.
+    pub(crate) fn hops_of(&self, frames: usize) -> usize {
+        let hop = u32::from(self.header().hop).max(1);
+        quotient((frames as u32).saturating_add(hop - 1), hop) as usize
     }
 
     /// Hops of frames that the encoder reads before the latents of hop 0 are complete.
     #[must_use]
     pub fn look_ahead_hops(&self) -> usize {
-        usize::from(self.directory().encoder.delay).checked_div(self.latent_rows()).unwrap_or(0)
+        let directory = self.directory();
+        quotient(u32::from(directory.encoder.delay), u32::from(directory.decoder.rows)) as usize
     }
 
     /// Frames between a sample and the packet hop that holds it, and between that hop and the decoded sample:
@@ -443,7 +495,8 @@ impl<'a> Model<'a> {
 
     /// What the sizes of memory follow from.
     pub(crate) fn sizes(&self) -> Sizes {
-        Sizes::of(self.file)
+        let directory = self.directory();
+        Sizes::new(self.header, directory.encoder.delay, directory.decoder.rows)
     }
 
     /// The smallest limit of bounded and lossless packets with these options: room for a hop of samples as they are.

@@ -11,11 +11,16 @@
 //! * a sum lags as its later summand does, and needs the difference as history of the earlier one.
 
 use super::records::{Kind, Layer, Net};
+use crate::bytes::{high, low, zero};
+use crate::kernels::quotient;
 
 /// Most layers that a net may have.
 pub const MAX_LAYERS: usize = 64;
 /// Largest number of rows, channels, taps or bytes in any product below, which keeps them inside 32 bits.
 const LIMIT: u32 = 1 << 24;
+
+/// Elements of a window, those by which it moves, and what it gives are fewer than these.
+pub const WINDOW_LIMIT: u32 = 1 << 15;
 
 /// What a reader needs to know of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,19 @@ impl Line {
         }
     }
 
+    /// The line that the layer of a record writes.
+    pub(super) fn of_words(words: &[u32; Layer::WORDS]) -> Self {
+        let &[_, channels, _, rows, delay, start, _, _, _, rest] = words;
+        Self {
+            channels: low(channels),
+            rows: high(rows),
+            delay: low(delay),
+            history: high(delay),
+            start,
+            rest: rest >> 8,
+        }
+    }
+
     /// The net's input line.
     #[must_use]
     pub fn of_input(net: &Net) -> Self {
@@ -63,13 +81,13 @@ impl Line {
     /// Elements of the history.
     #[must_use]
     pub fn history_elements(&self) -> u32 {
-        u32::from(self.history).saturating_mul(self.row_elements())
+        u32::from(self.history).wrapping_mul(self.row_elements())
     }
 
     /// Elements of the new rows.
     #[must_use]
     pub fn new_elements(&self) -> u32 {
-        u32::from(self.rows).saturating_mul(self.row_elements())
+        u32::from(self.rows).wrapping_mul(self.row_elements())
     }
 }
 
@@ -85,9 +103,9 @@ pub fn rows(layer: &Layer, input: &Line) -> Option<u16> {
     match layer.kind {
         Kind::Add => Some(input.rows),
         Kind::Convolution | Kind::Depthwise => {
-            let windows = input.rows.checked_div(layer.stride)?;
+            let windows = quotient(u32::from(input.rows), u32::from(layer.stride)) as u16;
             let one_way = layer.upsample == 1 || (layer.stride == 1 && layer.kind == Kind::Convolution);
-            if layer.kernel == 0 || layer.upsample == 0 || !one_way {
+            if layer.kernel == 0 || layer.stride == 0 || layer.upsample == 0 || !one_way {
                 return None;
             }
             if windows.checked_mul(layer.stride)? != input.rows {
@@ -108,7 +126,10 @@ pub fn delay(layer: &Layer, input: &Line, other: &Line) -> Option<u16> {
         Kind::Convolution | Kind::Depthwise => {
             let stride = i32::from(layer.stride);
             let ahead = from + i32::from(layer.kernel) - padding - stride;
-            (ahead.max(0) + stride - 1).checked_div(stride)?
+            if stride == 0 {
+                return None;
+            }
+            quotient((ahead.max(0) + stride - 1) as u32, stride as u32) as i32
         }
     };
     u16::try_from(rows).ok()
@@ -130,12 +151,13 @@ pub fn history(layer: &Layer, input: &Line) -> Option<u16> {
 /// Bytes of the weight stream of a layer with weights over rows of `input_elements`.
 ///
 /// Integer: for each block of four output channels (of all phases) four biases, groups of 4 × 4 weights (depthwise: four for
-/// every row of the window), four requantizations. Float: for each output channel a bias and its weights.
+/// every row of the window), four requantizations. Float: for each output channel a bias and its weights. `None` where a window is beyond [`WINDOW_LIMIT`].
 #[must_use]
 pub fn weight_bytes(layer: &Layer, input_elements: u32, float: bool) -> Option<u32> {
     let outputs = u32::from(layer.upsample).checked_mul(row_elements(layer.channels))?;
     let taps = taps(layer, input_elements)?;
-    if outputs > LIMIT {
+    let step = u32::from(layer.stride).checked_mul(input_elements)?;
+    if [outputs, taps, step].iter().any(|elements| *elements >= WINDOW_LIMIT) {
         return None;
     }
     if float {
@@ -177,7 +199,7 @@ impl Output {
     pub fn delay(self, line: &Line) -> Option<u16> {
         match self {
             Self::Rows => Some(line.delay),
-            Self::Hops => line.delay.div_ceil(line.rows.max(1)).checked_mul(line.rows),
+            Self::Hops => hops(line.delay, line).checked_mul(line.rows),
         }
     }
 }
@@ -212,12 +234,23 @@ pub struct Demands {
 /// `layer` gives the records in order, with `delay` and `rows` filled in. `None` where there is no layer, or too many, or a
 /// number does not fit.
 pub fn demands(net: &Net, output: Output, layer: impl Fn(usize) -> Layer) -> Option<Demands> {
+    let mut lines = [Demand::default(); MAX_LAYERS + 1];
+    let (delay, receptive_hops) = find_demands(&mut lines, net, output, layer)?;
+    Some(Demands { lines, delay, receptive_hops })
+}
+
+/// [`demands`] of cleared `lines`, in place: to copy them takes more code than to find them. Gives the delay and the hops of the receptive field.
+pub(super) fn find_demands(
+    lines: &mut [Demand; MAX_LAYERS + 1],
+    net: &Net,
+    output: Output,
+    layer: impl Fn(usize) -> Layer,
+) -> Option<(u16, u16)> {
     let count = usize::from(net.count);
     if count == 0 || count > MAX_LAYERS {
         return None;
     }
-    let mut lines = [Demand::default(); MAX_LAYERS + 1];
-    let mut reach = [0u16; MAX_LAYERS + 1];
+    let mut reach = [zero::<u16>(); MAX_LAYERS + 1];
     for index in 0..=count {
         let line = match index.checked_sub(1) {
             None => Line::of_input(net),
@@ -234,7 +267,7 @@ pub fn demands(net: &Net, output: Output, layer: impl Fn(usize) -> Layer) -> Opt
             demand.history = demand.history.max(needed);
             demand.margin = demand.margin.max(margin(&layer, &line, needed));
             demand.last_step = reader as u8 + 1;
-            let hops = needed.div_ceil(line.rows.max(1)).checked_add(*reach.get(index)?)?;
+            let hops = hops(needed, &line).checked_add(*reach.get(index)?)?;
             let target = reach.get_mut(reader + 1)?;
             *target = hops.max(*target);
         }
@@ -244,8 +277,14 @@ pub fn demands(net: &Net, output: Output, layer: impl Fn(usize) -> Layer) -> Opt
     let kept = delay.checked_sub(last.delay)?;
     let demand = lines.get_mut(count)?;
     (demand.history, demand.last_step) = (kept, count as u8 + 1);
-    let receptive_hops = reach.get(count)?.checked_add(kept.div_ceil(last.rows.max(1)))?.checked_add(1)?;
-    Some(Demands { lines, delay, receptive_hops })
+    let receptive_hops = reach.get(count)?.checked_add(hops(kept, &last))?.checked_add(1)?;
+    Some((delay, receptive_hops))
+}
+
+/// Hops that hold so many rows of a line.
+fn hops(rows: u16, line: &Line) -> u16 {
+    let per_hop = u32::from(line.rows).max(1);
+    quotient(u32::from(rows) + per_hop - 1, per_hop) as u16
 }
 
 /// Elements that a layer reads behind the line's last row.
@@ -255,18 +294,18 @@ fn margin(layer: &Layer, line: &Line, history: u16) -> u8 {
 }
 
 /// Elements that a layer reads of a line in a hop, from its first window on: kernels read windows, and depthwise ones the columns
-/// of a row, in groups of four.
+/// of a row, in groups of four. Of layers whose [`weight_bytes`] are within limits, whose products stay within 2^28 and are not looked at here.
 #[must_use]
 pub fn elements_read(layer: &Layer, line: &Line) -> u32 {
     let row = line.row_elements();
-    let grouped = |elements: u32| elements.saturating_add(3) & !3;
+    let grouped = |elements: u32| elements.wrapping_add(3) & !3;
     let (kernel, windows) = (u32::from(layer.kernel), layer.windows().saturating_sub(1));
     let window = match layer.kind {
         Kind::Add => return line.new_elements(),
-        Kind::Convolution => grouped(kernel.saturating_mul(row)),
-        Kind::Depthwise => kernel.saturating_sub(1).saturating_mul(row).saturating_add(grouped(row)),
+        Kind::Convolution => grouped(kernel.wrapping_mul(row)),
+        Kind::Depthwise => kernel.wrapping_sub(1).wrapping_mul(row).wrapping_add(grouped(row)),
     };
-    windows.saturating_mul(u32::from(layer.stride)).saturating_mul(row).saturating_add(window)
+    windows.wrapping_mul(u32::from(layer.stride)).wrapping_mul(row).wrapping_add(window)
 }
 
 #[cfg(test)]

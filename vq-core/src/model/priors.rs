@@ -1,11 +1,12 @@
 //! The records of the prior: for every symbol, which frequencies hold and what chooses between them.
 
 use super::records::Symbol;
-use super::{Directory, Model, QUALITIES, recurrent};
-use crate::bytes::{array_at, put, u8_at, u16_at, u32_at};
+use super::{Model, QUALITIES, recurrent};
+use crate::bytes::{byte, high, low, put, u8_at, words_at};
 use crate::codec::Options;
 use crate::coder::range::MAX_TOTAL_BITS;
 use crate::features::PRIORS;
+use crate::kernels::quotient;
 
 /// Most contexts of a symbol.
 pub const CONTEXTS: usize = 2;
@@ -76,20 +77,10 @@ impl Context {
     /// A context that says nothing.
     pub const NONE: Self = Self { map: 0, source: 0, first: 0, length: 0, hop: Hop::Before, classes: 1 };
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let hop = match u8_at(bytes, 10) {
-            0 => Hop::Same,
-            1 => Hop::Before,
-            _ => return None,
-        };
-        Some(Self {
-            map: u32_at(bytes, 0),
-            source: u16_at(bytes, 4),
-            first: u16_at(bytes, 6),
-            length: u16_at(bytes, 8),
-            hop,
-            classes: u8_at(bytes, 11),
-        })
+    fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[map, source, last] = words;
+        let hop = if byte(last, 2) == 0 { Hop::Same } else { Hop::Before };
+        Self { map, source: low(source), first: high(source), length: low(last), hop, classes: byte(last, 3) }
     }
 
     fn to_bytes(self) -> [u8; Self::BYTES] {
@@ -129,25 +120,44 @@ impl SymbolPrior {
         Self { step, worst_bits, expected: u16::from(worst_bits) << 8, ..Self::NEUTRAL }
     }
 
-    /// Reads a record; `None` where it names a hop that does not exist or reserved bytes are not zero.
+    /// Whether a record is [`uniform`](Self::uniform).
+    pub(crate) fn is_uniform(words: &[u32; Self::BYTES / 4], symbol: &Symbol) -> bool {
+        let &[starts, rows, first, bits, map, source, end, inner_map, inner_source, inner_end, row_map, _] = words;
+        let step = quotient(1 << MAX_TOTAL_BITS, u32::from(symbol.codes()));
+        let worst_bits = cost_bits(step, MAX_TOTAL_BITS);
+        let nothing = u32::from(Context::NONE.classes) << 24 | (Context::NONE.hop as u32) << 16;
+        first == step << 16
+            && bits == u32::from(worst_bits) << 24 | u32::from(worst_bits) << 8
+            && [end, inner_end] == [nothing; 2]
+            && starts | rows | map | source | inner_map | inner_source | row_map == 0
+    }
+
+    /// Whether the hops that a record names exist and reserved bytes are zero.
+    pub(crate) fn is_sound(words: &[u32; Self::BYTES / 4]) -> bool {
+        let &[.., outer, _, _, inner, _, reserved] = words;
+        [outer, inner].iter().all(|end| byte(*end, 2) <= Hop::Before as u8) && reserved == 0
+    }
+
+    /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() < Self::BYTES || u32_at(bytes, 44) != 0 {
-            return None;
+    #[inline(always)]
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[starts, rows, first, bits, map, source, end, inner_map, inner_source, inner_end, row_map, _] = words;
+        Self {
+            starts,
+            rows: low(rows),
+            entries: high(rows),
+            first: low(first),
+            step: high(first),
+            total_bits: byte(bits, 0),
+            worst_bits: byte(bits, 1),
+            expected: high(bits),
+            contexts: [
+                Context::from_words(&[map, source, end]),
+                Context::from_words(&[inner_map, inner_source, inner_end]),
+            ],
+            row_map,
         }
-        let context = |offset| Context::from_bytes(&array_at::<{ Context::BYTES }>(bytes, offset));
-        Some(Self {
-            starts: u32_at(bytes, 0),
-            rows: u16_at(bytes, 4),
-            entries: u16_at(bytes, 6),
-            first: u16_at(bytes, 8),
-            step: u16_at(bytes, 10),
-            total_bits: u8_at(bytes, 12),
-            worst_bits: u8_at(bytes, 13),
-            expected: u16_at(bytes, 14),
-            contexts: [context(16)?, context(28)?],
-            row_map: u32_at(bytes, 40),
-        })
     }
 
     /// The record's bytes.
@@ -191,7 +201,7 @@ pub fn cost_bits(size: u32, total_bits: u8) -> u8 {
 ///
 /// The coder's rounding loses less than 1/256 bit per interval, and a symbol has at most two; a code of b bits ends within b / 8 + 1 bytes.
 #[must_use]
-pub fn code_bytes(worst_bits: u64, symbols: u64) -> u64 {
+pub fn code_bytes(worst_bits: u32, symbols: u32) -> u32 {
     worst_bits.saturating_add(symbols / 128 + 1) / 8 + 1
 }
 
@@ -213,7 +223,7 @@ impl<'a> Model<'a> {
         let recurrent = self.recurrent_prior_at(quality).is_some();
         for (index, symbol) in self.numbered_symbols(quality) {
             let table = || self.symbol_prior(index, quality).worst_bits;
-            bits += u64::from(if recurrent { recurrent::worst_bits(&symbol) } else { table() });
+            bits += u32::from(if recurrent { recurrent::worst_bits(&symbol) } else { table() });
             symbols += 1;
         }
         code_bytes(bits, symbols) as usize
@@ -233,25 +243,22 @@ impl<'a> Model<'a> {
 
     /// The prior of a symbol, by its number, at a quality (clamped to 1..=9).
     #[must_use]
+    #[inline(always)]
     pub fn symbol_prior(&self, index: usize, quality: u8) -> SymbolPrior {
-        let symbols = usize::from(u16_at(self.tables, Directory::SYMBOL_COUNT));
-        let number = usize::from(self.prior_set(quality)) * symbols + index;
-        let at =
-            (u32_at(self.tables, Directory::PRIORS) as usize).saturating_add(number.saturating_mul(SymbolPrior::BYTES));
-        let record = array_at::<{ SymbolPrior::BYTES }>(self.tables, at);
+        let record = self.prior_record(index, quality);
         if !PRIORS {
             // All codes are alike: `parse` refuses everything else.
-            let (step, worst_bits) = (u16_at(&record, 10), u8_at(&record, 13));
-            return SymbolPrior { step, worst_bits, expected: u16_at(&record, 14), ..SymbolPrior::NEUTRAL };
+            let &[_, _, first, bits, ..] = record;
+            let (worst_bits, expected) = (byte(bits, 1), high(bits));
+            return SymbolPrior { step: high(first), worst_bits, expected, ..SymbolPrior::NEUTRAL };
         }
-        SymbolPrior::from_bytes(&record).unwrap_or(SymbolPrior::NEUTRAL)
+        SymbolPrior::from_words(record)
     }
 
-    /// The records of all priors, `[prior_sets, symbol_count]`.
-    pub(super) fn prior_records(&self) -> &'a [u8] {
+    fn prior_record(&self, index: usize, quality: u8) -> &'a [u32; SymbolPrior::BYTES / 4] {
         let directory = self.directory();
-        let count = usize::from(directory.prior_sets) * usize::from(directory.symbol_count);
-        self.bytes(directory.priors, count * SymbolPrior::BYTES)
+        let number = usize::from(self.prior_set(quality)) * usize::from(directory.symbol_count) + index;
+        words_at(self.tables, (directory.priors as usize).saturating_add(number.wrapping_mul(SymbolPrior::BYTES)))
     }
 
     /// The class of a code that a context looks at.

@@ -1,6 +1,7 @@
 //! The fixed-size little-endian records of the tables, read in place and written by the exporter with the same code.
 
-use crate::bytes::{i16_at, i32_at, put, u8_at, u16_at, u32_at};
+use crate::bytes::{byte, high, low, put};
+use crate::kernels::quotient;
 
 /// What is applied to a layer's output, element by element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +81,10 @@ pub struct Layer {
 impl Layer {
     /// Length of the record.
     pub const BYTES: usize = 40;
+    /// The same in words.
+    pub(crate) const WORDS: usize = Self::BYTES / 4;
 
-    /// A sum of nothing, to fill in: what reads past the last record give.
+    /// A sum of nothing, to fill in.
     pub const NEUTRAL: Self = Self {
         kind: Kind::Add,
         activation: Activation::Linear,
@@ -115,65 +118,55 @@ impl Layer {
     /// Windows of a hop.
     #[must_use]
     pub fn windows(&self) -> u32 {
-        u32::from(self.rows).checked_div(u32::from(self.upsample)).unwrap_or(0)
+        if self.upsample == 1 { u32::from(self.rows) } else { quotient(u32::from(self.rows), u32::from(self.upsample)) }
     }
 
-    /// A sum with its summands exchanged.
-    #[must_use]
-    pub(crate) fn exchanged(self) -> Self {
-        Self {
-            input: self.other,
-            other: self.input,
-            multiplier: self.other_multiplier,
-            other_multiplier: self.multiplier,
-            last_of_input: self.last_of_other,
-            last_of_other: self.last_of_input,
-            ..self
-        }
+    /// Whether a record's kind and activation exist and reserved bits are zero.
+    pub(crate) fn is_sound(words: &[u32; Self::BYTES / 4]) -> bool {
+        let &[first, ..] = words;
+        byte(first, 0) <= Kind::Depthwise as u8
+            && byte(first, 1) & 15 <= Activation::LeakyRelu as u8
+            && byte(first, 1) >> 4 <= 3
     }
 
-    /// Reads a record; `None` where a kind or activation does not exist or reserved bytes are not zero.
+    /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let kind = match u8_at(bytes, 0) {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[first, kernel, stride, padding, delay, line, weights, weights_length, multipliers, last] = words;
+        let kind = match byte(first, 0) {
             0 => Kind::Convolution,
             1 => Kind::Add,
-            2 => Kind::Depthwise,
-            _ => return None,
+            _ => Kind::Depthwise,
         };
-        let (activation, last) = (u8_at(bytes, 1) & 15, u8_at(bytes, 1) >> 4);
+        let (activation, readers) = (byte(first, 1) & 15, byte(first, 1) >> 4);
         let activation = match activation {
             0 => Activation::Linear,
             1 => Activation::Relu,
-            2 => Activation::LeakyRelu,
-            _ => return None,
+            _ => Activation::LeakyRelu,
         };
-        if bytes.len() < Self::BYTES || last > 3 {
-            return None;
-        }
-        Some(Self {
+        Self {
             kind,
             activation,
-            input: u8_at(bytes, 2),
-            other: u8_at(bytes, 3),
-            channels: u16_at(bytes, 4),
-            kernel: u16_at(bytes, 6),
-            stride: u16_at(bytes, 8),
-            upsample: u16_at(bytes, 10),
-            padding: u16_at(bytes, 12),
-            rows: u16_at(bytes, 14),
-            delay: u16_at(bytes, 16),
-            history: u16_at(bytes, 18),
-            line: u32_at(bytes, 20),
-            rest: u32::from(u8_at(bytes, 37)) | u32::from(u16_at(bytes, 38)) << 8,
-            last_of_input: last & 1 != 0,
-            last_of_other: last & 2 != 0,
-            weights: u32_at(bytes, 24),
-            weights_length: u32_at(bytes, 28),
-            multiplier: i16_at(bytes, 32),
-            other_multiplier: i16_at(bytes, 34),
-            shift: u8_at(bytes, 36),
-        })
+            input: byte(first, 2),
+            other: byte(first, 3),
+            channels: low(kernel),
+            kernel: high(kernel),
+            stride: low(stride),
+            upsample: high(stride),
+            padding: low(padding),
+            rows: high(padding),
+            delay: low(delay),
+            history: high(delay),
+            line,
+            rest: last >> 8,
+            last_of_input: readers & 1 != 0,
+            last_of_other: readers & 2 != 0,
+            weights,
+            weights_length,
+            multiplier: low(multipliers) as i16,
+            other_multiplier: high(multipliers) as i16,
+            shift: byte(last, 0),
+        }
     }
 
     /// The record's bytes.
@@ -227,19 +220,22 @@ pub struct Net {
 impl Net {
     /// Length of the record.
     pub const BYTES: usize = 24;
+    /// The same in words.
+    pub(crate) const WORDS: usize = Self::BYTES / 4;
 
     #[inline(always)]
-    pub(crate) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[layers, count, rows, delay, elements, rest] = words;
         Self {
-            layers: u32_at(bytes, 0),
-            count: u16_at(bytes, 4),
-            channels: u16_at(bytes, 6),
-            rows: u16_at(bytes, 8),
-            history: u16_at(bytes, 10),
-            delay: u16_at(bytes, 12),
-            receptive_hops: u16_at(bytes, 14),
-            elements: u32_at(bytes, 16),
-            rest: u32_at(bytes, 20),
+            layers,
+            count: low(count),
+            channels: high(count),
+            rows: low(rows),
+            history: high(rows),
+            delay: low(delay),
+            receptive_hops: high(delay),
+            elements,
+            rest,
         }
     }
 
@@ -311,27 +307,27 @@ impl Symbol {
         (1i16 << (self.bits.clamp(2, 12) - 1)) - 1
     }
 
-    /// Reads a record; `None` where the kind does not exist.
+    /// Whether a record's kind exists and a reserved byte is zero.
+    pub(crate) fn is_sound(words: &[u32; Self::BYTES / 4]) -> bool {
+        let &[first, ..] = words;
+        byte(first, 0) <= SymbolKind::Integer as u8 && byte(first, 3) == 0
+    }
+
+    /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let kind = match u8_at(bytes, 0) {
-            0 => SymbolKind::Index,
-            1 => SymbolKind::Integer,
-            _ => return None,
-        };
-        if bytes.len() < Self::BYTES || u8_at(bytes, 3) != 0 {
-            return None;
-        }
-        Some(Self {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[first, place, channels, table] = words;
+        let kind = if byte(first, 0) == 0 { SymbolKind::Index } else { SymbolKind::Integer };
+        Self {
             kind,
-            bits: u8_at(bytes, 1),
-            stage: u8_at(bytes, 2),
-            row: u16_at(bytes, 4),
-            first: u16_at(bytes, 6),
-            channels: u16_at(bytes, 8),
-            alphabet: u16_at(bytes, 10),
-            table: u32_at(bytes, 12),
-        })
+            bits: byte(first, 1),
+            stage: byte(first, 2),
+            row: low(place),
+            first: high(place),
+            channels: low(channels),
+            alphabet: high(channels),
+            table,
+        }
     }
 
     /// The record's bytes.
@@ -372,14 +368,15 @@ impl Scaling {
     /// Length of the record.
     pub const BYTES: usize = 16;
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[offset, gain, gain_out, last] = words;
         Self {
-            offset: i32_at(bytes, 0),
-            gain: i32_at(bytes, 4),
-            gain_out: i32_at(bytes, 8),
-            shift: u8_at(bytes, 12),
-            shift_out: u8_at(bytes, 13),
-            reach: u16_at(bytes, 14),
+            offset: offset as i32,
+            gain: gain as i32,
+            gain_out: gain_out as i32,
+            shift: byte(last, 0),
+            shift_out: byte(last, 1),
+            reach: high(last),
         }
     }
 
@@ -416,12 +413,13 @@ impl Step {
     /// Length of the record.
     pub const BYTES: usize = 8;
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+        let &[factors, shifts] = words;
         Self {
-            divide: u16_at(bytes, 0),
-            multiply: u16_at(bytes, 2),
-            divide_shift: u8_at(bytes, 4),
-            multiply_shift: u8_at(bytes, 5),
+            divide: low(factors),
+            multiply: high(factors),
+            divide_shift: byte(shifts, 0),
+            multiply_shift: byte(shifts, 1),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The record of the recurrent prior: a small recurrent net over the hops before, and a part within the hop.
 
 use super::records::Symbol;
-use super::{Directory, Model, QUALITIES};
-use crate::bytes::{array_at, i16_at, put, u8_at, u16_at, u32_at};
+use super::{Model, QUALITIES};
+use crate::bytes::{array_at, high, i16_at, low, put, u8_at, u32_at, words};
 use crate::features::PRIORS;
 use crate::prior::cell::GruCell;
 
@@ -86,27 +86,35 @@ impl RecurrentPrior {
     /// Length of the record.
     pub const BYTES: usize = 48;
 
-    /// Reads a record; `None` where reserved bytes are not zero.
+    /// Length in words.
+    pub(crate) const WORDS: usize = Self::BYTES / 4;
+
+    /// Whether reserved bytes of a record are zero.
+    pub(crate) fn is_sound(words: &[u32; Self::WORDS]) -> bool {
+        let &[.., reach, reserved] = words;
+        high(reach) == 0 && reserved == 0
+    }
+
+    /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() < Self::BYTES || u16_at(bytes, 42) != 0 || u32_at(bytes, 44) != 0 {
-            return None;
+    #[inline(always)]
+    pub(crate) fn from_words(words: &[u32; Self::WORDS]) -> Self {
+        let &[hidden, units, input, state, readout, in_hop, start, conditions, expected, skip, reach, _] = words;
+        Self {
+            hidden: low(hidden),
+            symbols: high(hidden),
+            units: low(units),
+            qualities: high(units),
+            input,
+            state,
+            readout,
+            in_hop,
+            start,
+            conditions,
+            expected,
+            skip,
+            reach: low(reach),
         }
-        Some(Self {
-            hidden: u16_at(bytes, 0),
-            symbols: u16_at(bytes, 2),
-            units: u16_at(bytes, 4),
-            qualities: u16_at(bytes, 6),
-            input: u32_at(bytes, 8),
-            state: u32_at(bytes, 12),
-            readout: u32_at(bytes, 16),
-            in_hop: u32_at(bytes, 20),
-            start: u32_at(bytes, 24),
-            conditions: u32_at(bytes, 28),
-            expected: u32_at(bytes, 32),
-            skip: u32_at(bytes, 36),
-            reach: u16_at(bytes, 40),
-        })
     }
 
     /// The record's bytes.
@@ -208,17 +216,25 @@ impl<'a> Model<'a> {
     /// The recurrent prior, if the model has one.
     #[must_use]
     pub fn recurrent_prior(&self) -> Option<RecurrentPrior> {
-        if !PRIORS || u32_at(self.tables, Directory::RECURRENT + 4) == 0 {
+        self.recurrent_words().map(RecurrentPrior::from_words)
+    }
+
+    /// Its record.
+    pub(crate) fn recurrent_words(&self) -> Option<&'a [u32; RecurrentPrior::WORDS]> {
+        let directory = self.directory();
+        if !PRIORS || directory.recurrent_length == 0 {
             return None;
         }
-        RecurrentPrior::from_bytes(self.bytes(u32_at(self.tables, Directory::RECURRENT), RecurrentPrior::BYTES))
+        words(self.tables, directory.recurrent as usize)
     }
 
     /// The recurrent prior, if it holds at a quality (clamped to 1..=9).
     #[must_use]
+    #[inline(always)]
     pub fn recurrent_prior_at(&self, quality: u8) -> Option<RecurrentPrior> {
         let row = quality.clamp(1, QUALITIES as u8) - 1;
-        self.recurrent_prior().filter(|recurrent| recurrent.qualities >> row & 1 == 1)
+        let record = self.recurrent_words().map(RecurrentPrior::from_words);
+        record.filter(|recurrent| recurrent.qualities >> row & 1 == 1)
     }
 
     /// A symbol's part within the hop.

@@ -4,70 +4,83 @@
 use core::ops::Range;
 
 use crate::features::DEPTHWISE;
+use crate::kernels::memory::move_within;
 use crate::kernels::{Columns, Kernels, Windows};
 use crate::model::Model;
 use crate::model::plan::{Line, elements_read, history, row_elements};
 use crate::model::records::{Kind, Layer, Net};
 
-/// A net of a model, ready to run over line buffers that the caller owns.
+/// A net of a model, ready to run over line buffers that the caller owns. The model is handed in with every call.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stream<'a> {
-    model: Model<'a>,
-    net: Net,
-}
+pub(crate) struct Stream<'a>(&'a [u32; Net::WORDS]);
 
 impl<'a> Stream<'a> {
-    pub(crate) fn new(model: Model<'a>, net: Net) -> Self {
-        Self { model, net }
+    /// The encoder net.
+    pub(crate) fn encoder(model: &Model<'a>) -> Self {
+        Self(model.net_words(0))
+    }
+
+    /// The decoder net.
+    pub(crate) fn decoder(model: &Model<'a>) -> Self {
+        Self(model.net_words(1))
+    }
+
+    #[inline(always)]
+    fn net(&self) -> Net {
+        Net::from_words(self.0)
     }
 
     /// Makes room for the rows of the next hop: the output's are used up, and the input's history goes in front of where the new
     /// ones will lie. To be called before the first of them is written.
-    pub(crate) fn begin_hop<K: Kernels>(&self, lines: &mut [K::Element]) {
-        put_to_rest::<K>(lines, &self.model.line(&self.net, usize::from(self.net.count)));
-        take_from_rest::<K>(lines, &Line::of_input(&self.net));
+    pub(crate) fn begin_hop<K: Kernels>(&self, model: &Model<'_>, lines: &mut [K::Element]) {
+        put_to_rest::<K>(lines, &model.line(&self.net(), usize::from(self.net().count)));
+        take_from_rest::<K>(lines, &Line::of_input(&self.net()));
     }
 
     /// The rows that the hop of input goes to, `[rows, row_elements]`.
     pub(crate) fn input<'l, K: Kernels>(&self, lines: &'l mut [K::Element]) -> &'l mut [K::Element] {
-        lines.get_mut(new_rows(&Line::of_input(&self.net))).unwrap_or_default()
+        lines.get_mut(new_rows(&Line::of_input(&self.net()))).unwrap_or_default()
     }
 
     /// The input's rows with the history in front of them.
     pub(crate) fn input_with_past<'l, K: Kernels>(&self, lines: &'l mut [K::Element]) -> &'l mut [K::Element] {
-        let Range { end, .. } = new_rows(&Line::of_input(&self.net));
+        let Range { end, .. } = new_rows(&Line::of_input(&self.net()));
         lines.get_mut(..end).unwrap_or_default()
     }
 
     /// Runs one layer over the hop of input rows that is in place; `false` after the last one.
-    pub(crate) fn run_layer<K: Kernels>(&self, index: usize, lines: &mut [K::Element]) -> bool {
-        let layer = self.model.layer(&self.net, index);
+    pub(crate) fn run_layer<K: Kernels>(&self, model: &Model<'_>, index: usize, lines: &mut [K::Element]) -> bool {
+        let mut layer = model.layer(&self.net(), index);
         let output = Line::of_layer(&layer);
         take_from_rest::<K>(lines, &output);
-        let input = self.model.line(&self.net, usize::from(layer.input));
+        let input = model.line(&self.net(), usize::from(layer.input));
         match layer.kind {
-            Kind::Convolution => self.convolution::<K>(&layer, &input, lines),
+            Kind::Convolution => Self::convolution::<K>(model, &layer, &input, lines),
             Kind::Depthwise if !DEPTHWISE => {}
-            Kind::Depthwise => self.depthwise::<K>(&layer, &input, lines),
-            Kind::Add => self.add::<K>(&layer, &input, lines),
+            Kind::Depthwise => Self::depthwise::<K>(model, &layer, &input, lines),
+            Kind::Add => self.add::<K>(model, &mut layer, &input, lines),
         }
         if layer.last_of_input {
             put_to_rest::<K>(lines, &input);
         }
         if layer.last_of_other {
-            put_to_rest::<K>(lines, &self.model.line(&self.net, usize::from(layer.other)));
+            put_to_rest::<K>(lines, &model.line(&self.net(), usize::from(layer.other)));
         }
-        index + 1 < usize::from(self.net.count)
+        index + 1 < usize::from(self.net().count)
     }
 
     /// The rows that the net's output has reached, `[rows, row_elements]`, once all layers have run.
-    pub(crate) fn output<'l, K: Kernels>(&self, lines: &'l mut [K::Element]) -> &'l mut [K::Element] {
-        let line = self.model.line(&self.net, usize::from(self.net.count));
+    pub(crate) fn output<'l, K: Kernels>(
+        &self,
+        model: &Model<'_>,
+        lines: &'l mut [K::Element],
+    ) -> &'l mut [K::Element] {
+        let line = model.line(&self.net(), usize::from(self.net().count));
         let length = line.new_elements() as usize;
         lines.get_mut(line.start as usize..).and_then(|rest| rest.get_mut(..length)).unwrap_or_default()
     }
 
-    fn convolution<K: Kernels>(&self, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
+    fn convolution<K: Kernels>(model: &Model<'_>, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
         let row = input.row_elements() as usize;
         let windows = Windows {
             count: layer.windows() as usize,
@@ -76,12 +89,12 @@ impl<'a> Stream<'a> {
             outputs: usize::from(layer.upsample) * row_elements(layer.channels) as usize,
         };
         let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
-        if let Ok([source, rows]) = lines.get_disjoint_mut([from, to]) {
-            K::convolution(&windows, layer.activation, source, self.model.weights(layer), rows);
+        if let Some((source, rows)) = apart(lines, from, to) {
+            K::convolution(&windows, layer.activation, source, model.weights(layer), rows);
         }
     }
 
-    fn depthwise<K: Kernels>(&self, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
+    fn depthwise<K: Kernels>(model: &Model<'_>, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
         let columns = Columns {
             count: usize::from(layer.rows),
             stride: usize::from(layer.stride),
@@ -89,27 +102,32 @@ impl<'a> Stream<'a> {
             width: row_elements(layer.channels) as usize,
         };
         let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
-        if let Ok([source, rows]) = lines.get_disjoint_mut([from, to]) {
-            K::depthwise(&columns, layer.activation, source, self.model.weights(layer), rows);
+        if let Some((source, rows)) = apart(lines, from, to) {
+            K::depthwise(&columns, layer.activation, source, model.weights(layer), rows);
         }
     }
 
     /// In place of one of the summands if the plan says so, and otherwise of a copy of the second one.
-    fn add<K: Kernels>(&self, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
+    fn add<K: Kernels>(&self, model: &Model<'_>, layer: &mut Layer, input: &Line, lines: &mut [K::Element]) {
         let rows = new_rows(&Line::of_layer(layer));
-        let other = self.model.line(&self.net, usize::from(layer.other));
-        let [first, second] = [input, &other].map(|line| source(layer, line));
-        let (layer, first, second) =
-            if first.start == rows.start { (layer.exchanged(), second, first) } else { (*layer, first, second) };
-        if second.start != rows.start
-            && let Ok([from, to]) = lines.get_disjoint_mut([second, rows.clone()])
-        {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        let other = model.line(&self.net(), usize::from(layer.other));
+        let (mut first, mut second) = (source(layer, input), source(layer, &other));
+        if first.start == rows.start {
+            core::mem::swap(&mut first, &mut second);
+            core::mem::swap(&mut layer.multiplier, &mut layer.other_multiplier);
         }
-        if let Ok([first, rows]) = lines.get_disjoint_mut([first, rows]) {
-            K::add(&layer, first, rows);
+        move_within(lines, second.start, rows.start, second.len().min(rows.len()));
+        if let Some((first, rows)) = apart(lines, first, rows) {
+            K::add(layer, first, rows);
         }
     }
+}
+
+/// What is read and what is written, if they lie apart.
+#[inline(never)]
+fn apart<E>(lines: &mut [E], from: Range<usize>, to: Range<usize>) -> Option<(&[E], &mut [E])> {
+    let [from, to] = lines.get_disjoint_mut([from, to]).ok()?;
+    Some((from, to))
 }
 
 /// The elements of a line's new rows.
@@ -128,26 +146,11 @@ fn source(layer: &Layer, line: &Line) -> Range<usize> {
 
 /// Brings the history to the front of its buffer, where the next hop's rows will follow it.
 fn take_from_rest<K: Kernels>(lines: &mut [K::Element], line: &Line) {
-    move_elements::<K>(lines, line.rest as usize, line.start as usize, line.history_elements() as usize);
+    move_within(lines, line.rest as usize, line.start as usize, line.history_elements() as usize);
 }
 
 /// Takes the last rows of a buffer, the next hop's history, to where they rest.
 fn put_to_rest<K: Kernels>(lines: &mut [K::Element], line: &Line) {
     let from = line.start as usize + line.new_elements() as usize;
-    move_elements::<K>(lines, from, line.rest as usize, line.history_elements() as usize);
-}
-
-fn move_elements<K: Kernels>(lines: &mut [K::Element], from: usize, to: usize, count: usize) {
-    let (first, distance) = (from.min(to), from.abs_diff(to));
-    if count == 0 || distance == 0 {
-        return;
-    }
-    let span = lines.get_mut(first..).and_then(|rest| rest.get_mut(..distance + count)).unwrap_or_default();
-    // `min` changes nothing, but shows the compiler that `copy_within` cannot panic.
-    let distance = distance.min(span.len());
-    if to < from {
-        span.copy_within(distance.., 0);
-    } else {
-        span.copy_within(..span.len() - distance, distance);
-    }
+    move_within(lines, from, line.rest as usize, line.history_elements() as usize);
 }

@@ -41,6 +41,16 @@ impl IndexForm {
         rest as u32
     }
 
+    /// The index of the hop that comes so many behind the one of this index.
+    #[must_use]
+    pub(crate) const fn later(self, index: u32, hops: u32) -> u32 {
+        let mut rest = index.saturating_add(hops);
+        while rest > self.cycle() {
+            rest -= self.cycle();
+        }
+        rest
+    }
+
     /// The hop of index `index` that is at or shortly after `expected`, which is not 0; `None` for one that lies before it, and for the first of
     /// a stream.
     #[must_use]

@@ -83,7 +83,7 @@ pub enum PacketError {
     Checksum,
     /// A quality, mode or hop count that does not exist.
     Header,
-    /// Bounded or lossless, and this build of vq-core cannot read that (feature `prediction`).
+    /// Bounded or lossless, or of an input that moved, and this build of vq-core cannot read that (features `prediction` and `levels`).
     Unsupported,
     /// The codes are longer than the number of hops can need, or end in a byte that no encoder writes.
     Length,
@@ -105,7 +105,7 @@ impl fmt::Display for PacketError {
             }
             Self::Header => f.write_str("the packet's header names a quality, mode or length that does not exist"),
             Self::Unsupported => f.write_str(
-                "a bounded or lossless packet, which this build of vq-core cannot read: enable its feature `prediction`",
+                "a packet that this build of vq-core cannot read: bounded or lossless (its feature `prediction`), or of an input that moved (`levels`)",
             ),
             Self::Length => f.write_str("the packet's codes are longer than its hops can need"),
             Self::Stale { first_hop, expected } => {
@@ -181,11 +181,24 @@ impl Header {
         };
         let short = if self.form == IndexForm::Short { SHORT_FORM } else { 0 };
         let moved = if self.moved { MOVED } else { 0 };
-        let index = self.first_hop.to_le_bytes().into_iter().take(self.form.bytes());
-        let numbers = to_leb128(self.hops).chain(bound.into_iter().flat_map(to_leb128));
-        let bytes = core::iter::once(first | short | moved).chain(index).chain(numbers);
-        let target = buffer.get_mut(start..).unwrap_or_default();
-        target.iter_mut().zip(bytes).for_each(|(byte, value)| *byte = value);
+        let mut place = start;
+        let mut write = |byte: u8| {
+            if let Some(target) = buffer.get_mut(place) {
+                *target = byte;
+            }
+            place += 1;
+        };
+        write(first | short | moved);
+        for index in 0..self.form.bytes() {
+            write((self.first_hop >> (8 * index)) as u8);
+        }
+        for mut number in [Some(self.hops), bound].into_iter().flatten() {
+            while number >= 0x80 {
+                write(number as u8 | 0x80);
+                number >>= 7;
+            }
+            write(number as u8);
+        }
         start
     }
 }
@@ -206,6 +219,7 @@ impl Checksum {
     }
 
     /// That of more bytes.
+    #[inline(never)]
     pub(crate) fn with(self, bytes: &[u8]) -> Self {
         // The algorithm neither reflects nor inverts: its state between two bytes is its result.
         let mut digest = CRC_16.digest_with_initial(self.0);
@@ -225,15 +239,6 @@ const fn leb128_bytes(number: u32) -> usize {
         0x80..0x4000 => 2,
         _ => 3,
     }
-}
-
-/// A number below 2^21 as LEB128.
-fn to_leb128(number: u32) -> impl Iterator<Item = u8> {
-    let length = leb128_bytes(number);
-    (0..length).map(move |index| {
-        let group = (number >> (7 * index) & 0x7f) as u8;
-        if index + 1 < length { group | 0x80 } else { group }
-    })
 }
 
 /// A number of at most three LEB128 bytes without padding, and what follows it.

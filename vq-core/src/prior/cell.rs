@@ -13,6 +13,7 @@
 //! the order of gates of `torch.nn.GRU`.
 
 use super::sigmoid::{sigmoid, tanh};
+use crate::kernels::memory::clear;
 use crate::kernels::{Kernels, Windows};
 use crate::model::plan::block_stream_bytes;
 use crate::model::records::Activation;
@@ -47,6 +48,11 @@ impl GruCell<'_> {
         Some([block_stream_bytes(inputs, outputs)?, block_stream_bytes(hidden, outputs)?])
     }
 
+    /// A gate's outputs of a product.
+    fn gate<'o>(&self, outputs: &'o [i16], gate: usize) -> &'o [i16] {
+        outputs.get(gate * self.hidden..).and_then(|rest| rest.get(..self.hidden)).unwrap_or_default()
+    }
+
     /// Takes one input into the state.
     ///
     /// `input` is readable up to the next multiple of 4 behind its `inputs` elements, `state` has `hidden` elements and `scratch` as many as
@@ -57,11 +63,8 @@ impl GruCell<'_> {
         let of_state = rest.get_mut(..outputs).unwrap_or_default();
         product::<K>(self.inputs, input, self.input_stream, of_input);
         product::<K>(self.hidden, state, self.state_stream, of_state);
-        // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
-        let mut inputs = of_input.chunks_exact(self.hidden.max(1));
-        let mut states = of_state.chunks_exact(self.hidden.max(1));
-        let mut gate = || inputs.next().unwrap_or_default().iter().zip(states.next().unwrap_or_default());
-        let (reset, update, new) = (gate(), gate(), gate());
+        let gate = |gate| self.gate(of_input, gate).iter().zip(self.gate(of_state, gate));
+        let (reset, update, new) = (gate(0), gate(1), gate(2));
         for (((h, reset), update), (new, of_state)) in state.iter_mut().zip(reset).zip(update).zip(new) {
             let r = sigmoid(i32::from(*reset.0) + i32::from(*reset.1));
             let z = sigmoid(i32::from(*update.0) + i32::from(*update.1));
@@ -74,7 +77,7 @@ impl GruCell<'_> {
 /// A product of a matrix and a vector, as a convolution of one window; zeros where the vector is empty.
 pub(crate) fn product<K: Kernels<Element = i16>>(taps: usize, input: &[i16], stream: &[u8], output: &mut [i16]) {
     if taps == 0 {
-        output.fill(0);
+        clear(output);
         return;
     }
     let windows = Windows { count: 1, step: taps, taps, outputs: output.len() };

@@ -18,7 +18,7 @@ pub(crate) use distribution::Distribution;
 pub use recurrent::{COARSENESS, FINENESS};
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
-use crate::features::PRIORS;
+use crate::features::{Optional, PRIORS};
 use crate::model::Model;
 use crate::model::priors::{Context, Hop};
 use crate::model::records::Symbol;
@@ -27,7 +27,6 @@ use recurrent::Recurrent;
 /// The prior of a model at one quality, over memory of [`Model::prior_memory`] bytes.
 #[derive(Debug)]
 pub(crate) struct Prior<'a> {
-    model: Model<'a>,
     quality: u8,
     /// Codes of the hop that is being coded, one for every symbol of the model.
     codes: &'a mut [u16],
@@ -35,36 +34,36 @@ pub(crate) struct Prior<'a> {
     past: &'a mut [u16],
     has_past: bool,
     /// The recurrent prior, if the model has one.
-    recurrent: Option<Recurrent<'a>>,
+    recurrent: Optional<Recurrent<'a>, { PRIORS as usize }>,
     /// Whether it is the one that holds.
     is_recurrent: bool,
 }
 
 impl<'a> Prior<'a> {
     /// A prior at the start of a packet.
-    pub(crate) fn new(model: Model<'a>, quality: u8, memory: &'a mut [u16]) -> Self {
+    pub(crate) fn new(model: &Model<'a>, quality: u8, memory: &'a mut [u16]) -> Self {
         let symbols = usize::from(model.header().symbols_per_hop).min(memory.len() / 2);
         // Never `None`, which the compiler does not see in every image.
         let (codes, rest) = memory.split_at_mut_checked(symbols).unwrap_or_default();
         let (past, rest) = rest.split_at_mut_checked(symbols).unwrap_or_default();
         // An odd number of symbols leaves two codes unused, for the sake of alignment.
         let rest = rest.get_mut(symbols % 2 * 2..).unwrap_or_default();
-        let recurrent = model.recurrent_prior().map(|record| {
+        let recurrent = Optional::new(|| {
             let elements = bytemuck::try_cast_slice_mut(rest).unwrap_or_default();
-            Recurrent::new(model, record, elements)
+            Some(Recurrent::new(model.recurrent_words()?, elements))
         });
-        let mut this = Self { model, quality, codes, past, has_past: false, recurrent, is_recurrent: false };
-        this.start_packet(quality);
+        let mut this = Self { quality, codes, past, has_past: false, recurrent, is_recurrent: false };
+        this.start_packet(model, quality);
         this
     }
 
     /// Forgets everything.
-    pub(crate) fn start_packet(&mut self, quality: u8) {
+    pub(crate) fn start_packet(&mut self, model: &Model<'_>, quality: u8) {
         self.quality = quality;
         self.has_past = false;
-        self.is_recurrent = self.model.recurrent_prior_at(quality).is_some();
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
-            recurrent.start_packet(quality);
+        self.is_recurrent = model.recurrent_prior_at(quality).is_some();
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+            recurrent.start_packet(model, quality);
         }
     }
 
@@ -74,8 +73,8 @@ impl<'a> Prior<'a> {
     }
 
     /// The symbols of the hop that are sent, each with its number and its code.
-    pub(crate) fn sent(&self) -> impl Iterator<Item = (usize, Symbol, u16)> {
-        let symbols = self.model.numbered_symbols(self.quality);
+    pub(crate) fn sent(&self, model: &Model<'_>) -> impl Iterator<Item = (usize, Symbol, u16)> {
+        let symbols = model.numbered_symbols(self.quality);
         symbols.map(|(index, symbol)| (index, symbol, self.codes.get(index).copied().unwrap_or(0)))
     }
 
@@ -85,37 +84,43 @@ impl<'a> Prior<'a> {
     }
 
     /// The past part: the hop's codes become what the next hop is predicted from.
-    pub(crate) fn advance(&mut self) {
+    pub(crate) fn advance(&mut self, model: &Model<'_>) {
         self.past.iter_mut().zip(self.codes.iter()).for_each(|(past, code)| *past = *code);
         self.has_past = true;
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
-            recurrent.advance(self.codes);
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+            recurrent.advance(model, self.codes);
         }
     }
 
     /// The in-hop part: what symbol number `index` may be, once the symbols before it are known.
     ///
     /// Symbols are asked for in order. After another choice of a code, the symbols behind it are asked for again, from the next one on.
-    pub(crate) fn distribution(&mut self, index: usize, symbol: &Symbol) -> Distribution<'a> {
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| PRIORS && self.is_recurrent) {
-            return Distribution::logistic(symbol, recurrent.distribution(index, symbol, self.codes));
+    pub(crate) fn distribution<'m>(&mut self, model: &Model<'m>, index: usize, symbol: &Symbol) -> Distribution<'m> {
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+            return Distribution::logistic(symbol, recurrent.distribution(model, index, symbol, self.codes));
         }
-        self.table_distribution(index, symbol, self.codes)
+        self.table_distribution(model, index, symbol, self.codes)
     }
 
     /// The same of tables, behind `codes` of the hop, one for every symbol of the model.
-    pub(crate) fn table_distribution(&self, index: usize, symbol: &Symbol, codes: &[u16]) -> Distribution<'a> {
-        let prior = self.model.symbol_prior(index, self.quality);
+    pub(crate) fn table_distribution<'m>(
+        &self,
+        model: &Model<'m>,
+        index: usize,
+        symbol: &Symbol,
+        codes: &[u16],
+    ) -> Distribution<'m> {
+        let prior = model.symbol_prior(index, self.quality);
         if !PRIORS || prior.rows == 0 {
             return Distribution::uniform(symbol, &prior);
         }
-        let [first, second] = prior.contexts.map(|context| self.class(&context, codes));
-        let row = self.model.prior_row(&prior, [first, second]);
+        let [first, second] = prior.contexts.map(|context| self.class(model, &context, codes));
+        let row = model.prior_row(&prior, [first, second]);
         Distribution::row(symbol, &prior, row)
     }
 
     /// The class of what a context looks at, with `codes` those of the hop; 0 where there is nothing.
-    fn class(&self, context: &Context, codes: &[u16]) -> u8 {
+    fn class(&self, model: &Model<'_>, context: &Context, codes: &[u16]) -> u8 {
         if context.classes <= 1 {
             return 0;
         }
@@ -125,18 +130,31 @@ impl<'a> Prior<'a> {
             Hop::Before => return 0,
         };
         let code = codes.get(usize::from(context.source)).copied().unwrap_or(0);
-        self.model.class(context, code)
+        model.class(context, code)
     }
 
     /// Sends the code of symbol number `index`.
-    pub(crate) fn encode_symbol(&mut self, index: usize, symbol: &Symbol, coder: &mut RangeEncoder, output: &mut [u8]) {
+    pub(crate) fn encode_symbol(
+        &mut self,
+        model: &Model<'_>,
+        index: usize,
+        symbol: &Symbol,
+        coder: &mut RangeEncoder,
+        output: &mut [u8],
+    ) {
         let code = self.codes.get(index).copied().unwrap_or(0);
-        self.distribution(index, symbol).encode(coder, output, code);
+        self.distribution(model, index, symbol).encode(coder, output, code);
     }
 
     /// Receives the code of symbol number `index`, when those before it are known.
-    pub(crate) fn decode_symbol(&mut self, index: usize, symbol: &Symbol, coder: &mut RangeDecoder<'_>) -> u16 {
-        let code = self.distribution(index, symbol).decode(coder);
+    pub(crate) fn decode_symbol(
+        &mut self,
+        model: &Model<'_>,
+        index: usize,
+        symbol: &Symbol,
+        coder: &mut RangeDecoder<'_>,
+    ) -> u16 {
+        let code = self.distribution(model, index, symbol).decode(coder);
         self.set_code(index, code);
         code
     }

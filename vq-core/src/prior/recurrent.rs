@@ -26,8 +26,7 @@ const SCALES_PER_QUALITY: i32 = 4;
 /// The recurrent prior of a model at one quality, over memory of [`RecurrentPrior::memory_elements`] elements.
 #[derive(Debug)]
 pub(crate) struct Recurrent<'a> {
-    model: Model<'a>,
-    record: RecurrentPrior,
+    record: &'a [u32; RecurrentPrior::WORDS],
     /// Companded codes of the hop, conditions, state.
     input: &'a mut [i16],
     /// What the cell computes with; after it the units of all symbols, then the readout.
@@ -38,54 +37,61 @@ pub(crate) struct Recurrent<'a> {
 
 impl<'a> Recurrent<'a> {
     /// A prior before its first packet.
-    pub(crate) fn new(model: Model<'a>, record: RecurrentPrior, memory: &'a mut [i16]) -> Self {
-        let length = record.input_taps() + usize::from(record.hidden);
+    pub(crate) fn new(record: &'a [u32; RecurrentPrior::WORDS], memory: &'a mut [i16]) -> Self {
+        let sizes = RecurrentPrior::from_words(record);
+        let length = sizes.input_taps() + usize::from(sizes.hidden);
         let (input, scratch) = memory.split_at_mut(length.min(memory.len()));
-        Self { model, record, input, scratch, below_best: 0 }
+        Self { record, input, scratch, below_best: 0 }
+    }
+
+    #[inline(always)]
+    fn record(&self) -> RecurrentPrior {
+        RecurrentPrior::from_words(self.record)
     }
 
     /// Is at the start of a packet of a quality.
-    pub(crate) fn start_packet(&mut self, quality: u8) {
+    pub(crate) fn start_packet(&mut self, model: &Model<'_>, quality: u8) {
         self.below_best = QUALITIES.saturating_sub(usize::from(quality)).min(QUALITIES - 1);
-        let conditions = self.model.recurrent_conditions(&self.record, quality);
-        let start = self.model.recurrent_start(&self.record);
-        let nothing = core::iter::repeat_n(0, self.record.codes_width());
+        let record = self.record();
+        let conditions = model.recurrent_conditions(&record, quality);
+        let start = model.recurrent_start(&record);
+        let nothing = core::iter::repeat_n(0, record.codes_width());
         let values = nothing.chain(conditions).chain(start);
         self.input.iter_mut().zip(values).for_each(|(element, value)| *element = value);
-        self.read_out();
+        self.read_out(model);
     }
 
     /// The past part: takes the hop's codes, of which all but the last were looked at by symbols behind them, into the state.
-    pub(crate) fn advance(&mut self, codes: &[u16]) {
-        let last = usize::from(self.record.symbols).saturating_sub(1);
-        if let Some(symbol) = self.model.symbol(last) {
+    pub(crate) fn advance(&mut self, model: &Model<'_>, codes: &[u16]) {
+        let record = self.record();
+        let last = usize::from(record.symbols).saturating_sub(1);
+        if let Some(symbol) = model.symbol(last) {
             self.take(last, &symbol, codes);
         }
-        let record = &self.record;
         let (inputs, hidden) = (record.input_taps(), usize::from(record.hidden));
         let cell = GruCell {
             inputs,
             hidden,
-            input_stream: self.model.weight_stream(record.input),
-            state_stream: self.model.weight_stream(record.state),
+            input_stream: model.weight_stream(record.input),
+            state_stream: model.weight_stream(record.state),
         };
         let (input, state) = self.input.split_at_mut(inputs.min(self.input.len()));
         cell.step::<Native>(input, state, self.scratch);
-        self.read_out();
+        self.read_out(model);
     }
 
     /// What the state, and the hop's codes directly, say about the next hop.
-    fn read_out(&mut self) {
-        let record = &self.record;
+    fn read_out(&mut self, model: &Model<'_>) {
+        let record = self.record();
         let (taps, outputs) = (record.readout_taps(), record.readout_outputs());
         let (codes, input) = self.input.split_at_mut(record.codes_width().min(self.input.len()));
         let rest = self.scratch.get_mut(record.all_units()..).unwrap_or_default();
         let (readout, rest) = rest.split_at_mut(outputs.min(rest.len()));
-        product::<Native>(taps, input, self.model.weight_stream(record.readout), readout);
+        product::<Native>(taps, input, model.weight_stream(record.readout), readout);
         if record.skip > 0 {
             let (symbols, outputs) = (usize::from(record.symbols), record.all_outputs());
             let skipping = rest.get_mut(..outputs).unwrap_or_default();
-            product::<Native>(symbols, codes, self.model.weight_stream(record.skip), skipping);
+            product::<Native>(symbols, codes, model.weight_stream(record.skip), skipping);
             let readout = readout.get_mut(record.all_units()..).unwrap_or_default();
             readout.iter_mut().zip(skipping).for_each(|(sum, value)| *sum = sum.saturating_add(*value));
         }
@@ -93,30 +99,31 @@ impl<'a> Recurrent<'a> {
 
     /// The in-hop part: what symbol number `index` may be behind `codes`, of which those before it are looked at. Symbols are asked for in order; after
     /// another choice of a code, again from the symbol behind it on.
-    pub(crate) fn distribution(&mut self, index: usize, symbol: &Symbol, codes: &[u16]) -> Logistic {
+    pub(crate) fn distribution(&mut self, model: &Model<'_>, index: usize, symbol: &Symbol, codes: &[u16]) -> Logistic {
         if let Some(before) = index.checked_sub(1) {
             self.take(before, symbol, codes);
         }
-        let record = self.model.in_hop(&self.record, index);
-        if self.record.units > 0 {
-            self.run_units(index, record.units);
+        let record = self.record();
+        let in_hop = model.in_hop(&record, index);
+        if record.units > 0 {
+            self.run_units(model, index, in_hop.units);
         }
-        let taps = self.record.output_taps(index);
-        let stream = self.model.weight_stream(record.outputs);
+        let taps = record.output_taps(index);
+        let stream = model.weight_stream(in_hop.outputs);
         let mut outputs = [0; OUTPUTS];
-        let source = match usize::from(self.record.units) {
+        let source = match usize::from(record.units) {
             0 => self.input.get(index - taps..),
             units => self.scratch.get((index + 1) * units - taps..),
         };
         product::<Native>(taps, source.unwrap_or_default(), stream, &mut outputs);
-        let place = 2 * self.record.all_units() + OUTPUTS * index;
+        let place = 2 * record.all_units() + OUTPUTS * index;
         let readout = self.scratch.get(place..).unwrap_or_default();
         let sum = |output: usize| {
             let [within, past] = [outputs.get(output), readout.get(output)].map(|value| value.copied().unwrap_or(0));
             i32::from(within.saturating_add(past))
         };
         let fineness = FINENESS.iter().rev().nth(self.below_best).copied().map_or(0, i32::from);
-        let shift = 15 - record.mean_shift.min(8);
+        let shift = 15 - in_hop.mean_shift.min(8);
         let mean = (sum(0) * fineness + (1 << (shift - 1))) >> shift;
         let scale = i32::from(UNIT_SCALE) + ((sum(1) + 128) >> 8) - SCALES_PER_QUALITY * self.below_best as i32;
         Logistic::new(mean, scale.clamp(0, i32::from(most_scale(symbol))) as u8)
@@ -131,12 +138,13 @@ impl<'a> Recurrent<'a> {
     }
 
     /// A symbol's units: what the readout says, and what the codes before it say.
-    fn run_units(&mut self, index: usize, stream: u32) {
-        let units = usize::from(self.record.units);
-        let taps = self.record.unit_taps(index);
-        let stream = self.model.weight_stream(stream);
+    fn run_units(&mut self, model: &Model<'_>, index: usize, stream: u32) {
+        let record = self.record();
+        let units = usize::from(record.units);
+        let taps = record.unit_taps(index);
+        let stream = model.weight_stream(stream);
         let source = self.input.get(index - taps..).unwrap_or_default();
-        let (values, readout) = self.scratch.split_at_mut(self.record.all_units().min(self.scratch.len()));
+        let (values, readout) = self.scratch.split_at_mut(record.all_units().min(self.scratch.len()));
         let values = values.get_mut(index * units..).and_then(|rest| rest.get_mut(..units)).unwrap_or_default();
         product::<Native>(taps, source, stream, values);
         let past = readout.get(index * units..).unwrap_or_default();

@@ -3,13 +3,15 @@
 use core::ops::Range;
 
 use super::{Block, Decoder, Status};
-use crate::codebook::Codebook;
+use crate::codebook;
 use crate::codec::Surprisal;
 use crate::codec::with_lines;
 use crate::coder::range::RangeDecoder;
 use crate::features::PREDICTION;
 use crate::kernels::Kernels;
+use crate::kernels::memory::clear;
 use crate::model::plan::row_elements;
+use crate::packet::Header;
 use crate::residual::{Place, decode_point};
 
 /// What came of a call of [`Blocks::poll`].
@@ -30,9 +32,9 @@ pub enum Piece<'b> {
 #[derive(Debug)]
 pub struct Blocks<'d, 'a> {
     pub(super) decoder: &'d mut Decoder<'a>,
-    pub(super) codebook: Codebook<'a>,
     pub(super) codes: RangeDecoder<'d>,
-    pub(super) surprisal: Surprisal,
+    /// The header of the packet, and how many bytes its codes have; nothing at a stream's end.
+    pub(super) received: Option<(Header, usize)>,
     /// Hops of zeros to feed for the samples that wait for the look-ahead, and the position of the next of them.
     pub(super) flush: usize,
     pub(super) flushed_hop: u64,
@@ -100,7 +102,8 @@ impl Blocks<'_, '_> {
     /// How surprising the packet is.
     #[must_use]
     pub fn surprisal(&self) -> Surprisal {
-        self.surprisal
+        let new = |(header, codes): (Header, usize)| Surprisal::new(&self.decoder.model, &header, codes);
+        self.received.map_or(Surprisal::default(), new)
     }
 
     /// The next run of frames; `None` when there are no more.
@@ -189,13 +192,15 @@ impl Blocks<'_, '_> {
         };
         if fresh {
             self.decoder.predicting = true;
-            self.decoder.predictor.start_packet(self.decoder.lines, bound);
+            if let Some(predictor) = self.decoder.predictor.as_mut() {
+                predictor.start_packet(self.decoder.lines, bound);
+            }
         }
         self.work = Work::Kind;
     }
 
     fn kind(&mut self) {
-        let width = self.decoder.predictor.raw_hops().decode(&mut self.codes);
+        let width = self.decoder.predictor.as_mut().and_then(|predictor| predictor.raw_hops().decode(&mut self.codes));
         self.work = Work::Sample(0, width);
     }
 
@@ -205,20 +210,20 @@ impl Blocks<'_, '_> {
         let channels = decoder.model.channels();
         let samples: &mut [i32] = bytemuck::try_cast_slice_mut(decoder.frames).unwrap_or_default();
         let count = samples.len();
-        if let Some(sample) = samples.get_mut(index) {
+        if let Some((sample, predictor)) = samples.get_mut(index).zip(decoder.predictor.as_mut()) {
             let channel = index.checked_rem(channels).unwrap_or(0);
             let point = match width {
                 None => {
                     let first = self.first_samples && index < channels;
-                    decoder.predictor.decode(decoder.lines, Place { channel, first }, &mut self.codes)
+                    predictor.decode(decoder.lines, Place { channel, first }, &mut self.codes)
                 }
                 Some(width) => {
                     let point = decode_point(&mut self.codes, width);
-                    decoder.predictor.restart(decoder.lines, channel, point);
+                    predictor.restart(decoder.lines, channel, point);
                     point
                 }
             };
-            *sample = decoder.predictor.sample(channel, point);
+            *sample = predictor.sample(channel, point);
             self.work = Work::Sample(index + 1, width);
             return Step::Working;
         }
@@ -234,30 +239,35 @@ impl Blocks<'_, '_> {
     fn begin_latents(&mut self) {
         let decoder = &mut *self.decoder;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
-            decoder.stream.begin_hop::<K>(lines);
-            decoder.stream.input::<K>(lines).fill(Default::default());
+            decoder.stream.begin_hop::<K>(&decoder.model, lines);
+            clear(decoder.stream.input::<K>(lines));
         });
     }
 
     fn decode(&mut self, from: usize) {
         let decoder = &mut *self.decoder;
         let Some((index, symbol)) = decoder.model.next_symbol(decoder.prior.quality(), from) else {
-            decoder.prior.advance();
+            decoder.prior.advance(&decoder.model);
             self.work = Work::Layer(0, Hop::Coded(self.hop));
             self.hop += 1;
             decoder.order.advance(self.hop);
             return;
         };
-        let code = decoder.prior.decode_symbol(index, &symbol, &mut self.codes);
+        let code = decoder.prior.decode_symbol(&decoder.model, index, &symbol, &mut self.codes);
         with_lines!(decoder.model, decoder.lines, |K, lines| {
-            self.codebook.decode::<K>(&symbol, code, decoder.stream.input::<K>(lines));
+            let latents = decoder.stream.input::<K>(lines);
+            codebook::decode::<K>(&decoder.model, decoder.prior.quality(), &symbol, code, latents);
         });
         self.work = Work::Symbol(index + 1);
     }
 
     fn run_layer(&mut self, index: usize, hop: Hop) {
         let decoder = &mut *self.decoder;
-        let more = with_lines!(decoder.model, decoder.lines, |K, lines| decoder.stream.run_layer::<K>(index, lines));
+        let more = with_lines!(decoder.model, decoder.lines, |K, lines| decoder.stream.run_layer::<K>(
+            &decoder.model,
+            index,
+            lines
+        ));
         self.work = if more { Work::Layer(index + 1, hop) } else { Work::Output(hop) };
     }
 
@@ -273,9 +283,10 @@ impl Blocks<'_, '_> {
         let first = number.saturating_mul(decoder.model.hop() as u64).saturating_sub(delay);
         let arithmetic = decoder.model.header().arithmetic;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
-            let output = decoder.stream.output::<K>(lines);
-            let frames = samples.chunks_mut(channels.max(1)).zip(output.chunks(row.max(1)));
-            for (position, (frame, elements)) in (first..).zip(frames) {
+            // Not zipped: to know how many rows there are takes a division.
+            let mut rows = decoder.stream.output::<K>(&decoder.model, lines).chunks(row.max(1));
+            for (position, frame) in (first..).zip(samples.chunks_mut(channels.max(1))) {
+                let elements = rows.next().unwrap_or_default();
                 for (channel, (sample, element)) in frame.iter_mut().zip(elements).enumerate() {
                     let scaling = decoder.model.scaling(channel);
                     let scaling = decoder.levels.scaling(channel, position, scaling, arithmetic);

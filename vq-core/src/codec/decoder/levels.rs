@@ -2,11 +2,15 @@
 
 use crate::codec::level::Level;
 use crate::coder::range::RangeDecoder;
+use crate::features::LEVELS;
 use crate::kernels::Arithmetic;
+use crate::kernels::memory::clear;
 use crate::model::records::Scaling;
 
-/// Words of memory of a channel: its level, the one before it, and the first frame that is not of the one before.
-pub(crate) const WORDS: usize = 2 * Level::WORDS + 2;
+/// Words of a channel: its level, the one before it, and the first frame that is not of the one before.
+const CHANNEL_WORDS: usize = 2 * Level::WORDS + 2;
+/// Those that it has in memory.
+pub(crate) const WORDS: usize = if LEVELS { CHANNEL_WORDS } else { 0 };
 const FROM: usize = 2 * Level::WORDS;
 
 /// Every channel's newest level, and the one before the last change: frames from before it may still be in the net.
@@ -16,18 +20,27 @@ pub(super) struct Levels<'a>(&'a mut [i32]);
 impl<'a> Levels<'a> {
     /// Of a model's own sensors, over memory of [`WORDS`] for every channel.
     pub(super) fn new(words: &'a mut [i32]) -> Self {
-        words.fill(0);
+        clear(words);
         Self(words)
     }
 
     /// Starts a run: no frame from before it is still to come.
     pub(super) fn begin_run(&mut self) {
-        self.0.chunks_exact_mut(WORDS).flat_map(|channel| channel.iter_mut().skip(FROM)).for_each(|word| *word = 0);
+        if !LEVELS {
+            return;
+        }
+        self.0
+            .chunks_exact_mut(CHANNEL_WORDS)
+            .flat_map(|channel| channel.iter_mut().skip(FROM))
+            .for_each(|word| *word = 0);
     }
 
     /// Takes the levels that a packet states, in front of its codes, or that it does not state. Its first frame is `from`.
     pub(super) fn take(&mut self, mut codes: Option<&mut RangeDecoder<'_>>, from: u64) {
-        for channel in self.0.chunks_exact_mut(WORDS) {
+        if !LEVELS {
+            return;
+        }
+        for channel in self.0.chunks_exact_mut(CHANNEL_WORDS) {
             let level = codes.as_mut().map_or(Level::default(), |codes| Level::decode(codes));
             let before = Level::from_words(channel, 0);
             if level != before {
@@ -41,7 +54,10 @@ impl<'a> Levels<'a> {
 
     /// The scaling of a channel's sample in a frame.
     pub(super) fn scaling(&self, channel: usize, frame: u64, scaling: Scaling, arithmetic: Arithmetic) -> Scaling {
-        let words = self.0.get(channel * WORDS..).unwrap_or_default();
+        if !LEVELS {
+            return scaling;
+        }
+        let words = self.0.get(channel * CHANNEL_WORDS..).unwrap_or_default();
         let half = |place: usize| u64::from(words.get(FROM + place).copied().unwrap_or(0) as u32);
         let is_before = frame < half(1) << 32 | half(0);
         Level::from_words(words, usize::from(is_before)).scaling(scaling, arithmetic)

@@ -13,11 +13,10 @@ use blocks::{Break, Work};
 use levels::Levels;
 use order::{Order, Place};
 
-use super::Surprisal;
 use super::codes::check_length;
-use crate::codebook::Codebook;
 use crate::coder::range::RangeDecoder;
-use crate::features::PREDICTION;
+use crate::features::{LEVELS, Optional, PREDICTION};
+use crate::kernels::memory::clear;
 use crate::model::Model;
 use crate::nn::Stream;
 use crate::packet::{Header, Mode, PacketError, checksum_of};
@@ -62,7 +61,7 @@ pub struct Decoder<'a> {
     /// The prior, which also holds the codes of the newest hop.
     prior: Prior<'a>,
     /// What bounded and lossless packets are predicted with.
-    predictor: Predictor<'a>,
+    predictor: Optional<Predictor<'a>, { PREDICTION as usize }>,
     /// Line buffers, of whole elements; between bounded and lossless hops the predictor's state.
     lines: &'a mut [u8],
     /// Levels of the channels.
@@ -94,16 +93,16 @@ impl<'a> Decoder<'a> {
         let (lines, memory) = memory.split_at_mut_checked(sizes.decoder_work_bytes()).ok_or(too_small)?;
         let (codes, memory) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
         let (levels, frames) = memory.split_at_mut_checked(sizes.decoder_level_bytes()).ok_or(too_small)?;
-        lines.fill(0);
+        clear::<u32>(bytemuck::try_cast_slice_mut(lines).unwrap_or_default());
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
-        let prior = Prior::new(model, 1, codes);
-        let stream = Stream::new(model, model.directory().decoder);
+        let prior = Prior::new(&model, 1, codes);
+        let stream = Stream::decoder(&model);
         Ok(Self {
             model,
             stream,
             prior,
-            predictor: Predictor::new(model),
+            predictor: Optional::new(|| Some(Predictor::new(model))),
             lines,
             levels: Levels::new(levels),
             frames,
@@ -130,7 +129,7 @@ impl<'a> Decoder<'a> {
     /// A packet that is damaged, of another model, repeated, out of order, or of a mode that this build leaves out; the samples to come stay as they were.
     pub fn packet<'d>(&'d mut self, packet: &'d [u8]) -> Result<Blocks<'d, 'a>, PacketError> {
         let (header, codes) = Header::parse(packet, &self.model.identity())?;
-        if !PREDICTION && header.mode != Mode::BestEffort {
+        if (!PREDICTION && header.mode != Mode::BestEffort) || (!LEVELS && header.moved) {
             return Err(PacketError::Unsupported);
         }
         check_length(&self.model, &header, codes)?;
@@ -149,16 +148,15 @@ impl<'a> Decoder<'a> {
             Place::AfterGap(hop) => Some(Break::Gap(hop)),
             Place::NewStream(hop) => Some(Break::NewStream(hop)),
         };
-        self.prior.start_packet(header.quality);
+        self.prior.start_packet(&self.model, header.quality);
         Ok(Blocks {
             flush: before.map_or(0, |_| self.hops_in_net()),
             flushed_hop: next.unwrap_or(first_hop),
             before,
             hops: header.hops,
             hop: first_hop,
-            codebook: Codebook::new(self.model, header.quality),
             codes: RangeDecoder::new(codes),
-            surprisal: Surprisal::new(&self.model, &header, codes.len()),
+            received: Some((header, codes.len())),
             last: false,
             bound: header.mode.bound(),
             moved: header.moved,
@@ -178,9 +176,8 @@ impl<'a> Decoder<'a> {
             before: None,
             hops: 0,
             hop: 0,
-            codebook: Codebook::new(self.model, 1),
             codes: RangeDecoder::new(&[]),
-            surprisal: Surprisal::default(),
+            received: None,
             last: true,
             bound: None,
             moved: false,
@@ -193,7 +190,7 @@ impl<'a> Decoder<'a> {
 
     /// Starts a run of packets that follow each other: the net knows nothing of what was before.
     fn begin_run(&mut self, hop: u64) {
-        self.lines.fill(0);
+        clear::<u32>(bytemuck::try_cast_slice_mut(self.lines).unwrap_or_default());
         self.levels.begin_run();
         self.predicting = false;
         self.run_start = hop;

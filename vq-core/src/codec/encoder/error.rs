@@ -25,6 +25,12 @@ pub enum EncoderError {
     },
     /// A mode that the options left no memory for, or this build of vq-core no code (feature `prediction`).
     Mode,
+    /// A budget of bits, and this build of vq-core cannot keep one (feature `budget`).
+    Budget,
+    /// A model whose codes are chosen by bits and distortion, and this build of vq-core cannot do that (feature `choice`).
+    Choice,
+    /// A sensor at another level than the model's, and this build of vq-core knows none (feature `levels`).
+    Level,
     /// A change that has to be made before a stream's first frame.
     Started,
     /// A frame that was pushed while polls had left work undone.
@@ -51,6 +57,11 @@ impl fmt::Display for EncoderError {
             Self::Mode => f.write_str(
                 "the encoder has no memory for this mode, or no code: choose Options::any_mode and vq-core's feature `prediction`",
             ),
+            Self::Budget => f.write_str("the encoder has no code for a budget of bits: choose vq-core's feature `budget`"),
+            Self::Choice => f.write_str(
+                "the encoder has no code to choose this model's codes by bits and distortion: choose vq-core's feature `choice`",
+            ),
+            Self::Level => f.write_str("the encoder has no code for a sensor's level: choose vq-core's feature `levels`"),
             Self::Started => f.write_str("what a sensor's input is must be said before a stream's first frame"),
             Self::Unfinished => f.write_str("polls left work undone: poll until idle before a frame is pushed"),
             Self::Channels { model, frame } => write!(f, "a frame of {frame} samples for a model of {model} channels"),

@@ -7,6 +7,7 @@
 use super::{Encoder, EncoderError};
 use crate::codec::level::{Level, worst_level_bytes};
 use crate::coder::range::RangeEncoder;
+use crate::features::LEVELS;
 use crate::kernels::{Arithmetic, Kernels, Native};
 use crate::model::records::Scaling;
 
@@ -20,8 +21,10 @@ const UNKNOWN_REACH: u16 = 16_384;
 /// An octave of amplitude.
 const OCTAVE: i8 = 8;
 
-/// Words of memory of a channel: three levels, a range, a sum and a count, filled up to a multiple of 8 bytes.
-pub(in crate::codec) const WORDS: usize = 3 * Level::WORDS + 2 + 2 + 2;
+/// Words of a channel: three levels, a range, a sum and a count, filled up to a multiple of 8 bytes.
+const CHANNEL_WORDS: usize = 3 * Level::WORDS + 2 + 2 + 2;
+/// Those that it has in memory.
+pub(in crate::codec) const WORDS: usize = if LEVELS { CHANNEL_WORDS } else { 0 };
 
 /// The levels of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,10 +85,14 @@ impl Encoder<'_> {
     /// Says what sensor a channel is of, where it is another than the model was trained for; before the first frame of a stream.
     ///
     /// # Errors
-    /// [`EncoderError::Started`] within a stream, and [`EncoderError::PacketTooSmall`] where a packet cannot hold the level too.
+    /// [`EncoderError::Started`] within a stream, [`EncoderError::PacketTooSmall`] where a packet cannot hold the level too, and
+    /// [`EncoderError::Level`] where this build leaves levels out.
     pub fn set_input(&mut self, channel: usize, level: Level) -> Result<(), EncoderError> {
         if self.started {
             return Err(EncoderError::Started);
+        }
+        if !LEVELS {
+            return if level == Level::default() { Ok(()) } else { Err(EncoderError::Level) };
         }
         let need = self.least_packet_bytes + worst_level_bytes(self.model.channels());
         if level != Level::default() && self.options.max_packet_bytes() < need {
@@ -106,6 +113,9 @@ impl Encoder<'_> {
 
     /// All channels are where their sensors are, at the start of a stream.
     pub(super) fn begin_levels(&mut self) {
+        if !LEVELS {
+            return;
+        }
         for channel in 0..self.model.channels() {
             let sensor = self.level(Which::Sensor, channel);
             self.put_level(Which::Input, channel, sensor);
@@ -119,6 +129,9 @@ impl Encoder<'_> {
 
     /// The packets from here on are at the level at which samples are taken.
     pub(super) fn enter_levels(&mut self) {
+        if !LEVELS {
+            return;
+        }
         self.hops_to_level = None;
         self.moved = false;
         for channel in 0..self.model.channels() {
@@ -130,6 +143,9 @@ impl Encoder<'_> {
 
     /// How samples of a channel are scaled now.
     pub(super) fn input_scaling(&self, channel: usize) -> Scaling {
+        if !LEVELS {
+            return self.model.scaling(channel);
+        }
         let level = self.level(Which::Input, channel);
         level.scaling(self.model.scaling(channel), self.model.header().arithmetic)
     }
@@ -144,6 +160,9 @@ impl Encoder<'_> {
 
     /// Whether levels may change: the packets must have room for them.
     pub(super) fn follows(&self) -> bool {
+        if !LEVELS {
+            return false;
+        }
         let need = self.least_packet_bytes + worst_level_bytes(self.model.channels());
         let integer = self.model.header().arithmetic == Arithmetic::Integer;
         integer && self.options.follows_input() && self.options.max_packet_bytes() >= need
@@ -151,6 +170,9 @@ impl Encoder<'_> {
 
     /// Sees a sample of the hop under construction.
     pub(super) fn see(&mut self, channel: usize, sample: i32) {
+        if !LEVELS {
+            return;
+        }
         if let Some([low, high, sum_low, sum_high, ..]) = self.channel_words_mut(channel).get_mut(RANGE..) {
             (*low, *high) = ((*low).min(sample), (*high).max(sample));
             let sum = (i64::from(*sum_high) << 32 | i64::from(*sum_low as u32)).wrapping_add(i64::from(sample));
@@ -166,7 +188,7 @@ impl Encoder<'_> {
         self.block_hops += 1;
         // No two changes within what either net looks ahead or back.
         let least = BLOCK_HOPS.max(self.model.look_ahead_hops() + 1).max(self.model.closing_hops());
-        let least = least.max(BLOCK_FRAMES.div_ceil(self.model.hop().max(1)));
+        let least = least.max(self.model.hops_of(BLOCK_FRAMES));
         if self.block_hops < least || self.hops_to_level.is_some() {
             return;
         }
@@ -247,10 +269,10 @@ impl Encoder<'_> {
     }
 
     fn channel_words(&self, channel: usize) -> &[i32] {
-        self.levels.get(channel * WORDS..).unwrap_or_default()
+        self.levels.get(channel * CHANNEL_WORDS..).unwrap_or_default()
     }
 
     fn channel_words_mut(&mut self, channel: usize) -> &mut [i32] {
-        self.levels.get_mut(channel * WORDS..).unwrap_or_default()
+        self.levels.get_mut(channel * CHANNEL_WORDS..).unwrap_or_default()
     }
 }

@@ -19,7 +19,7 @@ impl Encoder<'_> {
             return;
         }
         if self.filled == 0 && !self.is_predicting() {
-            with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(lines));
+            with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(&self.model, lines));
         }
         for (channel, sample) in frame.enumerate() {
             let offset = self.model.scaling(channel).offset;
@@ -90,7 +90,7 @@ impl Encoder<'_> {
     fn skip_lost(&mut self, lost: usize) {
         let missing = lost + core::mem::take(&mut self.unsent);
         self.lost += missing as u64;
-        let hops = missing.saturating_sub(self.dropping).div_ceil(self.model.hop().max(1));
+        let hops = self.model.hops_of(missing.saturating_sub(self.dropping));
         self.hop = self.options.index_form().index(u64::from(self.hop).saturating_add(hops as u64));
         self.dropping = (self.dropping + hops * self.model.hop()).saturating_sub(missing);
     }
@@ -107,7 +107,7 @@ impl Encoder<'_> {
         let missing = (self.model.hop() - self.filled.min(self.model.hop())) * row;
         with_lines!(self.model, self.lines, |K, lines| {
             if self.filled == 0 {
-                self.stream.begin_hop::<K>(lines);
+                self.stream.begin_hop::<K>(&self.model, lines);
             }
             let input = self.stream.input_with_past::<K>(lines);
             for target in input.len().saturating_sub(missing)..input.len() {

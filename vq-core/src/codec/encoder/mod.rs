@@ -19,12 +19,14 @@ pub use surprise::running_mean;
 
 use super::level::worst_level_bytes;
 use super::{Frames, Options, Surprisal};
-use crate::codebook::{Codebook, Paths};
+use crate::bytes::zero;
+use crate::codebook::Paths;
 use crate::coder::range::RangeEncoder;
-use crate::features::PREDICTION;
+use crate::features::{BUDGET, CHOICE, LEVELS, Optional, PREDICTION};
+use crate::kernels::memory::clear;
 use crate::model::{Model, QUALITIES};
 use crate::nn::Stream;
-use crate::packet::Mode;
+use crate::packet::{Header, Mode};
 use crate::prior::Prior;
 use crate::residual::Predictor;
 use budget::Account;
@@ -50,16 +52,15 @@ pub enum Progress<'p> {
 pub struct Encoder<'a> {
     model: Model<'a>,
     options: Options,
-    codebook: Codebook<'a>,
     /// Among which codes are chosen, if the model does not say the nearest.
-    paths: Option<Paths<'a>>,
+    paths: Optional<Paths<'a>, { CHOICE as usize }>,
     stream: Stream<'a>,
     /// The prior, which also holds the codes of the newest hop.
     prior: Prior<'a>,
     /// The coder after the last hop of the packet under construction.
     coder: RangeEncoder,
     /// What bounded and lossless packets are predicted with.
-    predictor: Predictor<'a>,
+    predictor: Optional<Predictor<'a>, { PREDICTION as usize }>,
     /// Line buffers, of whole elements; in bounded and lossless packets the predictor's state.
     lines: &'a mut [u8],
     /// Hops of samples, a ring of `[hops, frames, channels]`: those that are in no packet yet, and the one that is filled. Empty if only
@@ -87,7 +88,7 @@ pub struct Encoder<'a> {
     /// Stages of the symbols of the newest hop that were found.
     found: u8,
     /// What was sent against the budget, if there is one.
-    account: Option<Account>,
+    account: Optional<Account, { BUDGET as usize }>,
     /// How surprising the newest hops of best effort were.
     surprise: Surprise,
     /// The smallest limit of packets of these options.
@@ -103,8 +104,8 @@ pub struct Encoder<'a> {
     work: Work,
     /// Frames in the hop under construction.
     filled: usize,
-    /// How surprising the newest packet was.
-    surprisal: Surprisal,
+    /// The header of the newest packet, and how many bytes its codes have.
+    sent: Option<(Header, usize)>,
     /// Samples beyond what the net's input can hold.
     saturated: u64,
     /// Frames that were fed and are not in the stream.
@@ -135,10 +136,16 @@ impl<'a> Encoder<'a> {
     /// An encoder at the start of a stream, over memory of at least [`Model::encoder_memory`] bytes.
     ///
     /// # Errors
-    /// Too little or unaligned memory, packets too small for the longest hop, or a mode that this build leaves out.
+    /// Too little or unaligned memory, packets too small for the longest hop, or what this build leaves out: a mode, a budget, a choice of codes.
     pub fn new(model: Model<'a>, memory: &'a mut [u8], options: Options) -> Result<Self, EncoderError> {
-        if options.has_prediction() && !PREDICTION {
+        if options.asks_for_prediction() && !PREDICTION {
             return Err(EncoderError::Mode);
+        }
+        if options.chosen_budget().is_some() && !BUDGET {
+            return Err(EncoderError::Budget);
+        }
+        if !CHOICE && options.has_best_effort() && model.header().choice_units != 0 {
+            return Err(EncoderError::Choice);
         }
         if memory.as_ptr().align_offset(8) != 0 {
             return Err(EncoderError::Misaligned);
@@ -146,7 +153,7 @@ impl<'a> Encoder<'a> {
         let (need, have) = (model.encoder_memory(options), memory.len());
         let quality = options.chosen_quality();
         let sizes = model.sizes();
-        let lowest = if options.chosen_budget().is_some() { 1 } else { quality };
+        let lowest = if BUDGET && options.chosen_budget().is_some() { 1 } else { quality };
         let worst = (lowest..=quality).map(|quality| model.worst_hop_bytes(quality)).max().unwrap_or(0);
         let best_effort = if options.has_best_effort() { options.least_packet_bytes(worst) } else { 0 };
         let predicted = if options.has_prediction() { options.least_predicted_bytes(sizes.hop_samples) } else { 0 };
@@ -164,56 +171,55 @@ impl<'a> Encoder<'a> {
         let (paths, packet) = memory.split_at_mut_checked(options.choice_bytes(&sizes)).ok_or(too_small)?;
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
-        let levels: &mut [i32] = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
-        levels.fill(0);
-        let mut encoder = Self {
+        let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
+        clear::<i32>(levels);
+        let zero = zero();
+        // The stream begins in the first step: nothing is done with the encoder here, so that it is made where it goes, and not copied.
+        Ok(Self {
             model,
             options,
-            codebook: Codebook::new(model, quality),
-            paths: Paths::new(model, paths),
-            stream: Stream::new(model, model.directory().encoder),
-            prior: Prior::new(model, quality, codes),
+            paths: Optional::new(|| Paths::new(model, paths)),
+            stream: Stream::encoder(&model),
+            prior: Prior::new(&model, quality, codes),
             coder: RangeEncoder::new(),
-            predictor: Predictor::new(model),
+            predictor: Optional::new(|| Some(Predictor::new(model))),
             lines,
             kept,
             levels,
-            block_hops: 0,
+            block_hops: zero,
             hops_to_level: None,
             moved: false,
-            oldest: 0,
-            pending: 0,
+            oldest: zero,
+            pending: zero,
             packet,
             mode: options.chosen_mode(),
             chosen_mode: options.chosen_mode(),
             quality,
             chosen_quality: quality,
             found: 0,
-            account: None,
+            account: Optional::new(|| None),
             surprise: Surprise::default(),
             least_packet_bytes: packet_need,
             fallen: 0,
-            fallbacks: 0,
-            surprises: 0,
+            fallbacks: zero as u64,
+            surprises: zero as u64,
             beyond: false,
-            work: Work::Gather,
-            filled: 0,
-            surprisal: Surprisal::default(),
-            saturated: 0,
-            lost: 0,
-            unsent: 0,
-            dropping: 0,
-            hop: 0,
+            work: Work::Begin,
+            filled: zero,
+            sent: None,
+            saturated: zero as u64,
+            lost: zero as u64,
+            unsent: zero,
+            dropping: zero,
+            hop: zero as u32,
             skip: model.look_ahead_hops(),
-            hops: 0,
+            hops: zero as u32,
             waiting: false,
             started: false,
             polling: false,
             closing: None,
             cut: false,
-        };
-        encoder.restart(0);
-        Ok(encoder)
+        })
     }
 
     /// The model that this encoder runs.
@@ -225,7 +231,7 @@ impl<'a> Encoder<'a> {
     /// How surprising the packet was that was given last.
     #[must_use]
     pub fn surprisal(&self) -> Surprisal {
-        self.surprisal
+        self.sent.map_or(Surprisal::default(), |(header, codes)| Surprisal::new(&self.model, &header, codes))
     }
 
     /// How many samples so far were clipped: by the range of the nets' input, or in bounded and lossless packets by that of
@@ -264,6 +270,11 @@ impl<'a> Encoder<'a> {
         self.mode
     }
 
+    /// The same, known to the compiler where there is only one.
+    fn packet_mode(&self) -> Mode {
+        if PREDICTION { self.mode } else { Mode::BestEffort }
+    }
+
     /// Whether the packet under construction is bounded or lossless.
     fn is_predicting(&self) -> bool {
         PREDICTION && self.mode != Mode::BestEffort
@@ -290,7 +301,8 @@ impl<'a> Encoder<'a> {
         let quality = quality.clamp(1, QUALITIES as u8);
         let need = self.options.least_packet_bytes(self.model.worst_hop_bytes(quality));
         // The levels have their place in every packet, if they may change.
-        let need = need + if self.follows() || self.moved { worst_level_bytes(self.model.channels()) } else { 0 };
+        let need =
+            need + if self.follows() || (LEVELS && self.moved) { worst_level_bytes(self.model.channels()) } else { 0 };
         if self.options.has_best_effort() && need > self.options.max_packet_bytes() {
             return Err(EncoderError::PacketTooSmall { need, have: self.options.max_packet_bytes() });
         }
@@ -385,6 +397,7 @@ impl<'a> Encoder<'a> {
 
     /// Is at the start of a stream, or of its part after a loss, whose first hop has this index.
     fn restart(&mut self, hop: u32) {
+        self.work = Work::Gather;
         self.filled = 0;
         (self.oldest, self.pending) = (0, 0);
         self.hop = hop;
@@ -392,8 +405,8 @@ impl<'a> Encoder<'a> {
         self.fallen = 0;
         if !self.cut {
             self.begin_levels();
-            self.account =
-                self.options.chosen_budget().map(|budget| Account::new(budget, self.options.max_packet_bytes()));
+            let account = |budget| Account::new(budget, self.options.max_packet_bytes());
+            self.account = Optional::new(|| self.options.chosen_budget().map(account));
         }
         self.begin_mode(self.chosen_mode);
         self.started = false;

@@ -2,8 +2,8 @@
 
 use super::Encoder;
 use super::work::{Step, Work};
-use crate::codec::Surprisal;
 use crate::coder::range::RangeEncoder;
+use crate::features::{LEVELS, PREDICTION};
 use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES};
 
 /// Bytes that a step adds to a checksum.
@@ -23,16 +23,16 @@ pub(super) struct Seal {
 impl Encoder<'_> {
     /// Codes a symbol of the newest hop; behind the last one the packet takes the hop, if it fits.
     pub(super) fn code(&mut self, from: usize, mut coder: RangeEncoder) {
-        if from == 0 && self.hops == 0 && self.moved {
+        if LEVELS && from == 0 && self.hops == 0 && self.moved {
             self.encode_levels(&mut coder);
         }
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
         if let Some((index, symbol)) = self.model.next_symbol(self.quality, from) {
-            self.prior.encode_symbol(index, &symbol, &mut coder, output);
+            self.prior.encode_symbol(&self.model, index, &symbol, &mut coder, output);
             self.work = Work::Code(index + 1, coder);
             return;
         }
-        if self.is_surprised(coder.bits().saturating_sub(self.coder.bits())) {
+        if PREDICTION && self.is_surprised(coder.bits().saturating_sub(self.coder.bits())) {
             // The samples are kept: they are sent in another mode.
             self.fall_back();
             return if self.hops > 0 { self.begin_seal() } else { self.begin_packet() };
@@ -42,21 +42,21 @@ impl Encoder<'_> {
 
     /// Takes a hop into the packet, if it fits; the coder is that of the packet with the hop.
     pub(super) fn place_hop(&mut self, coder: RangeEncoder) {
+        let header = Header::bytes(self.packet_mode(), self.options.index_form(), self.hops + 1);
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
-        let header = Header::bytes(self.mode, self.options.index_form(), self.hops + 1);
         // A hop that does not fit waits: it fits in an empty packet.
         self.waiting = header + coder.finish(output) + CHECKSUM_BYTES > self.options.max_packet_bytes();
         if !self.waiting {
             self.coder = coder;
             self.hops += 1;
-            self.prior.advance();
+            self.prior.advance(&self.model);
             self.release_hop();
-            if let Some(account) = &mut self.account {
+            if let Some(account) = self.account.as_mut() {
                 account.take_hop(self.model.hop());
             }
             self.hops_to_level = self.hops_to_level.map(|hops| hops.saturating_sub(1));
         }
-        let level_ends = !self.is_predicting() && self.hops_to_level == Some(0);
+        let level_ends = LEVELS && !self.is_predicting() && self.hops_to_level == Some(0);
         if self.waiting || level_ends || self.hops >= self.options.max_packet_hops() {
             self.begin_seal();
         } else {
@@ -67,16 +67,16 @@ impl Encoder<'_> {
     /// Ends the codes and puts the header in front of them.
     pub(super) fn begin_seal(&mut self) {
         let header = Header {
-            mode: self.mode,
+            mode: self.packet_mode(),
             quality: if self.is_predicting() { 0 } else { self.quality },
-            moved: !self.is_predicting() && self.moved,
+            moved: LEVELS && !self.is_predicting() && self.moved,
             form: self.options.index_form(),
             first_hop: self.hop,
             hops: self.hops,
         };
         let start = header.write(self.packet);
         let codes = self.coder.finish(self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default());
-        self.surprisal = Surprisal::new(&self.model, &header, codes);
+        self.sent = Some((header, codes));
         let checksum = Checksum::new(&self.model.identity());
         self.work = Work::Seal(Seal { start, end: MAX_HEADER_BYTES + codes, checked: start, checksum });
     }
@@ -93,11 +93,11 @@ impl Encoder<'_> {
         }
         crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());
         let best_effort = !self.is_predicting();
-        if let Some(account) = &mut self.account {
+        if let Some(account) = self.account.as_mut() {
             let expected = if best_effort { self.model.expected_hop_cost(self.quality) } else { 0 };
             account.take_packet(end + CHECKSUM_BYTES - start, u64::from(expected) * u64::from(self.hops));
         }
-        self.hop = self.options.index_form().index(u64::from(self.hop) + u64::from(self.hops));
+        self.hop = self.options.index_form().later(self.hop, self.hops);
         self.hops = 0;
         self.coder = RangeEncoder::new();
         self.begin_packet();

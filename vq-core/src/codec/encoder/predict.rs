@@ -3,9 +3,9 @@
 use super::Encoder;
 use super::surprise::Surprise;
 use super::work::{Step, Work};
-use crate::codebook::Codebook;
 use crate::coder::range::RangeEncoder;
-use crate::features::PREDICTION;
+use crate::features::{LEVELS, PREDICTION};
+use crate::kernels::memory::clear;
 use crate::packet::{MAX_HEADER_BYTES, Mode};
 use crate::residual::{Place, encode_point, width};
 
@@ -75,12 +75,19 @@ impl Encoder<'_> {
 
     /// Whether best effort has another mode to fall back to.
     fn falls_back(&self) -> bool {
-        self.options.chosen_fallback() != Mode::BestEffort && self.chosen_mode == Mode::BestEffort
+        PREDICTION && self.options.chosen_fallback() != Mode::BestEffort && self.chosen_mode == Mode::BestEffort
     }
 
     /// Whether a hop of so many bits shows, after those before it, that the model does not know the signal; never without another mode.
     pub(super) fn is_surprised(&mut self, bits: u64) -> bool {
         self.falls_back() && !self.waiting && self.surprise.take(bits)
+    }
+
+    /// Nothing surprising was seen of packets of this quality.
+    fn begin_surprise(&mut self) {
+        if PREDICTION {
+            self.surprise = Surprise::new(&self.model, self.quality);
+        }
     }
 
     /// Falls back for the time that a surprise is given to pass.
@@ -124,13 +131,13 @@ impl Encoder<'_> {
             self.work = Work::Gather;
             return;
         }
-        match self.mode.bound().filter(|_| PREDICTION) {
-            Some(bound) => {
-                self.predictor.start_packet(self.lines, bound);
+        match self.mode.bound().zip(self.predictor.as_mut()) {
+            Some((bound, predictor)) => {
+                predictor.start_packet(self.lines, bound);
                 self.work = Work::Gather;
             }
             None => {
-                if self.hops_to_level == Some(0) {
+                if LEVELS && self.hops_to_level == Some(0) {
                     self.enter_levels();
                 }
                 let before = self.quality;
@@ -148,18 +155,18 @@ impl Encoder<'_> {
     pub(super) fn begin_mode(&mut self, mode: Mode) {
         self.mode = mode;
         self.waiting = false;
-        match mode.bound().filter(|_| PREDICTION) {
-            Some(bound) => {
-                self.predictor.start_packet(self.lines, bound);
+        match mode.bound().zip(self.predictor.as_mut()) {
+            Some((bound, predictor)) => {
+                predictor.start_packet(self.lines, bound);
                 // The look-ahead of the nets is not needed: what it holds is coded at once.
                 self.closing = self.closing.map(|_| 0);
             }
             None => {
-                self.lines.fill(0);
+                clear::<u32>(bytemuck::try_cast_slice_mut(self.lines).unwrap_or_default());
                 self.skip = self.model.look_ahead_hops();
                 self.enter_levels();
                 self.begin_codes();
-                self.surprise = Surprise::new(&self.model, self.quality);
+                self.begin_surprise();
                 (self.oldest, self.pending) = (0, 0);
             }
         }
@@ -168,25 +175,24 @@ impl Encoder<'_> {
     /// Begins a packet of best effort at the quality that it should have.
     fn begin_codes(&mut self) {
         let most = self.chosen_quality;
-        let quality = match &self.account {
+        let quality = match self.account.as_ref() {
             Some(account) => account.quality(&self.model, self.quality, most),
             None => most,
         };
         if quality != self.quality {
             self.quality = quality;
-            self.codebook = Codebook::new(self.model, quality);
-            self.surprise = Surprise::new(&self.model, quality);
+            self.begin_surprise();
         }
-        self.prior.start_packet(quality);
+        self.prior.start_packet(&self.model, quality);
     }
 
     /// Takes samples until a hop is whole, or fills it where the stream ends; then begins with the oldest hop that waits.
     pub(super) fn gather_predicted(&mut self) -> Step {
-        if self.pending > 0 {
+        if let Some(predictor) = self.predictor.as_mut().filter(|_| self.pending > 0) {
             let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
             let mut coder = self.coder;
             // What a hop is counts when the packet has taken it.
-            { *self.predictor.raw_hops() }.encode(&mut coder, output, None);
+            { *predictor.raw_hops() }.encode(&mut coder, output, None);
             self.work = Work::Predict(0, coder);
             return Step::Working;
         }
@@ -209,7 +215,7 @@ impl Encoder<'_> {
             // No net runs that would see the change.
             self.follow(0);
         }
-        if self.hops_to_level.is_some() {
+        if LEVELS && self.hops_to_level.is_some() {
             self.enter_levels();
         }
         Step::Working
@@ -219,26 +225,27 @@ impl Encoder<'_> {
     pub(super) fn predict(&mut self, index: usize, mut coder: RangeEncoder) {
         let (channels, start) = (self.model.channels(), self.kept_place(0));
         let points = self.model.hop() * channels;
+        let Some(predictor) = self.predictor.as_mut() else { return };
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
         if index < points {
             let channel = index.checked_rem(channels).unwrap_or(0);
             let place = Place { channel, first: self.hops == 0 && index < channels };
-            let point = self.predictor.point(channel, self.kept.get(start + index).copied().unwrap_or(0));
-            self.predictor.encode(self.lines, place, point, &mut coder, output);
+            let point = predictor.point(channel, self.kept.get(start + index).copied().unwrap_or(0));
+            predictor.encode(self.lines, place, point, &mut coder, output);
             self.work = Work::Predict(index + 1, coder);
             return;
         }
         let hop = self.kept.get(start..).unwrap_or_default().iter().take(points).enumerate();
         let widths =
-            hop.map(|(index, sample)| width(self.predictor.point(index.checked_rem(channels).unwrap_or(0), *sample)));
+            hop.map(|(index, sample)| width(predictor.point(index.checked_rem(channels).unwrap_or(0), *sample)));
         let width = widths.max().unwrap_or(1);
         let bits = coder.bits().saturating_sub(self.coder.bits());
         if bits <= points as u64 * u64::from(width) + RAW_MARGIN {
-            self.predictor.raw_hops().count(None);
+            predictor.raw_hops().count(None);
             return self.place_hop(coder);
         }
         let mut coder = self.coder;
-        self.predictor.raw_hops().encode(&mut coder, output, Some(width));
+        predictor.raw_hops().encode(&mut coder, output, Some(width));
         self.work = Work::Raw(0, width, coder);
     }
 
@@ -248,11 +255,12 @@ impl Encoder<'_> {
         if index >= self.model.hop() * channels {
             return self.place_hop(coder);
         }
+        let Some(predictor) = self.predictor.as_mut() else { return };
         let channel = index.checked_rem(channels).unwrap_or(0);
-        let point = self.predictor.point(channel, self.kept.get(start + index).copied().unwrap_or(0));
+        let point = predictor.point(channel, self.kept.get(start + index).copied().unwrap_or(0));
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
         encode_point(&mut coder, output, point, width);
-        self.predictor.restart(self.lines, channel, point);
+        predictor.restart(self.lines, channel, point);
         self.work = Work::Raw(index + 1, width, coder);
     }
 }

@@ -2,15 +2,18 @@
 
 use super::Encoder;
 use super::packing::Seal;
+use crate::codebook;
 use crate::codec::with_lines;
 use crate::coder::range::RangeEncoder;
-use crate::features::PREDICTION;
+use crate::features::{CHOICE, PREDICTION};
 use crate::kernels::Native;
 use crate::model::records::SymbolKind;
 
 /// What an encoder does next.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
+    /// Begins a stream.
+    Begin,
     /// Takes frames until a hop is full, or fills hops itself where the stream ends.
     Gather,
     /// Runs this layer.
@@ -44,9 +47,15 @@ impl Encoder<'_> {
     /// Does the next piece of work.
     pub(super) fn step(&mut self) -> Step {
         match self.work {
+            Work::Begin => {
+                let polling = self.polling;
+                self.restart(0);
+                self.polling = polling;
+            }
             Work::Gather if self.is_predicting() => return self.gather_predicted(),
             Work::Gather => return self.gather(),
             Work::Predict(..) | Work::Raw(..) if !PREDICTION => self.work = Work::Gather,
+            Work::Choose { .. } if !CHOICE => self.work = Work::Gather,
             Work::Layer(index) => self.run_layer(index),
             Work::Search(from) => self.search(from),
             Work::Choose { from, path } => self.choose(from, path),
@@ -94,7 +103,8 @@ impl Encoder<'_> {
     }
 
     fn run_layer(&mut self, index: usize) {
-        let more = with_lines!(self.model, self.lines, |K, lines| self.stream.run_layer::<K>(index, lines));
+        let more =
+            with_lines!(self.model, self.lines, |K, lines| self.stream.run_layer::<K>(&self.model, index, lines));
         self.work = if more {
             Work::Layer(index + 1)
         } else if self.skip > 0 {
@@ -113,10 +123,10 @@ impl Encoder<'_> {
 
     /// Chooses codes by bits and distortion; what the net gave stays as it is.
     fn choose(&mut self, from: usize, path: usize) {
-        let Some(paths) = &mut self.paths else { return };
+        let Some(paths) = self.paths.as_mut() else { return };
         if from == 0 && path == 0 {
             let lines: &mut [i16] = bytemuck::try_cast_slice_mut(self.lines).unwrap_or_default();
-            paths.begin(self.stream.output::<Native>(lines));
+            paths.begin(self.stream.output::<Native>(&self.model, lines));
         }
         let Some((index, symbol)) = self.model.next_symbol(self.quality, from) else {
             self.prior.codes_mut().iter_mut().zip(paths.best()).for_each(|(to, code)| *to = *code);
@@ -144,7 +154,7 @@ impl Encoder<'_> {
             return;
         }
         let code = with_lines!(self.model, self.lines, |K, lines| {
-            self.codebook.encode::<K>(&symbol, self.stream.output::<K>(lines))
+            codebook::encode::<K>(&self.model, self.quality, &symbol, self.stream.output::<K>(&self.model, lines))
         });
         if let Some(place) = self.prior.codes_mut().get_mut(index) {
             *place = code;

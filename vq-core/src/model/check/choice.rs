@@ -5,12 +5,13 @@ use crate::bytes::{i16_at, i32_at, u16_at};
 use crate::kernels::Arithmetic;
 use crate::model::choice::{Choice, WEIGHT_ONE};
 use crate::model::records::{Symbol, SymbolKind};
-use crate::model::{Directory, Model, ModelError, Part};
+use crate::model::{Model, ModelError, Part};
 
 /// Checks the record, if there is one, and all that it names.
-pub(super) fn choice(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+pub(super) fn choice(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let part = Part::Choice;
-    let stated = model.header.choice_units;
+    let stated = model.header().choice_units;
     if directory.choice == 0 {
         return if stated == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
     }
@@ -18,7 +19,7 @@ pub(super) fn choice(model: &Model<'_>, directory: &Directory) -> Result<(), Mod
         return Err(ModelError::Bounds(part));
     }
     let record = model.choice().ok_or(ModelError::Range(part))?;
-    if model.header.arithmetic != Arithmetic::Integer {
+    if model.header().arithmetic != Arithmetic::Integer {
         return Err(ModelError::Shape(part));
     }
     let symbols = usize::from(directory.symbol_count);
@@ -56,15 +57,13 @@ fn starts(model: &Model<'_>, record: &Choice, index: usize, symbol: &Symbol) -> 
     let words = usize::from(symbol.channels).div_ceil(2);
     // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
     let blocks = model.symbol_table(symbol).chunks_exact((16 + 16 * words).max(16));
-    let mut starts = starts.chunks_exact(16);
-    // `zip` would divide by a length that the compiler no longer knows not to be zero.
-    for block in blocks {
-        let Some(starts) = starts.next() else { break };
+    // Not zipped: to know how many chunks there are takes a division, and where that is not inlined the compiler forgets that a chunk is not empty.
+    for (index, block) in blocks.enumerate() {
         for lane in 0..4 {
             let component = |at: usize| i64::from(i16_at(block, at)).abs();
             let sum: i64 =
                 (0..words).map(|word| 16 + 16 * word + 4 * lane).map(|at| component(at) + component(at + 2)).sum();
-            let start = i64::from(i32_at(starts, 4 * lane));
+            let start = i64::from(i32_at(starts, 16 * index + 4 * lane));
             if start < 0 || start + (sum << 15) > i64::from(i32::MAX) {
                 return Err(ModelError::Range(part));
             }

@@ -5,13 +5,14 @@ use super::recurrent::stream;
 use crate::features::PREDICTION;
 use crate::model::plan::block_stream_bytes;
 use crate::model::predictor::ResidualPredictor;
-use crate::model::{Directory, Model, ModelError, Part};
+use crate::model::{Model, ModelError, Part};
 use crate::prior::cell::GruCell;
 
 /// Checks the record, if there is one, and all that it names.
-pub(super) fn predictor(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+pub(super) fn predictor(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let part = Part::Predictor;
-    let stated = model.header.predictor_units;
+    let stated = model.header().predictor_units;
     if directory.predictor_length == 0 {
         return if stated == 0 && directory.predictor == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
     }

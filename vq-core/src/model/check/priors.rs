@@ -1,15 +1,16 @@
 //! What is proven about the prior: after it, every code of every symbol has an interval, whatever was sent before.
 
 use super::inside;
-use crate::bytes::u16_at;
+use crate::bytes::{u16_at, words_at};
 use crate::coder::range::MAX_TOTAL_BITS;
 use crate::features::PRIORS;
 use crate::model::priors::{CONTEXTS, Context, Hop, SymbolPrior, cost_bits};
 use crate::model::records::{Symbol, SymbolKind};
-use crate::model::{Directory, Model, ModelError, Part, QUALITIES};
+use crate::model::{Model, ModelError, Part, QUALITIES};
 
 /// Checks the records of every set and the tables that they name.
-pub(super) fn priors(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+pub(super) fn priors(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let symbols = usize::from(directory.symbol_count);
     let sets = usize::from(directory.prior_sets);
     if sets == 0
@@ -21,13 +22,17 @@ pub(super) fn priors(model: &Model<'_>, directory: &Directory) -> Result<(), Mod
     if !inside(model, directory.priors, sets * symbols * SymbolPrior::BYTES) {
         return Err(ModelError::Bounds(Part::Prior(0)));
     }
-    for (number, record) in model.prior_records().chunks_exact(SymbolPrior::BYTES).enumerate() {
-        let index = number.checked_rem(symbols).unwrap_or(0);
+    for (set, index) in (0..sets).flat_map(|set| (0..symbols).map(move |index| (set, index))) {
         let part = Part::Prior(index as u16);
-        let prior = SymbolPrior::from_bytes(record).ok_or(ModelError::Range(part))?;
+        let at = directory.priors as usize + (set * symbols + index) * SymbolPrior::BYTES;
+        let record = words_at(model.tables, at);
+        if !SymbolPrior::is_sound(record) {
+            return Err(ModelError::Range(part));
+        }
+        let prior = SymbolPrior::from_words(record);
         let symbol = model.symbol(index).ok_or(ModelError::Range(part))?;
         if prior.rows == 0 {
-            if prior != SymbolPrior::uniform(&symbol) {
+            if !SymbolPrior::is_uniform(record, &symbol) {
                 return Err(ModelError::Range(part));
             }
             continue;

@@ -5,13 +5,14 @@ use crate::features::PRIORS;
 use crate::model::plan::block_stream_bytes;
 use crate::model::records::{Symbol, SymbolKind};
 use crate::model::recurrent::{CONDITIONS, InHop, MAX_HIDDEN, MAX_SYMBOLS, RecurrentPrior};
-use crate::model::{Directory, Model, ModelError, Part, QUALITIES};
+use crate::model::{Model, ModelError, Part, QUALITIES};
 use crate::prior::cell::GruCell;
 
 /// Checks the record, if there is one, and all that it names.
-pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), ModelError> {
+pub(super) fn recurrent(model: &Model<'_>) -> Result<(), ModelError> {
+    let directory = model.directory();
     let part = Part::Recurrent;
-    let stated = model.header.recurrent_units;
+    let stated = model.header().recurrent_units;
     if directory.recurrent_length == 0 {
         return if stated == 0 && directory.recurrent == 0 { Ok(()) } else { Err(ModelError::Plan(part)) };
     }
@@ -24,8 +25,9 @@ pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), 
     if !inside(model, directory.recurrent, RecurrentPrior::BYTES) {
         return Err(ModelError::Bounds(part));
     }
-    let recurrent = model.recurrent_prior().ok_or(ModelError::Range(part))?;
-    shape(model, directory, &recurrent)?;
+    let record = model.recurrent_words().filter(|words| RecurrentPrior::is_sound(words));
+    let recurrent = RecurrentPrior::from_words(record.ok_or(ModelError::Range(part))?);
+    shape(model, &recurrent)?;
     if recurrent.memory_units() != stated {
         return Err(ModelError::Plan(part));
     }
@@ -53,7 +55,8 @@ pub(super) fn recurrent(model: &Model<'_>, directory: &Directory) -> Result<(), 
     (0..symbols).try_for_each(|symbol| in_hop(model, &recurrent, symbol))
 }
 
-fn shape(model: &Model<'_>, directory: &Directory, recurrent: &RecurrentPrior) -> Result<(), ModelError> {
+fn shape(model: &Model<'_>, recurrent: &RecurrentPrior) -> Result<(), ModelError> {
+    let directory = model.directory();
     // All are sent at every quality, and all have the same number of codes.
     let bits = model.symbol(0).map_or(0, |symbol| symbol.bits);
     let stages = model.stages(1);
