@@ -1,10 +1,11 @@
 //! Encoder, decoder, and what is around them.
 
 use core::hint::black_box;
+use core::sync::atomic::AtomicI32;
 
 use vq_core::packet::Header;
 use vq_core::{
-    Aligned, Blocks, Codes, Decoder, Encoder, FrameQueue, Frames, Memory, Mode, Model, Options, Surprisal, packet_codes,
+    Aligned, Blocks, Codes, Decoder, Encoder, FrameQueue, Frames, Level, Memory, Mode, Model, Options, Surprisal, packet_codes, running_mean,
 };
 
 use crate::{Opaque, keep};
@@ -13,7 +14,8 @@ static QUEUE: FrameQueue<8> = FrameQueue::new(1);
 
 pub(crate) fn call(opaque: &mut Opaque<'_>) {
     let options = options(opaque);
-    keep(<FrameQueue<8>>::new(opaque.number));
+    keep(<Frames<[AtomicI32; 8]>>::new(opaque.number));
+    keep(running_mean(opaque.word(), u64::from(opaque.word()) << 16));
     let frame = [opaque.word() as i32; 4];
     let frame = frame.get(..opaque.number).unwrap_or_default();
     let queue: &Frames = black_box(&QUEUE);
@@ -40,22 +42,28 @@ fn options(opaque: &Opaque<'_>) -> Options {
     let options = Options::mode(options, Mode::within(opaque.word()));
     let options = Options::fallback(options, Mode::within(opaque.word()));
     let options = if opaque.flag() { Options::any_mode(options) } else { options };
+    let options = Options::budget(Options::follow_input(options, opaque.flag()), opaque.word(), opaque.word());
     let options = black_box(Options::sample_bits(options, opaque.byte()));
     keep((Options::chosen_mode(&options), Options::chosen_fallback(&options), Options::chosen_sample_bits(&options)));
+    keep(Options::follows_input(&options));
     keep((Options::has_best_effort(&options), Options::has_prediction(&options), Options::index_form(&options)));
     keep((Options::max_packet_bytes(&options), Options::max_packet_hops(&options), Options::chosen_quality(&options)));
     options
 }
 
 fn encoder(opaque: &mut Opaque<'_>, model: Model<'_>, options: Options, frame: &[i32], queue: &Frames) {
-    let (word, flag) = (opaque.word(), opaque.flag());
+    let (word, flag, quality, channel) = (opaque.word(), opaque.flag(), opaque.byte(), opaque.number);
     let Ok(mut encoder) = Encoder::new(model, opaque.output, options) else { return };
     while black_box(flag) {
+        let level = Level::of_sensor(black_box((word, word)), black_box(word) as i32, black_box(word) as i32);
+        keep(Encoder::set_input(&mut encoder, channel, level));
+        keep(Encoder::set_quality(&mut encoder, quality));
         keep(Encoder::set_mode(&mut encoder, Mode::within(black_box(word))));
         keep(Encoder::push(&mut encoder, frame));
         keep(Encoder::poll(&mut encoder, queue));
         keep(Encoder::finish(&mut encoder));
         keep((Encoder::model(&encoder), Encoder::surprisal(&encoder), Encoder::saturated_samples(&encoder)));
+        keep((Encoder::input_level(&encoder, channel), Encoder::surprises(&encoder), Encoder::quality(&encoder)));
         keep((Encoder::lost_frames(&encoder), Encoder::mode(&encoder), Encoder::fallbacks(&encoder)));
     }
 }

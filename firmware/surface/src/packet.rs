@@ -5,7 +5,7 @@ use core::hint::black_box;
 use vq_core::Mode;
 use vq_core::cobs::{self, FrameReader, Unframer};
 use vq_core::coder::range::{RangeDecoder, RangeEncoder};
-use vq_core::packet::{Header, IndexForm, stream_header};
+use vq_core::packet::{FrameWriter, Header, IndexForm, PacketQueue, stream_header};
 
 use crate::{Opaque, keep};
 
@@ -21,6 +21,8 @@ pub(crate) fn call(opaque: &mut Opaque<'_>) {
     let name = core::str::from_utf8(opaque.bytes).unwrap_or_default();
     keep(stream_header(&identity, name, opaque.word(), opaque.output));
     frames(opaque);
+    queue(opaque);
+    writer(opaque);
     coder(opaque);
 }
 
@@ -32,6 +34,24 @@ fn frames(opaque: &mut Opaque<'_>) {
     let mut reader = FrameReader::new(opaque.output);
     opaque.bytes.iter().for_each(|byte| keep(FrameReader::push(&mut reader, *byte)));
     keep(FrameReader::broken_frames(&reader));
+}
+
+fn queue(opaque: &Opaque<'_>) {
+    let mut queue = black_box(<PacketQueue<32, 3>>::new());
+    while opaque.flag() {
+        keep(PacketQueue::push(&mut queue, opaque.bytes));
+        keep((PacketQueue::len(&queue), PacketQueue::is_empty(&queue), PacketQueue::lost(&queue)));
+        keep(PacketQueue::front(&queue));
+        keep(PacketQueue::pop(&mut queue));
+    }
+}
+
+fn writer(opaque: &mut Opaque<'_>) {
+    let mut writer = FrameWriter::new(&mut *opaque.output);
+    keep(FrameWriter::begin(&mut writer, opaque.bytes));
+    keep(FrameWriter::packet(&mut writer, opaque.bytes));
+    keep(FrameWriter::flush(&mut writer));
+    keep(FrameWriter::into_inner(writer).len());
 }
 
 fn coder(opaque: &mut Opaque<'_>) {

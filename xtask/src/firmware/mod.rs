@@ -4,6 +4,7 @@ mod boards;
 mod compare;
 mod emulator;
 mod image;
+pub(crate) mod surface;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -153,6 +154,19 @@ pub(crate) fn build_program(
     Ok(image_path(project, toolchain, board, program.name))
 }
 
+/// Builds the program that counts what the codec costs, around the models in a folder, and returns its image.
+pub(crate) fn build_codec_count(
+    project: &Project,
+    toolchain: &Toolchain,
+    board: &Board,
+    models: &Path,
+) -> Result<PathBuf> {
+    let mut command = board.cargo(project, toolchain, "build");
+    command.args(["--quiet", "--release", "--package", "firmware-count"]).env("VQ_MODELS", absolute(models)?);
+    run(&mut command)?;
+    Ok(image_path(project, toolchain, board, "codec-count"))
+}
+
 /// Lints the firmware's workspace, as it is built for a board.
 pub(crate) fn lint(project: &Project, toolchain: &Toolchain, board: &Board, model: &Path) -> Result<()> {
     let (subcommand, deny) = toolchain.strictest_check();
@@ -195,12 +209,62 @@ fn default_model(project: &Project) -> Result<PathBuf> {
     Ok(model)
 }
 
-/// A small model that is made in a moment, for checks of the firmware that do not ask which model it carries.
-pub(crate) fn test_model(project: &Project) -> Result<PathBuf> {
-    fs::create_dir_all(project.scratch())?;
-    let model = project.scratch().join("test-model.vqm");
+/// Folders of vectors on the recording that ships with the project: a model, and what the host makes of some seconds.
+#[derive(Debug)]
+pub(crate) struct Vectors {
+    folder: PathBuf,
+}
+
+impl Vectors {
+    /// Makes them, in a moment.
+    pub(crate) fn make(project: &Project) -> Result<Self> {
+        let folder = project.scratch().join("boards");
+        write_models(project, "--boards", &folder)?;
+        Ok(Self { folder })
+    }
+
+    /// The folder whose model has the demo's shapes.
+    fn demo(&self) -> PathBuf {
+        self.folder.join("demo")
+    }
+
+    /// The folder whose model needs less.
+    fn small(&self) -> PathBuf {
+        self.folder.join("small")
+    }
+
+    /// A model, for checks that do not ask which.
+    pub(crate) fn model(&self) -> PathBuf {
+        self.small().join("model.vqm")
+    }
+}
+
+/// Writes models of shapes that `what` names into `folder`.
+pub(crate) fn write_models(project: &Project, what: &str, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
     // Of the whole workspace, as the tests are: nothing is built twice.
     run(cargo(project, &project.root).args(["build", "--quiet", "--workspace", "--example", "model"]))?;
-    run(Command::new(project.programs().join("examples").join("model")).arg(&model))?;
-    Ok(model)
+    run(Command::new(project.programs().join("examples").join("model")).arg(what).arg(folder))
+}
+
+/// Links every program for a board without panics, runs them on the recording, and fails unless packets and samples are the host's, bit for bit. On a
+/// board that is too small for the demo's encoder and decoder together, the demo's model encodes and the small one does both.
+pub(crate) fn same_as_host(project: &Project, toolchain: &Toolchain, board: &Board, vectors: &Vectors) -> Result<()> {
+    let (both, sends) =
+        if board.ram_kibibytes < 16 { (vectors.small(), Some(vectors.demo())) } else { (vectors.demo(), None) };
+    link_without_panic(project, toolchain, board, &both.join("model.vqm"))?;
+    let image = image_path(project, toolchain, board, Program::Codec.name());
+    let counts = check(board, Program::Codec, &image, &both)?;
+    println!("  {}: {counts}", board.name);
+    if *board == CORTEX_M4F {
+        // The same image.
+        let counts = check(&CORTEX_M7, Program::Codec, &image, &both)?;
+        println!("  {}: {counts}", CORTEX_M7.name);
+    }
+    if let Some(folder) = sends {
+        let image = build(project, toolchain, board, Program::Encoder, &folder.join("model.vqm"))?;
+        let counts = check(board, Program::Encoder, &image, &folder)?;
+        println!("  {}, the demo's shapes: {counts}", board.name);
+    }
+    Ok(())
 }
