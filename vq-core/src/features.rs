@@ -43,7 +43,11 @@ impl<T, const SLOTS: usize> Optional<T, SLOTS> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Aligned, Encoder, EncoderError, Memory, Mode, Model, ModelError, Options, include_model};
+    use crate::packet::Checksum;
+    use crate::{
+        Aligned, Decoder, Encoder, EncoderError, Level, Memory, Mode, Model, ModelError, Options, PacketError,
+        include_model, packet_codes,
+    };
 
     const WITH_PRIORS: &Aligned<[u8]> = include_model!("../../tests/vectors/residual.vqm");
 
@@ -57,6 +61,45 @@ mod tests {
         let mut memory = Memory::<4096>::new();
         let refused = Encoder::new(model, memory.bytes(), options).err();
         assert_eq!(refused, (!PREDICTION).then_some(EncoderError::Mode));
+        let refused = Encoder::new(model, memory.bytes(), Options::new().budget(1, 1)).err();
+        assert_eq!(refused, (!BUDGET).then_some(EncoderError::Budget));
+        let mut encoder = Encoder::new(model, memory.bytes(), Options::new()).unwrap();
+        let moved = encoder.set_input(0, Level { offset: 9, scale: 0 });
+        assert_eq!(moved.err(), (!LEVELS).then_some(EncoderError::Level));
+        assert_eq!(encoder.set_input(0, Level::default()), Ok(()));
+    }
+
+    /// A packet whose first byte says that levels stand in front of its codes, under its right checksum.
+    #[test]
+    fn moved_packets_are_read_or_refused() {
+        let model = Model::trusted(&WITH_PRIORS.0).unwrap();
+        let mut memory = Memory::<4096>::new();
+        let mut encoder = Encoder::new(model, memory.bytes(), Options::new()).unwrap();
+        assert_eq!(encoder.push(&[1024, 1024]).err(), None);
+        let mut packet = [0; 300];
+        let sent = encoder.finish().unwrap();
+        let length = sent.len();
+        packet[..length].copy_from_slice(sent);
+        packet[0] |= 0x80;
+        let checksum = Checksum::new(&model.identity()).with(&packet[..length - 2]).value();
+        packet[length - 2..length].copy_from_slice(&checksum.to_le_bytes());
+        let mut memory = Memory::<4096>::new();
+        let mut decoder = Decoder::new(model, memory.bytes()).unwrap();
+        let refused = decoder.packet(&packet[..length]).err();
+        assert_eq!(refused, (!LEVELS).then_some(PacketError::Unsupported));
+        let mut codes = [0; 256];
+        assert_eq!(packet_codes(model, &packet[..length], &mut codes).err(), refused);
+    }
+
+    #[test]
+    fn a_part_that_is_left_out_is_never_there() {
+        let mut left_out: Optional<u64, 0> = Optional::new(|| Some(1));
+        assert_eq!((left_out.as_mut(), size_of::<Optional<u64, 0>>()), (None, 0));
+        assert!(!left_out.is_some());
+        let mut there: Optional<u64, 1> = Optional::new(|| Some(1));
+        assert_eq!(there.as_mut(), Some(&mut 1));
+        assert_eq!(there.as_ref(), Some(&1));
+        assert!(!Optional::<u64, 1>::new(|| None).is_some());
     }
 
     #[test]

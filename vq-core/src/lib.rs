@@ -30,8 +30,9 @@
 //!
 //! # Features
 //!
-//! * `prediction`, `priors`, `depthwise`, on unless told otherwise: bounded and lossless packets, priors, depthwise convolutions. An image
-//!   that leaves one out is smaller, and [`Model::parse`], [`Encoder::new`] and [`Decoder::packet`] refuse what needs it.
+//! * `prediction`, `priors`, `depthwise`, `choice`, `levels`, `budget`, on unless told otherwise: bounded and lossless packets, priors, depthwise
+//!   convolutions, codes chosen by bits and distortion, inputs that move, a budget of bits. An image that leaves one out is smaller, and
+//!   [`Model::parse`], [`Encoder::new`], [`Encoder::set_input`] and [`Decoder::packet`] refuse what needs it.
 //! * `f32`: the float path, a reference on the host and a convenience on cores with an FPU.
 //! * `heapless`: a queue of packets for a radio that is slower than the encoder for a while (`packet::PacketQueue`).
 //! * `embedded-io`: frames of packets into a serial port or a flash chip (`packet::FrameWriter`).

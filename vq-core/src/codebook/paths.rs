@@ -102,15 +102,15 @@ impl<'a> Paths<'a> {
         let words = channels.div_ceil(2);
         // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
         let blocks = self.model.symbol_table(symbol).chunks_exact((16 + 16 * words).max(16));
-        let starts = self.model.choice_starts(&self.record, index, symbol);
+        let mut starts = self.model.choice_starts(&self.record, index, symbol).chunks_exact(16);
         let found = &mut self.found;
         let kept = self.costs.get_mut(most..).unwrap_or_default();
         let mut code = 0;
-        // Not zipped with the starts: to know how many chunks there are takes a division, and where that is not inlined the compiler forgets that
-        // a chunk is not empty.
-        for (place, block) in blocks.enumerate() {
+        // `zip` would divide by a length that the compiler no longer knows not to be zero.
+        for block in blocks {
+            let Some(starts) = starts.next() else { break };
             let components = block.get(16..).unwrap_or_default();
-            let first = [0, 4, 8, 12].map(|at| i32_at(starts, 16 * place + at));
+            let first = [0, 4, 8, 12].map(|at| i32_at(starts, at));
             for score in block_scores(components, weighted, first) {
                 let least = base + i64::from(score);
                 // Bits only add to it.
@@ -176,9 +176,12 @@ fn insert(kept: &mut [i64], picks: &mut [u32], found: &mut usize, cost: i64, pic
 }
 
 fn copy<T: Copy>(values: &mut [T], from: usize, to: usize, count: usize) {
-    // Never overlapping: what is now and what is next lie apart.
-    if let Ok([from, to]) = values.get_disjoint_mut([from..from + count, to..to + count]) {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    for (from, to) in (from..).zip(to..).take(count) {
+        if let Some(value) = values.get(from).copied()
+            && let Some(place) = values.get_mut(to)
+        {
+            *place = value;
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! level: it sees a signal that jumps, returns one that jumps, and the decoder takes the jump out at the same frame.
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
-use crate::features::{FLOAT, LEVELS};
+use crate::features::FLOAT;
 use crate::kernels::Arithmetic;
 use crate::model::records::Scaling;
 use crate::prior::logistic::MANTISSAS;
@@ -65,7 +65,7 @@ impl Level {
 
     /// The scaling of a channel at this level. Shifts stay within 1..=62, where they hold any sample.
     pub(crate) fn scaling(self, scaling: Scaling, arithmetic: Arithmetic) -> Scaling {
-        if !LEVELS || self == Self::default() {
+        if self == Self::default() {
             return scaling;
         }
         let offset = scaling.offset.saturating_add(self.offset);

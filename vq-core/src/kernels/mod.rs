@@ -60,9 +60,11 @@ pub(crate) const fn quotient(numerator: u32, denominator: u32) -> u32 {
     if denominator == 0 {
         return 0;
     }
-    if !cfg!(kernels = "armv6m") {
-        return numerator / denominator;
-    }
+    if cfg!(kernels = "armv6m") { long_division(numerator, denominator) } else { numerator / denominator }
+}
+
+/// The same of a denominator that is not 0, without the core's help.
+const fn long_division(numerator: u32, denominator: u32) -> u32 {
     let (mut rest, mut quotient, mut part) = (numerator, 0, denominator);
     while part <= numerator >> 1 {
         part <<= 1;
@@ -176,4 +178,20 @@ pub trait Kernels {
 
     /// The net's output as a sample.
     fn scale_out(scaling: &Scaling, output: Self::Element) -> i32;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn long_division_divides(numerator: u32, denominator in 1u32.., shift in 0u32..32) {
+            let denominator = (denominator >> shift).max(1);
+            prop_assert_eq!(long_division(numerator, denominator), numerator / denominator);
+            prop_assert_eq!(quotient(numerator, denominator), numerator / denominator);
+            prop_assert_eq!(quotient(numerator, 0), 0);
+        }
+    }
 }

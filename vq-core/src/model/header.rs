@@ -73,42 +73,25 @@ pub struct Header {
 impl Header {
     #[inline(always)]
     pub(super) fn from_words(words: &[u32; WORDS]) -> Self {
-        let &[
-            _,
-            version,
-            length,
-            _,
-            i0,
-            i1,
-            i2,
-            i3,
-            tables_offset,
-            tables_length,
-            encoder_line_bytes,
-            decoder_line_bytes,
-            hop,
-            symbols,
-            predictor,
-            _,
-        ] = words;
         let mut identity = [0; 16];
-        identity.as_chunks_mut().0.iter_mut().zip([i0, i1, i2, i3]).for_each(|(to, word)| *to = word.to_le_bytes());
+        let parts = [words[4], words[5], words[6], words[7]];
+        identity.as_chunks_mut().0.iter_mut().zip(parts).for_each(|(to, word)| *to = word.to_le_bytes());
         // What is neither `check` refuses, and a float where there are none.
-        let is_float = FLOAT && byte(version, 2) != 0;
+        let is_float = FLOAT && byte(words[1], 2) != 0;
         Self {
             arithmetic: if is_float { Arithmetic::Float } else { Arithmetic::Integer },
-            length,
+            length: words[2],
             identity,
-            tables_offset,
-            tables_length,
-            encoder_line_bytes,
-            decoder_line_bytes,
-            hop: low(hop),
-            channels: high(hop),
-            symbols_per_hop: low(symbols),
-            recurrent_units: high(symbols),
-            predictor_units: low(predictor),
-            choice_units: high(predictor),
+            tables_offset: words[8],
+            tables_length: words[9],
+            encoder_line_bytes: words[10],
+            decoder_line_bytes: words[11],
+            hop: low(words[12]),
+            channels: high(words[12]),
+            symbols_per_hop: low(words[13]),
+            recurrent_units: high(words[13]),
+            predictor_units: low(words[14]),
+            choice_units: high(words[14]),
         }
     }
 

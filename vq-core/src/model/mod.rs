@@ -5,6 +5,7 @@
 
 mod check;
 pub mod choice;
+mod directory;
 mod error;
 pub mod header;
 pub mod layout;
@@ -16,9 +17,10 @@ pub mod priors;
 pub mod records;
 pub mod recurrent;
 
+pub use directory::Directory;
 pub use error::{ModelError, Part};
 
-use crate::bytes::{high, i16_at, low, u8_at, words, words_at};
+use crate::bytes::{i16_at, u8_at, words, words_at};
 use crate::codec::Options;
 use crate::kernels::{Arithmetic, quotient};
 use header::{Header, Sizes};
@@ -27,150 +29,6 @@ use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
 
 /// Number of qualities, 1 (fewest bits) to 9 (best).
 pub const QUALITIES: usize = 9;
-
-/// The directory at the start of the tables. 128 bytes, all offsets from the start of the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Directory {
-    /// The encoder net: samples to latents.
-    pub encoder: Net,
-    /// The decoder net: latents to samples.
-    pub decoder: Net,
-    /// [`Scaling`] records, one per channel.
-    pub scaling: u32,
-    /// [`Symbol`] records.
-    pub symbols: u32,
-    /// Symbols per hop.
-    pub symbol_count: u16,
-    /// Channels of a latent row.
-    pub latent_channels: u16,
-    /// Stages sent at each quality, one byte for each of the [`QUALITIES`]; then which set of priors holds, as many bytes.
-    pub quality: u32,
-    /// Self-test frames: 16-bit samples less their channel's offset.
-    pub test_frames: u32,
-    /// Number of self-test frames.
-    pub test_frame_count: u16,
-    /// Length of the packet that the self-test must produce.
-    pub test_packet_length: u16,
-    /// That packet.
-    pub test_packet: u32,
-    /// CRC-32 of the samples that it must decode to, as little-endian 32-bit numbers.
-    pub test_samples_crc: u32,
-    /// [`SymbolPrior`](priors::SymbolPrior) records, `[prior_sets, symbol_count]`.
-    pub priors: u32,
-    /// Sets of priors, 1..=9.
-    pub prior_sets: u16,
-    /// The [`RecurrentPrior`](recurrent::RecurrentPrior) record.
-    pub recurrent: u32,
-    /// Its length; 0 where there is none.
-    pub recurrent_length: u32,
-    /// The [`ResidualPredictor`](predictor::ResidualPredictor) record.
-    pub predictor: u32,
-    /// Its length; 0 if there is none.
-    pub predictor_length: u32,
-    /// For each quality the bits of a hop, as a running mean, above which best effort is given up; 0 for no limit.
-    pub surprise_limits: [u16; QUALITIES],
-    /// The [`Choice`](choice::Choice) of codes; 0 if there is none.
-    pub choice: u32,
-}
-
-impl Directory {
-    /// Length of the directory.
-    pub const BYTES: usize = 128;
-    /// Length in words.
-    const WORDS: usize = Self::BYTES / 4;
-    /// Where the limits of surprise lie.
-    const SURPRISE: usize = 104;
-
-    // Into its callers, which then pay for the fields that they look at and not for all.
-    #[inline(always)]
-    fn from_words(words: &[u32; Self::WORDS]) -> Self {
-        let &[
-            e0,
-            e1,
-            e2,
-            e3,
-            e4,
-            e5,
-            d0,
-            d1,
-            d2,
-            d3,
-            d4,
-            d5,
-            scaling,
-            symbols,
-            counts,
-            quality,
-            test_frames,
-            test_lengths,
-            test_packet,
-            test_samples_crc,
-            priors,
-            prior_sets,
-            recurrent,
-            recurrent_length,
-            predictor,
-            predictor_length,
-            s0,
-            s1,
-            s2,
-            s3,
-            s4,
-            choice,
-        ] = words;
-        Self {
-            encoder: Net::from_words(&[e0, e1, e2, e3, e4, e5]),
-            decoder: Net::from_words(&[d0, d1, d2, d3, d4, d5]),
-            scaling,
-            symbols,
-            symbol_count: low(counts),
-            latent_channels: high(counts),
-            quality,
-            test_frames,
-            test_frame_count: low(test_lengths),
-            test_packet_length: high(test_lengths),
-            test_packet,
-            test_samples_crc,
-            priors,
-            prior_sets: low(prior_sets),
-            recurrent,
-            recurrent_length,
-            predictor,
-            predictor_length,
-            surprise_limits: [low(s0), high(s0), low(s1), high(s1), low(s2), high(s2), low(s3), high(s3), low(s4)],
-            choice,
-        }
-    }
-
-    /// The directory's bytes.
-    #[must_use]
-    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        crate::bytes::put(&mut bytes, 0, self.encoder.to_bytes());
-        crate::bytes::put(&mut bytes, 24, self.decoder.to_bytes());
-        crate::bytes::put(&mut bytes, 48, self.scaling.to_le_bytes());
-        crate::bytes::put(&mut bytes, 52, self.symbols.to_le_bytes());
-        crate::bytes::put(&mut bytes, 56, self.symbol_count.to_le_bytes());
-        crate::bytes::put(&mut bytes, 58, self.latent_channels.to_le_bytes());
-        crate::bytes::put(&mut bytes, 60, self.quality.to_le_bytes());
-        crate::bytes::put(&mut bytes, 64, self.test_frames.to_le_bytes());
-        crate::bytes::put(&mut bytes, 68, self.test_frame_count.to_le_bytes());
-        crate::bytes::put(&mut bytes, 70, self.test_packet_length.to_le_bytes());
-        crate::bytes::put(&mut bytes, 72, self.test_packet.to_le_bytes());
-        crate::bytes::put(&mut bytes, 76, self.test_samples_crc.to_le_bytes());
-        crate::bytes::put(&mut bytes, 80, self.priors.to_le_bytes());
-        crate::bytes::put(&mut bytes, 84, self.prior_sets.to_le_bytes());
-        crate::bytes::put(&mut bytes, 88, self.recurrent.to_le_bytes());
-        crate::bytes::put(&mut bytes, 92, self.recurrent_length.to_le_bytes());
-        crate::bytes::put(&mut bytes, 96, self.predictor.to_le_bytes());
-        crate::bytes::put(&mut bytes, 100, self.predictor_length.to_le_bytes());
-        for (row, limit) in self.surprise_limits.iter().enumerate() {
-            crate::bytes::put(&mut bytes, Self::SURPRISE + 2 * row, limit.to_le_bytes());
-        }
-        crate::bytes::put(&mut bytes, 124, self.choice.to_le_bytes());
-        bytes
-    }
-}
 
 /// A checked model, borrowed from flash. Copies are cheap.
 #[derive(Debug, Clone, Copy)]

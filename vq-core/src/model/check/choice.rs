@@ -57,13 +57,15 @@ fn starts(model: &Model<'_>, record: &Choice, index: usize, symbol: &Symbol) -> 
     let words = usize::from(symbol.channels).div_ceil(2);
     // `max` changes nothing, but shows the compiler that `chunks_exact` cannot panic.
     let blocks = model.symbol_table(symbol).chunks_exact((16 + 16 * words).max(16));
-    // Not zipped: to know how many chunks there are takes a division, and where that is not inlined the compiler forgets that a chunk is not empty.
-    for (index, block) in blocks.enumerate() {
+    let mut starts = starts.chunks_exact(16);
+    // `zip` would divide by a length that the compiler no longer knows not to be zero.
+    for block in blocks {
+        let Some(starts) = starts.next() else { break };
         for lane in 0..4 {
             let component = |at: usize| i64::from(i16_at(block, at)).abs();
             let sum: i64 =
                 (0..words).map(|word| 16 + 16 * word + 4 * lane).map(|at| component(at) + component(at + 2)).sum();
-            let start = i64::from(i32_at(starts, 16 * index + 4 * lane));
+            let start = i64::from(i32_at(starts, 4 * lane));
             if start < 0 || start + (sum << 15) > i64::from(i32::MAX) {
                 return Err(ModelError::Range(part));
             }
