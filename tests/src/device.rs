@@ -14,10 +14,10 @@ use crate::{decode, demo, encode, lapped, samples};
 /// What the firmware uses.
 pub const OPTIONS: Options = Options::new().packet_bytes(244);
 
-/// Samples of the recording that every emulated board encodes: ten seconds, and not a whole number of hops.
+/// Samples of the recording that models are exported for: a minute.
+const SAMPLES: usize = 21_600;
+/// What of the recording every emulated board encodes: ten seconds from the second minute, and not a whole number of hops.
 const STRETCH: usize = 3601;
-/// Where they begin: beats of more than one shape.
-const START: usize = 36_000;
 
 /// Writes `model.vqm`, and what the host makes of a signal `[time, channels]`, into a folder that exists.
 ///
@@ -34,7 +34,7 @@ pub fn write(model: &ModelBytes, signal: Vec<i32>, folder: &Path) -> Result<(), 
 /// A stretch of the recording that ships with the project.
 #[must_use]
 pub fn stretch() -> Vec<i32> {
-    lapped::ecg().samples.into_iter().skip(START).take(STRETCH).collect()
+    lapped::ecg().samples.into_iter().skip(SAMPLES).take(STRETCH).collect()
 }
 
 /// Makes two folders of vectors on the recording: `demo`, with a model of the demo's shapes, and `small`, with one whose encoder and decoder fit into
@@ -43,9 +43,9 @@ pub fn stretch() -> Vec<i32> {
 /// # Errors
 /// What the system refuses.
 pub fn write_boards(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let ecg = lapped::ecg().samples;
-    let shapes = demo::model_of(&ecg, Normalization { offset: 1024, scale: 300.0 });
-    let transform = lapped::model(&ecg, 1).integer;
+    let ecg = &lapped::ecg().samples[..SAMPLES];
+    let shapes = demo::model_of(ecg, Normalization { offset: 1024, scale: 300.0 });
+    let transform = lapped::model(ecg, 1).integer;
     for (name, model) in [("demo", shapes), ("small", transform)] {
         let folder = folder.join(name);
         fs::create_dir_all(&folder)?;

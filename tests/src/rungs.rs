@@ -19,8 +19,9 @@ use vq_trainer::export::trained::Normalization;
 
 use crate::{Noise, demo, encode, lapped};
 
-/// Samples of the recording that the cases code, from here on: a few beats.
-const START: usize = 36_000;
+/// Samples of the recording that models are exported for: a minute.
+const SAMPLES: usize = 21_600;
+/// The last of them are what the cases code: a few beats.
 const STRETCH: usize = 4096;
 /// A logistic's standard deviation, in its scales: π / √3.
 const SPREAD: f64 = 1.813_8;
@@ -35,12 +36,12 @@ const LEFT_OVER: [f32; 5] = [0.0, 0.0, 0.5, 1.25, 1.0];
 /// # Panics
 /// If the recording that ships with the project is not there.
 pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let ecg = lapped::ecg().samples;
-    let stretch = &ecg[START..START + STRETCH];
-    let transform = lapped::model(&ecg, 1).integer;
+    let ecg = &lapped::ecg().samples[..SAMPLES];
+    let stretch = &ecg[SAMPLES - STRETCH..];
+    let transform = lapped::model(ecg, 1).integer;
     let model = transform.model()?;
     let mut cases = vec![
-        ("demo".to_owned(), demo::model_of(&ecg, Normalization { offset: 1024, scale: 300.0 })),
+        ("demo".to_owned(), demo::model_of(ecg, Normalization { offset: 1024, scale: 300.0 })),
         ("prior-tables".to_owned(), transform.clone()),
         ("predictor-adaptive".to_owned(), transform.clone()),
     ];

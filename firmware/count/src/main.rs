@@ -155,7 +155,7 @@ impl Bench<'_> {
             let mut worst = Worst::new(meter, &mut self.polls);
             for sample in samples.iter() {
                 QUEUE.feed(&[*sample]).map_err(|_| "the queue is full")?;
-                while !matches!(worst.take(|| encoder.poll(&QUEUE)), Progress::Idle) {}
+                while !matches!(worst.take(|| encoder.poll(&QUEUE)), Ok(Progress::Idle) | Err(_)) {}
             }
             worst.print(Name(case.name, "-encode-poll"));
         }

@@ -61,5 +61,8 @@ fn main() -> ! {
     prior::call(&mut opaque);
     model::call(&mut opaque);
     codec::call(&mut opaque);
+    if cfg!(feature = "panics") {
+        keep(opaque.bytes[opaque.number]);
+    }
     exit(true)
 }

@@ -1,19 +1,38 @@
 //! `firmware/surface`: an image that calls every public function of vq-core with inputs that the compiler knows nothing of, and that links only if
 //! none of them can panic.
 
-use anyhow::{Context, Result};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
 
 use super::boards::Board;
 use crate::process::run;
 use crate::project::Project;
 use crate::setup::Toolchain;
 
+/// What an image's panic handler calls, and nobody defines.
+const PANIC: &str = "this_image_can_panic";
+
 /// Links it for a board.
 pub(crate) fn link(project: &Project, toolchain: &Toolchain, board: &Board) -> Result<()> {
+    run(&mut command(project, toolchain, board))
+        .with_context(|| format!("a public function can panic on {}, if the linker missed `{PANIC}` above", board.core))
+}
+
+/// Fails if the image links although it holds a panic.
+pub(crate) fn refuse_a_panic(project: &Project, toolchain: &Toolchain, board: &Board) -> Result<()> {
+    let mut command = command(project, toolchain, board);
+    let output = command.args(["--features", "panics"]).output().context("cannot start cargo")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success(), "an image with a panic links for {}", board.core);
+    ensure!(said.contains(PANIC), "an image with a panic was refused for another reason:\n{said}");
+    Ok(())
+}
+
+fn command(project: &Project, toolchain: &Toolchain, board: &Board) -> Command {
     let mut command = board.cargo(project, toolchain, "build");
-    run(command.args(["--quiet", "--release", "--package", "firmware-surface"])).with_context(|| {
-        format!("a public function can panic on {}, if the linker missed `this_image_can_panic` above", board.core)
-    })
+    command.args(["--quiet", "--release", "--package", "firmware-surface"]);
+    command
 }
 
 #[cfg(test)]

@@ -156,6 +156,8 @@ impl Checks<'_> {
             let result = firmware::compare_kernels(self.project, &self.toolchain, board);
             self.tally.device_check(&format!("the kernels of {} compute what they are defined to", board.name), result);
         }
+        let result = firmware::surface::refuse_a_panic(self.project, &self.toolchain, &CORTEX_M4F);
+        self.tally.device_check("an image with a panic does not link", result);
         let models = size::models(self.project)?;
         for target in bench::checked_targets() {
             if !size::are_committed(self.project, &target) {
