@@ -1,10 +1,11 @@
-//! Links for a board, and puts the models where `include_model!` looks.
+//! Links for a board, and puts models where `include_model!` looks: the one of `model-count`, which VQ_MODEL names, and one for each case of
+//! `rungs-count`, in the folder that VQ_MODELS names. Where only one of the two is named, as for lints, it does for the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, process};
 
-/// A model for each case of the program, in the folder that VQ_MODELS names.
-const MODELS: [&str; 8] = [
+/// The first one does where VQ_MODEL names none.
+const RUNGS: [&str; 8] = [
     "demo",
     "prior-tables",
     "prior-linear",
@@ -19,26 +20,28 @@ fn main() {
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     println!("cargo:rerun-if-env-changed=VQ_MODELS");
     println!("cargo:rerun-if-env-changed=VQ_MODEL");
-    for name in MODELS {
-        match model(name) {
-            Ok(path) => {
-                println!("cargo:rerun-if-changed={}", path.display());
-                println!("cargo:rustc-env=VQ_{}={}", name.to_uppercase().replace('-', "_"), path.display());
-            }
-            Err(problem) => {
-                eprintln!("{problem}");
-                process::exit(1);
-            }
-        }
+    if let Err(problem) = place_models() {
+        eprintln!("{problem}");
+        process::exit(1);
     }
 }
 
-/// A case's model. Where no folder is named, as for lints, any model will do.
-fn model(name: &str) -> Result<PathBuf, String> {
-    let path = match (env::var_os("VQ_MODELS"), env::var_os("VQ_MODEL")) {
-        (Some(folder), _) => PathBuf::from(folder).join(name).with_extension("vqm"),
-        (None, Some(model)) => PathBuf::from(model),
-        (None, None) => return Err("set VQ_MODELS to the absolute path of a folder that the example `model` wrote with --rungs".into()),
-    };
-    path.canonicalize().map_err(|error| format!("there is no model at {}: {error}", path.display()))
+fn place_models() -> Result<(), String> {
+    let [folder, model] = ["VQ_MODELS", "VQ_MODEL"].map(|name| env::var_os(name).map(PathBuf::from));
+    let of_rung = |name: &str| folder.as_ref().map(|folder| folder.join(name).with_extension("vqm"));
+    let first = model.clone().or_else(|| of_rung(RUNGS[0]));
+    let first = first.ok_or("set VQ_MODEL to a model's absolute path, or VQ_MODELS to that of a folder that the example `model` wrote with --rungs")?;
+    place("VQ_MODEL", &first)?;
+    for name in RUNGS {
+        let variable = format!("VQ_{}", name.to_uppercase().replace('-', "_"));
+        place(&variable, &of_rung(name).unwrap_or_else(|| first.clone()))?;
+    }
+    Ok(())
+}
+
+fn place(variable: &str, model: &Path) -> Result<(), String> {
+    let model = model.canonicalize().map_err(|error| format!("there is no model at {}: {error}", model.display()))?;
+    println!("cargo:rerun-if-changed={}", model.display());
+    println!("cargo:rustc-env={variable}={}", model.display());
+    Ok(())
 }

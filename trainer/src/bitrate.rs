@@ -20,16 +20,21 @@ pub enum Bitrate {
 pub struct BitrateError;
 
 impl Bitrate {
+    /// Bits per sample of a channel.
+    #[must_use]
+    pub fn bits_per_sample(self, rate_millihertz: u64, channels: usize) -> f64 {
+        match self {
+            Self::PerSecond(bits) => bits * 1000.0 / rate_millihertz as f64 / channels as f64,
+            Self::PerSample(bits) => bits,
+        }
+    }
+
     /// Bits for so many frames, as [`Options::budget`](vq_core::Options::budget) takes them.
     ///
     /// # Errors
     /// Too small or large a rate.
     pub fn budget(self, rate_millihertz: u64, channels: usize) -> Result<(u32, u32), BitrateError> {
-        let bits_per_frame = match self {
-            Self::PerSecond(bits) => bits * 1000.0 / rate_millihertz as f64,
-            Self::PerSample(bits) => bits * channels as f64,
-        };
-        let bits = (bits_per_frame * f64::from(FRAMES)).round();
+        let bits = (self.bits_per_sample(rate_millihertz, channels) * channels as f64 * f64::from(FRAMES)).round();
         if (1.0..=f64::from(u32::MAX)).contains(&bits) { Ok((bits as u32, FRAMES)) } else { Err(BitrateError) }
     }
 }

@@ -23,6 +23,7 @@ pub mod laboratory;
 pub mod metrics;
 pub mod report;
 pub mod run;
+pub mod shipped;
 pub mod stream;
 pub mod summary;
 pub mod vectors;

@@ -311,6 +311,14 @@ fn a_bitrate_is_kept_by_moving_the_quality() {
     assert!(
         bench.fails("eval --model model.vqm ECG --bitrate 300 --packet-bytes none").contains("--packet-bytes a number")
     );
+    // Less than the lowest quality takes cannot be had, and is said.
+    let encoded = |rate: f64| {
+        let done = bench.vq(&format!("encode --model model.vqm ECG -o x.vqs --bitrate {rate}/sample"), b"");
+        text(&done.stderr)
+    };
+    let too_low = encoded(bits(&worst) / 2.0);
+    assert!(too_low.contains("warning") && too_low.contains("lowest quality"), "{too_low}");
+    assert!(!encoded(middle).contains("lowest quality"));
 }
 
 #[test]

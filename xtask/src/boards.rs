@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::firmware::{self, Sizes};
+use crate::models;
 use crate::process::{cargo, probe, run_within};
 use crate::project::Project;
 use crate::setup;
@@ -41,9 +42,9 @@ pub(crate) struct Arguments {
     /// Boards to build [default: all]
     #[arg(value_name = "NAME", value_parser = by_name)]
     boards: Vec<Board>,
-    /// Model to carry, of one channel [default: the demo's, or one for tests]
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
+    /// Model to carry, of one channel: a file, or the name of one that ships [default: the demo's, or one for tests]
+    #[arg(long, value_name = "FILE|NAME")]
+    model: Option<String>,
 }
 
 /// `cargo xtask boards`
@@ -51,7 +52,7 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
     let boards = if arguments.boards.is_empty() { &BOARDS[..] } else { &arguments.boards };
     ensure_targets(project, boards, true)?;
     let model = match &arguments.model {
-        Some(model) => model.clone(),
+        Some(model) => models::file_of(project, model)?,
         None => default_model(project),
     };
     println!("  model: {}", project.relative(&model).display());

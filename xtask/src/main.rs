@@ -4,8 +4,10 @@ mod bench;
 mod boards;
 mod demo;
 mod firmware;
+mod models;
 mod process;
 mod project;
+mod results;
 mod setup;
 mod size;
 mod stages;
@@ -42,6 +44,10 @@ enum Task {
     Miri,
     /// Count what the codec costs on the emulated cores
     Bench(bench::Arguments),
+    /// Make the models that ship from public recordings: fetch, train, export, measure
+    Models(models::Arguments),
+    /// Make the tables and plots of the documentation anew, or check that they still hold
+    Results(results::Arguments),
     /// Weigh the codec: text, constants, RAM and stack on every core, with every set of features
     Size(size::Arguments),
 }
@@ -74,6 +80,8 @@ fn run(task: &Task, project: &Project) -> Result<bool> {
         Task::Boards(arguments) => boards::task(project, arguments).map(|()| true),
         Task::Miri => process::run(&mut toolchains::miri(project, true)?).map(|()| true),
         Task::Bench(arguments) => bench::task(project, arguments).map(|()| true),
+        Task::Models(arguments) => models::task(project, arguments),
+        Task::Results(arguments) => results::task(project, arguments),
         Task::Size(arguments) => size::task(project, arguments).map(|()| true),
     }
 }

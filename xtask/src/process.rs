@@ -12,10 +12,18 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::project::Project;
 
+/// What cargo tells a program that it runs about its package. Build scripts look at it (ring's does), and what depends on them is built anew when it differs
+/// from what a user's own cargo has: minutes, each time that one follows the other.
+const OF_A_PACKAGE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+
 /// `cargo` as a user would call it in `folder`, without what this process inherited from the cargo that started it.
 pub(crate) fn cargo(project: &Project, folder: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(folder);
+    let is_inherited = |name: &str| OF_A_PACKAGE.iter().any(|start| name.starts_with(start));
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_inherited)) {
+        command.env_remove(name);
+    }
     if project.exported_libtorch.is_none() {
         command.env_remove("LIBTORCH");
     }
@@ -156,6 +164,16 @@ mod tests {
         let (printed, succeeded) =
             output_within(&mut shell("echo a; echo b >&2; exit 3"), Duration::from_secs(20)).unwrap();
         assert_eq!((printed.as_str(), succeeded), ("a\nb\n", false));
+    }
+
+    #[test]
+    fn cargo_does_not_learn_which_package_started_it() {
+        // Cargo runs this test, and tells it.
+        assert!(env::var_os("CARGO_PKG_NAME").is_some());
+        let command = cargo(&Project::new(), Path::new("."));
+        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+            assert!(command.get_envs().any(|(found, value)| found == name && value.is_none()), "{name}");
+        }
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl Project {
         self.root.join("firmware")
     }
 
+    /// The models that ship, and their cards.
+    pub(crate) fn models(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
     /// The folder into which `cargo build` puts programs: this one is there itself.
     pub(crate) fn programs(&self) -> PathBuf {
         let this = env::current_exe().ok();

@@ -1,12 +1,11 @@
 //! Packets of a stretch, kept.
 
-use super::FRAMES;
-
-/// Bytes of all packets: none is longer than two bytes a sample.
-const BYTES: usize = 2 * FRAMES;
+/// Bytes of all packets: of 2048 samples none is longer than two bytes a sample.
+const BYTES: usize = 4096;
 
 /// Packets, each behind its length.
-pub(crate) struct Packets {
+#[derive(Debug)]
+pub struct Packets {
     bytes: [u8; BYTES],
     length: usize,
     overflowed: bool,
@@ -14,7 +13,8 @@ pub(crate) struct Packets {
 
 impl Packets {
     /// None.
-    pub(crate) const fn new() -> Self {
+    #[must_use]
+    pub const fn new() -> Self {
         Self { bytes: [0; BYTES], length: 0, overflowed: false }
     }
 
@@ -50,5 +50,11 @@ impl Packets {
             rest = after;
             Some(packet)
         })
+    }
+}
+
+impl Default for Packets {
+    fn default() -> Self {
+        Self::new()
     }
 }

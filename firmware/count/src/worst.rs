@@ -34,9 +34,7 @@ impl<'m> Worst<'m> {
                 }
                 result
             }
-            Meter::Trace if self.traced == Some(place) => {
-                trace::region(work)
-            }
+            Meter::Trace if self.traced == Some(place) => trace::region(work),
             Meter::Trace => work(),
         }
     }

@@ -5,7 +5,8 @@ use core::sync::atomic::AtomicI32;
 
 use vq_core::packet::Header;
 use vq_core::{
-    Aligned, Blocks, Codes, Decoder, Encoder, FrameQueue, Frames, Level, Memory, Mode, Model, Options, Surprisal, packet_codes, running_mean,
+    Aligned, Blocks, Codes, Decoder, Encoder, FrameQueue, Frames, Level, Memory, Mode, Model, Options, Surprisal,
+    packet_codes, running_mean,
 };
 
 use crate::{Opaque, keep};

@@ -37,8 +37,14 @@ fn all<K: Kernels<Element = i16>>(opaque: &mut Opaque<'_>) {
     keep(K::quantize(&step, opaque.half() as i16, opaque.half() as i16));
     keep(K::dequantize(&step, opaque.half() as i16));
     let word = || opaque.word() as i32;
-    let scaling =
-        Scaling { offset: word(), gain: word(), gain_out: word(), shift: opaque.byte(), shift_out: opaque.byte(), reach: half };
+    let scaling = Scaling {
+        offset: word(),
+        gain: word(),
+        gain_out: word(),
+        shift: opaque.byte(),
+        shift_out: opaque.byte(),
+        reach: half,
+    };
     keep(K::scale_in(&scaling, word()));
     keep(K::is_saturated(opaque.half() as i16));
     keep(K::scale_out(&scaling, opaque.half() as i16));

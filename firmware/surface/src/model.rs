@@ -123,16 +123,8 @@ fn records(opaque: &Opaque<'_>) {
 }
 
 fn recurrent_prior(opaque: &Opaque<'_>, prior: &RecurrentPrior) {
-    keep((
-        RecurrentPrior::to_bytes(prior),
-        RecurrentPrior::codes_width(prior),
-        RecurrentPrior::input_taps(prior),
-    ));
-    keep((
-        RecurrentPrior::readout_taps(prior),
-        RecurrentPrior::all_units(prior),
-        RecurrentPrior::all_outputs(prior),
-    ));
+    keep((RecurrentPrior::to_bytes(prior), RecurrentPrior::codes_width(prior), RecurrentPrior::input_taps(prior)));
+    keep((RecurrentPrior::readout_taps(prior), RecurrentPrior::all_units(prior), RecurrentPrior::all_outputs(prior)));
     keep((RecurrentPrior::readout_outputs(prior), RecurrentPrior::unit_taps(prior, opaque.number)));
     keep((RecurrentPrior::output_taps(prior, opaque.number), RecurrentPrior::memory_elements(prior)));
     keep((RecurrentPrior::memory_units(prior), RecurrentPrior::multiply_accumulates(prior)));

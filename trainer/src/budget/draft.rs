@@ -128,7 +128,7 @@ fn quantizer(record: &QuantizerRecord, noise: &mut Noise) -> TrainedQuantizer {
 
 /// The largest of the recurrent priors that would be trained, with weights of zero.
 fn largest_prior(config: &Config, symbols: usize) -> Option<RecurrentParts> {
-    let candidates = config.prior.kind.candidates().into_iter().filter_map(|(_, sizes)| {
+    let candidates = config.prior.candidates().into_iter().filter_map(|(_, sizes)| {
         let RecurrentSizes { hidden, units, skip, .. } = sizes;
         let zeros = |rows: usize, columns: usize, biased: bool| Matrix {
             weights: vec![0.0; rows * columns],

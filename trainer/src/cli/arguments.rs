@@ -132,15 +132,15 @@ impl FitArguments {
 /// A model file.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ModelArgument {
-    /// The model: a .vqm file that `vq export` wrote.
-    #[arg(long, value_name = "M.vqm")]
+    /// The model: a .vqm file that `vq export` wrote, or the name of one that ships, such as `ecg`.
+    #[arg(long, value_name = "M.vqm|NAME")]
     model: PathBuf,
 }
 
 impl ModelArgument {
-    /// Reads the file.
+    /// Reads the file, or takes the model that ships.
     pub(super) fn read(&self) -> Result<ModelBytes, ModelFileError> {
-        ModelBytes::read(&self.model)
+        ModelBytes::open(&self.model)
     }
 
     /// The model in it.
@@ -181,6 +181,11 @@ pub(super) struct CodingArguments {
 }
 
 impl CodingArguments {
+    /// What packets shall take on average, if that is limited.
+    pub(super) fn bitrate(&self) -> Option<Bitrate> {
+        self.bitrate
+    }
+
     /// The encoder's options for so many frames of these channels.
     ///
     /// # Errors

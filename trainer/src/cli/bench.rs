@@ -15,7 +15,7 @@ use crate::codec::HostCodec;
 use crate::data::Recording;
 use crate::export::file::ModelBytes;
 use crate::laboratory::{
-    Curve, Point, RateDifference, Regime, families, family_curve, known_to_model, model_curve, plot,
+    Curve, Neural, Point, RateDifference, Regime, families, family_curve, known_to_model, model_curve, plot,
 };
 use crate::run::write_atomically;
 
@@ -42,12 +42,17 @@ struct RateDistortion {
     /// The recordings.
     #[arg(value_name = "RECORDS", required = true)]
     records: Vec<PathBuf>,
-    /// The models: .vqm files; without any, the opponents alone.
-    #[arg(long, value_name = "M.vqm", num_args = 1..)]
+    /// The models: .vqm files or names of models that ship; without any, the opponents alone.
+    #[arg(long, value_name = "M.vqm|NAME", num_args = 1..)]
     models: Vec<PathBuf>,
-    /// Recordings that opponents learn their starting states from; they start flat if there are none.
+    /// Recordings of whose same stretch opponents learn the states that their packets start from, as models have learned theirs. Without any, and as one
+    /// stream, they start flat.
     #[arg(long, value_name = "RECORDS", num_args = 1..)]
     train: Vec<PathBuf>,
+    /// Models of codebooks to run as opponents: their nearest codes in whole bits, and, with --train, by the frequency of each, as other neural
+    /// codecs for microcontrollers send them.
+    #[arg(long, value_name = "M.vqm|NAME", num_args = 1..)]
+    nearest: Vec<PathBuf>,
     /// Most bytes of an independent packet.
     #[arg(long, value_name = "N", default_value_t = 244, value_parser = clap::value_parser!(u32).range(16..=65_535))]
     packet_bytes: u32,
@@ -101,15 +106,26 @@ impl RateDistortion {
         let judged = self.records.iter().map(|path| self.judged(path)).collect::<anyhow::Result<Vec<Judged>>>()?;
         let recordings: Vec<Recording> =
             judged.iter().map(|judged| judged.whole.slice(judged.stretch.clone())).collect();
-        let training = self.train.iter().map(|path| Ok(self.signal.open(path)?)).collect::<anyhow::Result<Vec<_>>>()?;
+        let training = self.train.iter().map(|path| self.stretch.slice(self.signal.open(path)?));
+        let training = training.collect::<anyhow::Result<Vec<Recording>>>()?;
         let chosen = |name: &str| self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()));
-        let mut families = families(&recordings, &training);
-        families.retain(|family| chosen(&family.name));
+        let families = |training: &[Recording]| {
+            let mut families = families(&recordings, training);
+            families.retain(|family| chosen(&family.name));
+            families
+        };
+        let neural = self.nearest.iter().map(|path| self.neural(path, &judged, &training));
+        let neural = neural.collect::<anyhow::Result<Vec<(Neural, Vec<Recording>)>>>()?;
         let mut curves = Vec::new();
         for regime in [Regime::Stream, Regime::Packets(self.packet_bytes as usize)] {
             for path in &self.models {
                 curves.push(self.model_curve(path, &judged, regime).with_context(|| path.display().to_string())?);
             }
+            for (neural, admitted) in &neural {
+                curves.extend(neural.curves(admitted, regime)?);
+            }
+            // A stream is long enough to learn from; a packet is not.
+            let families = families(if regime == Regime::Stream { &[] } else { &training });
             curves.extend(families.iter().map(|family| family_curve(family, &recordings, regime)));
         }
         let differences = self.differences(&curves);
@@ -132,11 +148,43 @@ impl RateDistortion {
     }
 
     fn model_curve(&self, path: &Path, judged: &[Judged], regime: Regime) -> anyhow::Result<Curve> {
-        let bytes = ModelBytes::read(path)?;
+        let bytes = ModelBytes::open(path)?;
         let codec = HostCodec::new(&bytes)?;
-        let mut recordings = Vec::new();
+        Ok(model_curve(&codec, &self.admitted(&codec, judged)?, regime)?)
+    }
+
+    /// The opponents that a model of codebooks makes, and what they run on.
+    fn neural(
+        &self,
+        path: &Path,
+        judged: &[Judged],
+        training: &[Recording],
+    ) -> anyhow::Result<(Neural, Vec<Recording>)> {
+        let context = || path.display().to_string();
+        let bytes = ModelBytes::open(path)?;
+        let codec = HostCodec::new(&bytes).with_context(context)?;
+        let admitted = self.admitted(&codec, judged).with_context(context)?;
+        let mut samples = Vec::new();
+        for recording in training {
+            samples.extend(self.fit.fit(recording.clone(), &codec).with_context(context)?.samples);
+        }
+        Ok((Neural::new(codec.name(), codec.model(), &samples).with_context(context)?, admitted))
+    }
+
+    /// The stretches as a model takes them.
+    fn admitted(&self, codec: &HostCodec<'_>, judged: &[Judged]) -> anyhow::Result<Vec<Recording>> {
+        self.refuse_known(codec, judged)?;
+        let admit = |judged: &Judged| self.fit.admit(judged.whole.slice(judged.stretch.clone()), codec);
+        Ok(judged.iter().map(admit).collect::<Result<Vec<Recording>, _>>()?)
+    }
+
+    /// Refuses stretches that a model was trained on: what it keeps of them says nothing of others.
+    fn refuse_known(&self, codec: &HostCodec<'_>, judged: &[Judged]) -> anyhow::Result<()> {
+        if self.on_training_data {
+            return Ok(());
+        }
         for Judged { whole, stretch } in judged {
-            if let Some(known) = known_to_model(&codec.model(), whole, stretch).filter(|_| !self.on_training_data) {
+            if let Some(known) = known_to_model(&codec.model(), whole, stretch) {
                 anyhow::bail!(
                     "frames {} to {} of {} are among what this model was trained on: give other recordings or --from, or --on-training-data to see it nevertheless",
                     known.frames.start,
@@ -144,9 +192,8 @@ impl RateDistortion {
                     known.record
                 );
             }
-            recordings.push(self.fit.admit(whole.slice(stretch.clone()), &codec)?);
         }
-        Ok(model_curve(&codec, &recordings, regime)?)
+        Ok(())
     }
 
     /// Each model against each opponent with a curve, under the same regime.

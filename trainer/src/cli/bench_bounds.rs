@@ -22,8 +22,8 @@ pub(super) struct Bounds {
     /// The recordings.
     #[arg(value_name = "RECORDS", required = true)]
     records: Vec<PathBuf>,
-    /// The models.
-    #[arg(long, value_name = "M.vqm", num_args = 1.., required = true)]
+    /// The models: files, or names of models that ship.
+    #[arg(long, value_name = "M.vqm|NAME", num_args = 1.., required = true)]
     models: Vec<PathBuf>,
     /// Bounds in counts; 0 is lossless.
     #[arg(long, value_name = "0,1,…", value_delimiter = ',', default_values_t = [0, 1, 5])]
@@ -55,7 +55,7 @@ impl Bounds {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let mut rows = Vec::new();
         for path in &self.models {
-            let bytes = ModelBytes::read(path)?;
+            let bytes = ModelBytes::open(path)?;
             let context = || path.display().to_string();
             let codec = HostCodec::new(&bytes).with_context(context)?;
             for packets in [None, Some(self.packet_bytes)] {

@@ -24,8 +24,8 @@ pub(super) struct Priors {
     /// The recordings.
     #[arg(value_name = "RECORDS", required = true)]
     records: Vec<PathBuf>,
-    /// The models.
-    #[arg(long, value_name = "M.vqm", num_args = 1.., required = true)]
+    /// The models: files, or names of models that ship.
+    #[arg(long, value_name = "M.vqm|NAME", num_args = 1.., required = true)]
     models: Vec<PathBuf>,
     /// Qualities.
     #[arg(long, value_name = "1,2,…", value_delimiter = ',', default_values_t = [9], value_parser = clap::value_parser!(u8).range(1..=9))]
@@ -74,7 +74,7 @@ impl Priors {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let mut rows = Vec::new();
         for path in &self.models {
-            let bytes = ModelBytes::read(path)?;
+            let bytes = ModelBytes::open(path)?;
             let context = || path.display().to_string();
             let codec = HostCodec::new(&bytes).with_context(context)?;
             for quality in &self.qualities {

@@ -29,6 +29,9 @@ pub(super) struct Arguments {
     signal: SignalArguments,
 }
 
+/// A rate may be above --bitrate by so much: the average settles, and packets are whole.
+const BITRATE_TOLERANCE: f64 = 1.1;
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let bytes = arguments.model.read()?;
     let codec = arguments.model.codec(&bytes)?;
@@ -69,5 +72,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "{}: {frames} frames of {channels} channels in {size} bytes, {} packets; {rate:.4} bits per sample",
         recording.name, encoded.packets
     ));
+    let wanted = arguments.coding.bitrate().map(|bitrate| bitrate.bits_per_sample(recording.rate_millihertz, channels));
+    if let Some(wanted) = wanted.filter(|wanted| rate > BITRATE_TOLERANCE * wanted) {
+        output::warn(&format!(
+            "{}: that is more than the {wanted:.4} bits per sample of --bitrate: this signal takes more at the model's lowest quality",
+            recording.name
+        ));
+    }
     Ok(())
 }

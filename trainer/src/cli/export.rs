@@ -9,7 +9,7 @@ use super::output;
 use crate::budget::Cost;
 use crate::export::Exported;
 use crate::export::from_run::TrainedRun;
-use crate::export::summary::ExportSummary;
+use crate::export::summary::{ExportSummary, LoweringCost};
 use crate::run::RunFolder;
 
 /// Largest rise of the mean squared error by integer lowering that is not worth a warning, in percent.
@@ -98,6 +98,9 @@ fn stem(path: &Path) -> String {
 
 fn table(summary: &ExportSummary, path: &Path) -> String {
     let percent = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2} %"));
+    let most = |cost: Option<LoweringCost>, value: fn(&LoweringCost) -> f64| {
+        cost.map_or_else(|| "–".to_owned(), |cost| format!("{:+.2} % (quality {})", value(&cost), cost.quality))
+    };
     let rows = [
         ("model", path.display().to_string()),
         ("flash for the model", format!("{} bytes", summary.model_bytes)),
@@ -111,6 +114,8 @@ fn table(summary: &ExportSummary, path: &Path) -> String {
         ("PRDN, integer model", percent(summary.prdn_percent)),
         ("MSE, float model", format!("{:.3} LSB²", summary.float_mse_lsb2)),
         ("MSE, integer model", format!("{:.3} LSB² ({:+.2} %)", summary.mse_lsb2, summary.lowering_cost_percent())),
+        ("integers cost at most, MSE", most(summary.dearest_in_error(), |cost| cost.mse_percent)),
+        ("integers cost at most, bits", most(summary.dearest_in_bits(), |cost| cost.bits_percent)),
     ];
     output::table(&rows.map(|(label, value)| vec![label.to_owned(), value]))
 }

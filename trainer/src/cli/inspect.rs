@@ -11,6 +11,7 @@ use super::output;
 use crate::codec::HostCodec;
 use crate::data::files;
 use crate::export::file::ModelBytes;
+use crate::shipped;
 use crate::stream;
 use crate::summary::{Line, ModelSummary, NetMemory, RecordingSummary, StreamSummary};
 
@@ -21,10 +22,10 @@ use crate::summary::{Line, ModelSummary, NetMemory, RecordingSummary, StreamSumm
 /// degraded. For a recording: length, rate, channels and ranges.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A .vqm model, a .vqs stream, or a recording.
+    /// A .vqm model or the name of one that ships, a .vqs stream, or a recording.
     file: PathBuf,
     /// The model of a stream, to check its packets with.
-    #[arg(long, value_name = "M.vqm")]
+    #[arg(long, value_name = "M.vqm|NAME")]
     model: Option<PathBuf>,
     /// Print JSON in place of text.
     #[arg(long)]
@@ -37,10 +38,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ending = arguments.file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let ships = !arguments.file.exists() && arguments.file.to_str().and_then(shipped::find).is_some();
     let context = || arguments.file.display().to_string();
     match ending.as_str() {
-        "vqm" => {
-            let bytes = ModelBytes::read(&arguments.file)?;
+        _ if ships || ending == "vqm" => {
+            let bytes = ModelBytes::open(&arguments.file)?;
             let codec = HostCodec::new(&bytes).with_context(context)?;
             let summary = ModelSummary::new(&codec, arguments.coding.options(&codec, &codec.kind().channels, 0)?);
             show(arguments.json, &summary, &summary.lines())?;
@@ -68,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn inspect_stream(path: &Path, model: Option<&Path>) -> anyhow::Result<StreamSummary> {
     let bytes = files::read(path)?;
     let file = stream::parse(&bytes);
-    let model = model.map(ModelBytes::read).transpose()?;
+    let model = model.map(ModelBytes::open).transpose()?;
     let codec = model.as_ref().map(HostCodec::new).transpose()?;
     StreamSummary::new(&file, bytes.len(), codec.as_ref()).with_context(|| path.display().to_string())
 }

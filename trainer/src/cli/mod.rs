@@ -85,6 +85,14 @@ pub fn main() -> ExitCode {
     exit_code(Cli::parse().command.run())
 }
 
+/// Reads a command line, the program's name included, and does nothing: for those who write commands down.
+///
+/// # Errors
+/// What clap says of it.
+pub fn parse<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<(), clap::Error> {
+    Cli::try_parse_from(words).map(|_| ())
+}
+
 /// Tells what went wrong, if anything did, and how the process ends.
 pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     match result {

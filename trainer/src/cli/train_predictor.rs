@@ -27,7 +27,7 @@ pub(super) fn run(
     seed: u64,
     open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Vec<Recording>>,
 ) -> anyhow::Result<()> {
-    let bytes = ModelBytes::read(model)?;
+    let bytes = ModelBytes::open(model)?;
     let name = || model.display().to_string();
     let codec = HostCodec::new(&bytes).with_context(name)?;
     let recordings = open(&codec)?;

@@ -38,7 +38,7 @@ pub(super) fn run(
     retraining: &Retraining<'_>,
     open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Vec<Recording>>,
 ) -> anyhow::Result<()> {
-    let bytes = ModelBytes::read(model)?;
+    let bytes = ModelBytes::open(model)?;
     let name = || model.display().to_string();
     let codec = HostCodec::new(&bytes).with_context(name)?;
     let channels = codec.kind().channels.len();
@@ -76,7 +76,7 @@ pub(super) fn train(
     let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
     let report =
         |kind, step, bits: f64| eprintln!("prior {kind:?}, step {step}/{}: {bits:.2} bits a hop", settings.steps);
-    let fitted = fit(&parts, training, held_out, retraining.config.kind, &settings, report)?;
+    let fitted = fit(&parts, training, held_out, retraining.config, &settings, report)?;
     output::print(&table(&fitted))?;
     parts.priors = parts.priors.with_recurrent(fitted.recurrent, &parts.symbols);
     Ok(assemble(&parts.calibrate(training)?)?)

@@ -306,6 +306,8 @@ section! {
     PriorConfig {
         /// "tables"; "linear", "small", "standard": one more, of that size; "best": the one whose bits and flash cost least.
         kind: PriorKind = PriorKind::Best,
+        /// Units of the recurrent nets instead of their own number, a multiple of 4; 0 leaves them as they are.
+        units: usize = 0,
         /// Optimizer steps of each.
         steps: usize = 1500,
         /// Adam's highest learning rate.

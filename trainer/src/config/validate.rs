@@ -187,6 +187,10 @@ impl Config {
         within("training.threads", training.threads as f64, 0.0, 1024.0)?;
         within("rate.distortion_weight", self.rate.distortion_weight, 1e-3, 1e9)?;
         within("rate.balance", self.rate.balance, 0.0, 1.0)?;
+        within("prior.units", self.prior.units as f64, 0.0, 128.0)?;
+        if !self.prior.units.is_multiple_of(4) {
+            return Err(refused("prior.units", "is no multiple of 4; the device computes four at a time"));
+        }
         within("prior.steps", self.prior.steps as f64, 1.0, 1e9)?;
         within("prior.learning_rate", self.prior.learning_rate, 1e-9, 1.0)?;
         within("residual.steps", self.residual.steps as f64, 1.0, 1e9)?;

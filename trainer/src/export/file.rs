@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use vq_core::{Model, ModelError};
 
 use crate::data::files;
+use crate::shipped;
 
 /// Why a model file cannot be used or written.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,12 @@ pub enum ModelFileError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// There is no such file, and no model of that name ships.
+    #[error("there is no model {path}: no file is called so, and no model that ships; those are {}", shipped::names())]
+    Unknown {
+        /// What the user asked for.
+        path: PathBuf,
     },
     /// It cannot be written.
     #[error("cannot write the model {path}: {source}")]
@@ -59,6 +66,20 @@ impl ModelBytes {
         let bytes = std::fs::read(path).map_err(|source| ModelFileError::Read { path: path.into(), source })?;
         let this = Self::new(&bytes);
         this.model().map_err(|source| ModelFileError::Model { path: path.into(), source })?;
+        Ok(this)
+    }
+
+    /// Reads the file of a name or, where there is none, takes the [`shipped`] model that is called so.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and that there is neither.
+    pub fn open(name: &Path) -> Result<Self, ModelFileError> {
+        if name.exists() {
+            return Self::read(name);
+        }
+        let shipped = name.to_str().and_then(shipped::find);
+        let this = Self::new(shipped.ok_or_else(|| ModelFileError::Unknown { path: name.into() })?.bytes);
+        this.model().map_err(|source| ModelFileError::Model { path: name.into(), source })?;
         Ok(this)
     }
 

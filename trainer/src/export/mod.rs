@@ -11,6 +11,7 @@ pub mod file;
 pub mod from_run;
 pub mod layout;
 pub mod lower;
+pub mod nearest;
 pub mod predictor;
 pub mod priors;
 pub mod proof;

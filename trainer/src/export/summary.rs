@@ -2,11 +2,26 @@
 
 use serde::Serialize;
 use vq_core::Options;
+use vq_core::model::QUALITIES;
 
 use super::Exported;
 use crate::codec::{CodecError, HostCodec};
 use crate::data::Recording;
 use crate::evaluate::{Evaluated, Evaluation, evaluate};
+
+/// Frames of all recordings together that the qualities are compared on.
+const FRAMES_OF_A_QUALITY: usize = 40_000;
+
+/// What integers cost at a quality, against the float model of the same codes and priors.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LoweringCost {
+    /// The quality.
+    pub quality: u8,
+    /// By how many percent the mean squared error is higher.
+    pub mse_percent: f64,
+    /// By how many percent more bits are sent.
+    pub bits_percent: f64,
+}
 
 /// Costs and distortion of an exported model. Bits, distortion and delay are means over the recordings measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,6 +48,8 @@ pub struct ExportSummary {
     pub float_mse_lsb2: f64,
     /// Mean squared error of the integer model.
     pub mse_lsb2: f64,
+    /// What integers cost at each quality, on the first stretches of the recordings.
+    pub lowering: Vec<LoweringCost>,
 }
 
 impl ExportSummary {
@@ -42,15 +59,15 @@ impl ExportSummary {
     /// What the codec refuses.
     pub fn measure(exported: &Exported, recordings: &[Recording]) -> Result<(Self, Vec<Evaluated>), CodecError> {
         let options = Options::new();
-        let codec = HostCodec::new(&exported.integer)?;
-        let run = |codec: &HostCodec<'_>| -> Result<Vec<Evaluated>, CodecError> {
-            recordings.iter().map(|recording| evaluate(codec, recording, options)).collect()
-        };
-        let (integer, float) = (run(&codec)?, run(&HostCodec::new(&exported.float)?)?);
+        let (codec, float_codec) = (HostCodec::new(&exported.integer)?, HostCodec::new(&exported.float)?);
+        let (integer, float) = (run(&codec, recordings, options)?, run(&float_codec, recordings, options)?);
+        let most = FRAMES_OF_A_QUALITY / recordings.len().max(1);
+        let stretches: Vec<Recording> = recordings.iter().map(|recording| beginning(recording, most)).collect();
+        let qualities = 1..=QUALITIES as u8;
+        let lowering = qualities.map(|quality| lowering_cost(&codec, &float_codec, &stretches, quality));
         let model = codec.model();
         let directory = model.directory();
         let per_frame = |net| model.multiply_accumulates(net) as f64 / model.hop() as f64;
-        let mse = |row: &Evaluation| Some(row.rmse_lsb * row.rmse_lsb);
         let summary = Self {
             model_bytes: exported.integer.bytes().len(),
             encoder_memory_bytes: model.encoder_memory(options),
@@ -63,6 +80,7 @@ impl ExportSummary {
             prdn_percent: mean(&integer, |row| row.prdn_percent),
             float_mse_lsb2: mean(&float, mse).unwrap_or(f64::NAN),
             mse_lsb2: mean(&integer, mse).unwrap_or(f64::NAN),
+            lowering: lowering.collect::<Result<_, _>>()?,
         };
         Ok((summary, integer))
     }
@@ -72,6 +90,47 @@ impl ExportSummary {
     pub fn lowering_cost_percent(&self) -> f64 {
         100.0 * (self.mse_lsb2 / self.float_mse_lsb2 - 1.0)
     }
+
+    /// The quality at which that is most.
+    #[must_use]
+    pub fn dearest_in_error(&self) -> Option<LoweringCost> {
+        self.lowering.iter().copied().max_by(|a, b| a.mse_percent.total_cmp(&b.mse_percent))
+    }
+
+    /// The quality at which integers cost most bits.
+    #[must_use]
+    pub fn dearest_in_bits(&self) -> Option<LoweringCost> {
+        self.lowering.iter().copied().max_by(|a, b| a.bits_percent.total_cmp(&b.bits_percent))
+    }
+}
+
+fn run(codec: &HostCodec<'_>, recordings: &[Recording], options: Options) -> Result<Vec<Evaluated>, CodecError> {
+    recordings.iter().map(|recording| evaluate(codec, recording, options)).collect()
+}
+
+fn lowering_cost(
+    integer: &HostCodec<'_>,
+    float: &HostCodec<'_>,
+    recordings: &[Recording],
+    quality: u8,
+) -> Result<LoweringCost, CodecError> {
+    let options = Options::new().quality(quality);
+    let (integer, float) = (run(integer, recordings, options)?, run(float, recordings, options)?);
+    let percent = |value: fn(&Evaluation) -> Option<f64>| match (mean(&integer, value), mean(&float, value)) {
+        (Some(integer), Some(float)) if float > 0.0 => 100.0 * (integer / float - 1.0),
+        _ => 0.0,
+    };
+    Ok(LoweringCost { quality, mse_percent: percent(mse), bits_percent: percent(|row| row.bits_per_sample) })
+}
+
+/// The first frames of a recording.
+fn beginning(recording: &Recording, frames: usize) -> Recording {
+    let samples = recording.samples[..recording.samples.len().min(frames * recording.channels.len())].to_vec();
+    Recording { samples, ..recording.clone() }
+}
+
+fn mse(row: &Evaluation) -> Option<f64> {
+    Some(row.rmse_lsb * row.rmse_lsb)
 }
 
 /// The mean of what is defined.

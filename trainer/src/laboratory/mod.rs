@@ -7,12 +7,14 @@
 
 mod bjontegaard;
 mod curve;
+mod neural;
 mod opponents;
 mod plot;
 mod training_data;
 
 pub use bjontegaard::{RateDifference, rate_difference};
 pub use curve::{Curve, Point, RecordCurve};
+pub use neural::{Neural, NeuralError};
 pub use opponents::{Family, families};
 pub use plot::{PlotError, plot};
 pub use training_data::{KnownToModel, known_to_model};

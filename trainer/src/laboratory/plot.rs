@@ -9,8 +9,8 @@ use super::curve::{Curve, Point};
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (960, 600);
 
-/// Colours of opponents; models are drawn in [`LEARNED`].
-const OPPONENTS: [RGBColor; 8] = [
+/// Colours of opponents; models are drawn in those of [`LEARNED`].
+const OPPONENTS: [RGBColor; 12] = [
     RGBColor(31, 119, 180),
     RGBColor(44, 160, 44),
     RGBColor(148, 103, 189),
@@ -19,10 +19,14 @@ const OPPONENTS: [RGBColor; 8] = [
     RGBColor(127, 127, 127),
     RGBColor(188, 189, 34),
     RGBColor(23, 190, 207),
+    RGBColor(57, 59, 121),
+    RGBColor(99, 121, 57),
+    RGBColor(165, 81, 148),
+    RGBColor(99, 99, 99),
 ];
 
-/// The colour of models.
-const LEARNED: RGBColor = RGBColor(214, 39, 40);
+/// The colours of models.
+const LEARNED: [RGBColor; 3] = [RGBColor(214, 39, 40), RGBColor(255, 127, 14), RGBColor(132, 60, 57)];
 
 /// Why a picture cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -40,16 +44,19 @@ pub enum PlotError {
 /// # Errors
 /// [`PlotError`].
 pub fn plot(title: &str, curves: &[Curve]) -> Result<String, PlotError> {
-    let place = |point: &Point| point.snr_db.map(|snr| (point.bits_per_sample, snr)).filter(|(bits, _)| *bits > 0.0);
+    let has_bits = |point: &&Point| point.bits_per_sample > 0.0;
+    // Of bits the logarithm: plotters' own logarithmic axis has no labels below its first power of ten.
+    let place = |point: &Point| point.snr_db.map(|snr| (point.bits_per_sample.log10(), snr));
+    let places = |curve: &Curve| curve.mean().iter().filter(has_bits).filter_map(place).collect::<Vec<_>>();
     let lines: Vec<(&Curve, Vec<(f64, f64)>)> =
-        curves.iter().map(|curve| (curve, curve.mean().iter().filter_map(place).collect())).collect();
+        curves.iter().map(|curve| (curve, places(curve))).filter(|(_, points)| !points.is_empty()).collect();
     let all = || lines.iter().flat_map(|(_, points)| points);
     let across = range(all().map(|(bits, _)| *bits)).ok_or(PlotError::Empty)?;
     let upwards = range(all().map(|(_, snr)| *snr)).ok_or(PlotError::Empty)?;
     let mut picture = String::new();
     {
         let root = SVGBackend::with_string(&mut picture, SIZE).into_drawing_area();
-        draw(&root, title, &lines, (across.start * 0.9..across.end * 1.1, upwards.start - 1.0..upwards.end + 1.0))
+        draw(&root, title, &lines, (across.start - 0.04..across.end + 0.04, upwards.start - 1.0..upwards.end + 1.0))
             .map_err(|error| PlotError::Drawing(error.to_string()))?;
     }
     Ok(picture)
@@ -69,16 +76,18 @@ fn draw<'a>(
         .margin(12)
         .x_label_area_size(45)
         .y_label_area_size(55)
-        .build_cartesian_2d(across.log_scale(), upwards)?;
+        .build_cartesian_2d(across, upwards)?;
     chart
         .configure_mesh()
         .x_desc("bits per sample, everything sent")
         .y_desc("signal-to-noise ratio, dB")
-        .x_label_formatter(&|bits| format!("{bits:.2}"))
+        .x_labels(16)
+        .x_label_formatter(&|bits| format!("{:.2}", 10f64.powf(*bits)))
         .light_line_style(RGBColor(240, 240, 240))
         .draw()?;
-    for (index, (curve, points)) in lines.iter().enumerate() {
-        let color = if curve.learned { LEARNED } else { OPPONENTS[index % OPPONENTS.len()] };
+    let (mut models, mut opponents) = (LEARNED.iter().cycle(), OPPONENTS.iter().cycle());
+    for (curve, points) in lines {
+        let color = if curve.learned { models.next() } else { opponents.next() }.unwrap_or(&BLACK);
         let style = color.stroke_width(if curve.learned { 3 } else { 1 });
         chart
             .draw_series(LineSeries::new(points.iter().copied(), style))?
@@ -130,6 +139,8 @@ mod tests {
         let picture = plot("a title", &curves).unwrap();
         assert!(picture.starts_with("<svg") && picture.contains("one &amp; only") && picture.contains("a title"));
         assert_eq!(picture.matches("<circle").count(), 2);
+        // Bits are told as such, not as logarithms, and a curve without a point is not in the legend.
+        assert!(picture.contains("0.50") && picture.contains("1.00") && !picture.contains("lossless"), "{picture}");
     }
 
     #[test]

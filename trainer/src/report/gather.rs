@@ -210,11 +210,17 @@ fn distortion(evaluated: &Evaluated) -> Vec<ResultRow> {
 }
 
 fn results(summary: &ExportSummary) -> Vec<ResultRow> {
+    let [error, bits] = [
+        summary.dearest_in_error().map(|cost| cost.mse_percent),
+        summary.dearest_in_bits().map(|cost| cost.bits_percent),
+    ];
     vec![
         ResultRow::new("delay", summary.delay_seconds, "s", "look-aheads, hop and packet filling"),
         ResultRow::new("encoder", summary.encoder_macs_per_frame, "MAC/sample", ""),
         ResultRow::new("decoder", summary.decoder_macs_per_frame, "MAC/sample", ""),
         ResultRow::new("cost of integer lowering", summary.lowering_cost_percent(), "% MSE", "against the float model"),
+        ResultRow::new("the same, of all qualities", error.unwrap_or(f64::NAN), "% MSE", "at most"),
+        ResultRow::new("the same, in bits", bits.unwrap_or(f64::NAN), "% bits", "at most"),
     ]
 }
 

@@ -209,7 +209,8 @@ impl RunRecord {
         load(path)
     }
 
-    /// What a shipped model says about its run, as JSON: enough to repeat it, and nothing that differs when it is.
+    /// What a shipped model says about its run, as JSON: enough to repeat it, and nothing that differs when it is. Of absolute paths only the
+    /// last part is told: the folders of one machine mean nothing on another, and are nobody's business.
     #[must_use]
     pub fn identity(&self) -> String {
         let recordings = self.recordings.iter().map(|recording| {
@@ -218,12 +219,23 @@ impl RunRecord {
         serde_json::json!({
             "program_version": self.made.program_version,
             "torch_version": self.made.torch_version,
-            "command": self.made.command,
+            "command": portable(&self.made.command),
             "seed": self.made.seed,
             "recordings": recordings.collect::<Vec<_>>(),
         })
         .to_string()
     }
+}
+
+/// A command line without the folders of the machine that it was typed on.
+fn portable(command: &[String]) -> Vec<String> {
+    let last = |word: &String| {
+        let path = Path::new(word);
+        let name = path.file_name().filter(|_| path.is_absolute());
+        name.map_or_else(|| word.clone(), |name| name.to_string_lossy().into_owned())
+    };
+    let program = command.first().map(|_| "vq".to_owned());
+    program.into_iter().chain(command.iter().skip(1).map(last)).collect()
 }
 
 /// Reads a record.
@@ -269,6 +281,14 @@ mod tests {
         assert_eq!(vector(2).bits_per_hop(), 2 * 23);
         assert_eq!(QuantizerRecord::Finite { levels: vec![8, 5, 3] }.bits_per_hop(), 3 + 3 + 2);
         assert_eq!(QuantizerRecord::Scalar { dimension: 12, bits: 3 }.bits_per_hop(), 36);
+    }
+
+    #[test]
+    fn a_command_keeps_its_words_and_loses_the_machine() {
+        let typed =
+            ["/usr/local/bin/vq-2", "train", "/home/her/a.csv", "data/b.csv", "--rate", "100"].map(str::to_owned);
+        assert_eq!(portable(&typed), ["vq", "train", "a.csv", "data/b.csv", "--rate", "100"]);
+        assert!(portable(&[]).is_empty());
     }
 
     #[test]

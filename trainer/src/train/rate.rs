@@ -40,7 +40,7 @@ impl RateDistortion {
         samples_per_hop: usize,
         random: &mut ChaCha8Rng,
     ) -> Option<Self> {
-        let sizes = config.is_rated().then(|| config.prior.kind.sizes_in_training()).flatten()?;
+        let sizes = config.is_rated().then(|| config.prior.sizes_in_training()).flatten()?;
         let powers = |base: f64, scale: f64| {
             let values: [f32; QUALITIES] =
                 std::array::from_fn(|row| (scale * base.powi((QUALITIES - 1 - row) as i32)) as f32);

@@ -1,6 +1,6 @@
 //! The rows of whole models: what a sample costs, streamed, with every rung of the priors and of the predictors, and the worst single polls.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -8,9 +8,12 @@ use super::measure::{self, Counted};
 use super::table::Row;
 use super::targets::Target;
 use super::trace::Cost;
-use crate::firmware;
+use crate::firmware::{self, BoardProgram};
 use crate::project::Project;
 use crate::setup::Toolchain;
+
+/// Counts what a model costs.
+const MODEL: BoardProgram = BoardProgram { package: "firmware-count", name: "model-count", options: &[] };
 
 /// Models of the shapes that are counted, and the samples that they code.
 #[derive(Debug)]
@@ -48,8 +51,27 @@ impl Models {
     }
 
     fn image(&self, project: &Project, toolchain: &Toolchain, target: &Target) -> Result<PathBuf> {
-        firmware::build_codec_count(project, toolchain, &target.board, &self.folder)
+        firmware::build_rungs_count(project, toolchain, &target.board, &self.folder)
     }
+}
+
+/// Instructions per sample to encode and to decode with a model, streamed, on the samples.bin in `folder`.
+pub(crate) fn sample_costs(
+    project: &Project,
+    toolchain: &Toolchain,
+    target: &Target,
+    model: &Path,
+    folder: &Path,
+) -> Result<[f64; 2]> {
+    let image = firmware::build_program(project, toolchain, &target.board, &MODEL, Some(model))?;
+    let (cases, printed) = measure::count(target, &image, folder)?;
+    let frames = frames(&printed)?;
+    let per_sample = |name: &str| -> Result<f64> {
+        let case = cases.iter().find(|case| case.name == name);
+        let case = case.with_context(|| format!("nothing was counted to {name} on {}", target.name))?;
+        Ok((case.instructions as f64 / frames).round())
+    };
+    Ok([per_sample("model-encode")?, per_sample("model-decode")?])
 }
 
 fn frames(printed: &str) -> Result<f64> {
@@ -86,7 +108,10 @@ mod tests {
         let cost = Cost { instructions: 2050, words: 1000, cycles: 3000 };
         let m4 = by_name("m4").unwrap();
         let stretch = row(&m4, &case("demo-encode"), 100.0, Some(&cost));
-        assert_eq!((stretch.case.as_str(), stretch.instructions, stretch.words), ("demo-encode-sample", 20.5, Some(10.0)));
+        assert_eq!(
+            (stretch.case.as_str(), stretch.instructions, stretch.words),
+            ("demo-encode-sample", 20.5, Some(10.0))
+        );
         let poll = row(&m4, &case("demo-encode-poll"), 100.0, Some(&cost));
         assert_eq!((poll.case.as_str(), poll.instructions, poll.cycles), ("demo-encode-poll", 2050.0, Some(3000.0)));
         assert_eq!(row(&by_name("rv32").unwrap(), &case("demo-encode"), 1.0, Some(&cost)).cycles, None);

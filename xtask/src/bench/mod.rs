@@ -3,6 +3,7 @@
 mod codec;
 mod committed;
 mod cycles;
+pub(crate) mod goals;
 mod instruction;
 mod listing;
 mod measure;
@@ -16,7 +17,7 @@ use clap::{Args, Subcommand};
 use crate::firmware::{self, BoardProgram};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
-pub(crate) use codec::Models;
+pub(crate) use codec::{Models, sample_costs};
 pub(crate) use committed::Versions;
 use measure::Counted;
 use table::Row;

@@ -94,8 +94,14 @@ impl Demo<'_> {
             .with_context(|| format!("cannot write {}", path.display()))?;
         let html = self.folder.join("report.html");
         run(self.vq("report").arg(self.run_folder()).arg("-o").arg(&html).arg("--table").arg(&path))?;
-        println!("\nThe last minute of record 208, one patient, trained on the four minutes before:\n");
-        print!("{}", table::text(&[table::codec_rows(record)?, device].concat()));
+        let text = format!(
+            "The last minute of record 208, one patient, trained on the four minutes before:\n\n{}",
+            table::text(&[table::codec_rows(record)?, device].concat())
+        );
+        // `cargo xtask results` takes it over into the README.
+        let path = self.folder.join("table.txt");
+        fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+        print!("\n{text}");
         println!("\nReport: {}", self.project.relative(&html).display());
         Ok(())
     }

@@ -20,6 +20,7 @@ pub(crate) use boards::{
 pub(crate) use emulator::{Counts, run as emulate};
 pub(crate) use image::{Sizes, sections};
 
+use crate::models;
 use crate::process::{cargo, run};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
@@ -60,9 +61,9 @@ pub(crate) struct Arguments {
     /// What the image does
     #[arg(long, value_name = "NAME", default_value = "codec")]
     program: Program,
-    /// Model to carry [default: the demo's]
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
+    /// Model to carry: a file, or the name of one that ships [default: the demo's]
+    #[arg(long, value_name = "FILE|NAME")]
+    model: Option<String>,
     /// Only link, with a panic handler that cannot be linked: fails if any panic is reachable
     #[arg(long, conflicts_with = "check")]
     no_panic: bool,
@@ -76,7 +77,7 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
     let (board, program) = (&arguments.board, arguments.program);
     let toolchain = setup::device(project, std::slice::from_ref(board), false)?;
     let model = match &arguments.model {
-        Some(model) => model.clone(),
+        Some(model) => models::file_of(project, model)?,
         None => default_model(project)?,
     };
     if arguments.no_panic {
@@ -154,17 +155,17 @@ pub(crate) fn build_program(
     Ok(image_path(project, toolchain, board, program.name))
 }
 
-/// Builds the program that counts what the codec costs, around the models in a folder, and returns its image.
-pub(crate) fn build_codec_count(
+/// Builds the program that counts what every rung costs, around the models in a folder, and returns its image.
+pub(crate) fn build_rungs_count(
     project: &Project,
     toolchain: &Toolchain,
     board: &Board,
     models: &Path,
 ) -> Result<PathBuf> {
     let mut command = board.cargo(project, toolchain, "build");
-    command.args(["--quiet", "--release", "--package", "firmware-count"]).env("VQ_MODELS", absolute(models)?);
-    run(&mut command)?;
-    Ok(image_path(project, toolchain, board, "codec-count"))
+    command.args(["--quiet", "--release", "--package", "firmware-count", "--bin", "rungs-count"]);
+    run(command.env_remove("VQ_MODEL").env("VQ_MODELS", absolute(models)?))?;
+    Ok(image_path(project, toolchain, board, "rungs-count"))
 }
 
 /// Lints the firmware's workspace, as it is built for a board.

@@ -201,10 +201,8 @@ mod tests {
     #[test]
     fn every_public_function_is_called() {
         let root = Project::new().root;
-        let functions: Vec<Function> = sources(&root.join("vq-core/src"))
-            .iter()
-            .flat_map(|(module, source)| functions(module, source))
-            .collect();
+        let functions: Vec<Function> =
+            sources(&root.join("vq-core/src")).iter().flat_map(|(module, source)| functions(module, source)).collect();
         assert!(functions.len() > 150, "only {} functions", functions.len());
         let mut calls = Calls::default();
         sources(&root.join("firmware/surface/src")).iter().for_each(|(_, source)| calls.add(source));

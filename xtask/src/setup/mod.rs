@@ -19,9 +19,14 @@ use crate::project::Project;
 
 /// Everything that training and firmware for these boards need. `again` tries once more what failed and was worked around.
 pub(crate) fn all(project: &Project, boards: &[Board], again: bool) -> Result<Toolchain> {
-    compiler::ensure().context("set-up of the C++ compiler")?;
-    println!("  libtorch: {}", libtorch::ensure(project).context("set-up of libtorch")?);
+    println!("  libtorch: {}", training(project)?);
     device(project, boards, again)
+}
+
+/// What training needs; says where libtorch is.
+pub(crate) fn training(project: &Project) -> Result<String> {
+    compiler::ensure().context("set-up of the C++ compiler")?;
+    libtorch::ensure(project).context("set-up of libtorch")
 }
 
 /// What firmware for these boards needs.

@@ -62,6 +62,16 @@ pub(super) fn check(project: &Project, target: &Target, versions: &Versions, wei
     bail!("{}\n`cargo xtask size --save` takes them over", grown.join("\n"))
 }
 
+/// The committed sizes of a target.
+///
+/// # Errors
+/// There are none, or they are none.
+pub(super) fn read_target(project: &Project, target: &Target) -> Result<Vec<Weight>> {
+    let path = path(project, target);
+    let text = fs::read_to_string(&path).with_context(|| format!("there are no sizes in {}", path.display()))?;
+    read(&path, target.name, &text)
+}
+
 fn read(path: &Path, target: &str, text: &str) -> Result<Vec<Weight>> {
     let weight = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();

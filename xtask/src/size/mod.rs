@@ -72,6 +72,18 @@ pub(crate) fn are_committed(project: &Project, target: &Target) -> bool {
     committed::exist(project, target)
 }
 
+/// The sizes that are committed, a row for every core and set of features: those of an encoder, and of both sides together.
+pub(crate) fn committed_table(project: &Project) -> Result<String> {
+    let mut weighed = Vec::new();
+    for target in TARGETS {
+        if committed::exist(project, &target) {
+            weighed.push((target.board.core, committed::read_target(project, &target)?));
+        }
+    }
+    anyhow::ensure!(!weighed.is_empty(), "no sizes are committed: `cargo xtask size --save` writes them");
+    Ok(table::markdown(&weighed))
+}
+
 /// Fails if an image of a target does not link without panics, or takes more than what is committed.
 pub(crate) fn check(project: &Project, toolchain: &Toolchain, target: &Target, models: &Models) -> Result<()> {
     let weighed = weigh::target(project, toolchain, target, models)?;

@@ -14,6 +14,34 @@ pub(super) fn json(weights: &[Weight]) -> Value {
     Value::Array(weights.iter().map(row).collect())
 }
 
+/// A table for a page: each core's encoder alone and both sides, with every set of features.
+pub(super) fn markdown(cores: &[(&str, Vec<Weight>)]) -> String {
+    let mut text = "| core | features | code of an encoder | of both sides | static RAM of an encoder | of a decoder | stack of an encoder |\n\
+                    |---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for (core, weights) in cores {
+        let of =
+            |set: &str, program: &str| weights.iter().find(|weight| weight.set == set && weight.program == program);
+        for encoder in weights.iter().filter(|weight| weight.program == "encode") {
+            let set = &encoder.set;
+            let code = |weight: Option<&Weight>| {
+                weight.map_or_else(|| "–".into(), |weight| (weight.text + weight.rodata).to_string())
+            };
+            let ram = |weight: Option<&Weight>| weight.map_or_else(|| "–".into(), |weight| weight.ram.to_string());
+            let (both, decoder) = (of(set, "both"), of(set, "decode"));
+            text += &format!(
+                "| {core} | {set} | {} | {} | {} | {} | {} |\n",
+                code(Some(encoder)),
+                code(both),
+                encoder.ram,
+                ram(decoder),
+                encoder.stack
+            );
+        }
+    }
+    text
+}
+
 /// One table for each target, in the rows' order, and what it says.
 pub(super) fn text(weights: &[Weight]) -> String {
     let mut text = String::new();

@@ -78,6 +78,15 @@ pub(super) fn choose(symbols: &[Symbol], index: usize, codes: &HopCodes, bit_pri
     (pays && choice.mean_bits < uniform).then_some(choice)
 }
 
+/// The prior of symbol `index` that looks at no other code, or `None` where there are too few hops to count.
+pub(super) fn alone(symbols: &[Symbol], index: usize, codes: &HopCodes) -> Option<Choice> {
+    if codes.hops() < FEWEST_HOPS {
+        return None;
+    }
+    let target = Target::new(&symbols[index], index, codes, 0.0);
+    Some(target.fit(&target.plan([None, None], 1, |_| 0), &[]))
+}
+
 /// The symbol that is to be predicted.
 struct Target {
     window: Window,
@@ -370,6 +379,16 @@ mod tests {
             let bits = choice.mean_bits;
             assert!((bits / entropy - 1.0).abs() < 0.05, "{bits} bits for {entropy}");
         }
+    }
+
+    #[test]
+    fn alone_a_code_costs_what_its_frequency_says() {
+        let often = (0..8000).flat_map(|hop| [if hop % 2 == 0 { 3 } else { (hop / 2 % 16) as u16 }, 0]).collect();
+        let choice = alone(&[index(16); 2], 0, &HopCodes::from_rows(2, often)).unwrap();
+        let (likely, other) = (0.5 + 0.5 / 16.0, 0.5 / 16.0);
+        let entropy = -likely * f64::log2(likely) - 15.0 * other * f64::log2(other);
+        assert!((choice.mean_bits / entropy - 1.0).abs() < 0.01 && choice.contexts == [None, None], "{choice:?}");
+        assert_eq!(alone(&[index(16); 2], 0, &markov(FEWEST_HOPS - 1, true)), None);
     }
 
     #[test]

@@ -135,6 +135,23 @@ impl PriorParts {
         Ok(parts)
     }
 
+    /// One set that knows how often each index is, and looks at no other: what a codec has that only counts.
+    ///
+    /// # Errors
+    /// That the model cannot encode the samples.
+    pub fn by_frequency(model: Model<'_>, samples: &[i32]) -> Result<Self, PriorError> {
+        let symbols: Vec<Symbol> = model.symbols(QUALITIES as u8).collect();
+        let codes = HopCodes::collect(model, samples, QUALITIES as u8)?;
+        let mut parts = Self { sets: Vec::new(), tables: Vec::new(), quality: [0; QUALITIES], recurrent: None };
+        let record = |index: usize| match choose::alone(&symbols, index, &codes) {
+            Some(choice) => parts.write(&symbols[index], &choice),
+            None => SymbolPrior::uniform(&symbols[index]),
+        };
+        let records = (0..symbols.len()).map(record).collect();
+        parts.sets.push(records);
+        Ok(parts)
+    }
+
     /// Adds a set for what is sent at these qualities; symbols that are not sent have no tables.
     fn add_set(&mut self, model: Model<'_>, samples: &[i32], qualities: &[u8]) -> Result<(), PriorError> {
         let mut codes = HopCodes::default();

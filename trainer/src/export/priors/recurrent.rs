@@ -3,7 +3,7 @@
 use vq_core::model::QUALITIES;
 use vq_core::model::recurrent::{CONDITIONS, RecurrentPrior};
 
-use crate::config::PriorKind;
+use crate::config::{PriorConfig, PriorKind};
 use crate::export::lower::{IntegerChannel, quantize_channel, weight_stream};
 use crate::export::proof::Bounds;
 
@@ -45,6 +45,18 @@ impl PriorKind {
             Self::Standard => vec![one(56, 4)],
             Self::Best => [Self::Linear, Self::Small, Self::Standard].into_iter().flat_map(Self::candidates).collect(),
         }
+    }
+}
+
+impl PriorConfig {
+    /// The recurrent priors that are tried, with their sizes.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<(PriorKind, RecurrentSizes)> {
+        let mut candidates = self.kind.candidates();
+        for (_, sizes) in candidates.iter_mut().filter(|(_, sizes)| sizes.hidden > 0 && self.units > 0) {
+            sizes.hidden = self.units;
+        }
+        candidates
     }
 }
 

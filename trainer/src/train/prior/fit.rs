@@ -6,7 +6,7 @@ use vq_core::model::QUALITIES;
 use vq_core::{Encoder, Model, Options, packet_codes};
 
 use super::{PriorSession, PriorSettings, is_suitable, row_of};
-use crate::config::PriorKind;
+use crate::config::{PriorConfig, PriorKind};
 use crate::export::container::{ContainerError, ModelParts, assemble};
 use crate::export::file::HostMemory;
 use crate::export::priors::PriorError;
@@ -73,12 +73,17 @@ pub struct Fitted {
     pub adapting: [f64; 2],
 }
 
-impl PriorKind {
-    /// The sizes of the prior that is trained together with the nets, where there is one.
+impl PriorConfig {
+    /// The prior that is trained together with the nets, where there is one.
+    fn in_training(&self) -> Self {
+        let kind = if self.kind == PriorKind::Best { PriorKind::Standard } else { self.kind };
+        Self { kind, ..self.clone() }
+    }
+
+    /// Its sizes.
     #[must_use]
-    pub fn sizes_in_training(self) -> Option<RecurrentSizes> {
-        let kind = if self == Self::Best { Self::Standard } else { self };
-        kind.candidates().first().map(|(_, sizes)| *sizes)
+    pub fn sizes_in_training(&self) -> Option<RecurrentSizes> {
+        self.in_training().candidates().first().map(|(_, sizes)| *sizes)
     }
 }
 
@@ -90,7 +95,7 @@ pub fn fit(
     parts: &ModelParts,
     training: &[i32],
     held_out: &[i32],
-    kind: PriorKind,
+    config: &PriorConfig,
     settings: &PriorSettings,
     mut watch: impl FnMut(PriorKind, usize, f64),
 ) -> Result<Fitted, FitError> {
@@ -111,8 +116,10 @@ pub fn fit(
     let least_adapting = adapting.iter().copied().fold(f64::INFINITY, f64::min);
     let tables = Candidate { kind: None, bits: spent.sent, integer_loss: 0.0, flash: 0, macs_per_frame: 0.0 };
     let mut fitted = Fitted { recurrent: None, candidates: vec![tables], adapting: [least_adapting, spent.ideal] };
-    let mut least = if kind == PriorKind::Best { fitted.candidates[0].price() } else { f64::INFINITY };
-    for (kind, sizes) in settings.candidates(kind) {
+    let mut least = if config.kind == PriorKind::Best { fitted.candidates[0].price() } else { f64::INFINITY };
+    // Where there is one to begin with, only that one.
+    let config = if settings.start.is_empty() { config.clone() } else { config.in_training() };
+    for (kind, sizes) in config.candidates() {
         let mut session = PriorSession::new(model, training, PriorSettings { sizes, ..settings.clone() })?;
         let mut recent = 0.0;
         while session.step() < settings.steps {
@@ -148,17 +155,6 @@ pub fn fit(
         fitted.candidates.push(candidate);
     }
     Ok(fitted)
-}
-
-impl PriorSettings {
-    /// The priors to try, with their sizes: where there is one to begin with, that one.
-    fn candidates(&self, kind: PriorKind) -> Vec<(PriorKind, RecurrentSizes)> {
-        if self.start.is_empty() {
-            return kind.candidates();
-        }
-        let kind = if kind == PriorKind::Best { PriorKind::Standard } else { kind };
-        kind.candidates()
-    }
 }
 
 /// The parts with a recurrent prior.
