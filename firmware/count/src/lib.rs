@@ -115,6 +115,8 @@ impl Bench<'_> {
             }
         });
         if case.polls {
+            // Anew, so that a poll has the same place however often the stretch went through before.
+            let mut encoder = Encoder::new(model, self.encoder, options).map_err(|_| REFUSED)?;
             let mut worst = Worst::new(meter, &mut self.polls);
             for frame in frames() {
                 queue.feed(frame).map_err(|_| "the queue is full")?;
@@ -164,9 +166,10 @@ impl Bench<'_> {
 
     /// The codes alone: no net runs.
     fn codes(&mut self, case: &Case, model: Model<'_>) -> Result<(), &'static str> {
+        let macs = self.hops(&model) * prior_macs(&model);
+        let Self { meter, packets, .. } = self;
         let memory = self.prior.get_mut(..model.prior_memory().div_ceil(2)).ok_or("the prior needs more memory")?;
-        let (packets, macs) = (&self.packets, self.hops(&model) * prior_macs(&model));
-        self.meter.measure(Name(case.name, "-codes"), "compiler", macs, || {
+        meter.measure(Name(case.name, "-codes"), "compiler", macs, || {
             for packet in packets.iter() {
                 let Ok(mut codes) = packet_codes(model, packet, memory) else { continue };
                 while let Some(hop) = codes.next_hop() {
