@@ -9,7 +9,7 @@ use vq_trainer::export::file::ModelBytes;
 use vq_trainer::export::trained::Normalization;
 use vq_trainer::vectors::Vectors;
 
-use crate::{decode, demo, encode, lapped, samples};
+use crate::{decode, demo, encode, lapped, rungs, samples};
 
 /// What the firmware uses.
 pub const OPTIONS: Options = Options::new().packet_bytes(244);
@@ -37,8 +37,8 @@ pub fn stretch() -> Vec<i32> {
     lapped::ecg().samples.into_iter().skip(SAMPLES).take(STRETCH).collect()
 }
 
-/// Makes two folders of vectors on the recording: `demo`, with a model of the demo's shapes, and `small`, with one whose encoder and decoder fit into
-/// 8 KiB of RAM together.
+/// Makes folders of vectors on the recording: `demo`, with a model of the demo's shapes, `prior`, with the standard recurrent prior, and `small`, with a
+/// model whose encoder and decoder fit into 8 KiB of RAM together.
 ///
 /// # Errors
 /// What the system refuses.
@@ -46,7 +46,8 @@ pub fn write_boards(folder: &Path) -> Result<(), Box<dyn Error>> {
     let ecg = &lapped::ecg().samples[..SAMPLES];
     let shapes = demo::model_of(ecg, Normalization { offset: 1024, scale: 300.0 });
     let transform = lapped::model(ecg, 1).integer;
-    for (name, model) in [("demo", shapes), ("small", transform)] {
+    let prior = rungs::with_standard_prior(&transform, &ecg[..STRETCH]);
+    for (name, model) in [("demo", shapes), ("prior", prior), ("small", transform)] {
         let folder = folder.join(name);
         fs::create_dir_all(&folder)?;
         write(&model, stretch(), &folder)?;

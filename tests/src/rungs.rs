@@ -62,6 +62,17 @@ pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(folder.join("samples.bin"), bytes)?)
 }
 
+/// A model of integer latents with the standard prior.
+///
+/// # Panics
+/// If the trainer tries none.
+#[must_use]
+pub fn with_standard_prior(model: &ModelBytes, samples: &[i32]) -> ModelBytes {
+    let model = model.model().expect("the model is sound");
+    let (_, sizes) = PriorKind::Standard.candidates()[0];
+    with_prior(model, sizes, &spreads(model, samples))
+}
+
 fn named(what: &str, kind: &impl std::fmt::Debug) -> String {
     format!("{what}-{kind:?}").to_lowercase()
 }

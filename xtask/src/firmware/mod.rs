@@ -70,10 +70,18 @@ pub(crate) struct Arguments {
     /// Run in the emulator on FOLDER/samples.bin, and compare with the packets.bin and decoded.bin that `vq vectors` wrote there
     #[arg(long, value_name = "FOLDER")]
     check: Option<PathBuf>,
+    /// On every emulated board: link without panics, run on the recording that ships with the project, and compare with the host
+    #[arg(long, conflicts_with_all = ["board", "program", "model", "no_panic", "check"])]
+    every_board: bool,
 }
 
 /// `cargo xtask firmware`
 pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
+    if arguments.every_board {
+        let toolchain = setup::device(project, &BOARDS, false)?;
+        let vectors = Vectors::make(project)?;
+        return builds().try_for_each(|board| same_as_host(project, &toolchain, &board, &vectors));
+    }
     let (board, program) = (&arguments.board, arguments.program);
     let toolchain = setup::device(project, std::slice::from_ref(board), false)?;
     let model = match &arguments.model {
@@ -229,6 +237,11 @@ impl Vectors {
         self.folder.join("demo")
     }
 
+    /// The folder whose model has the standard recurrent prior.
+    fn prior(&self) -> PathBuf {
+        self.folder.join("prior")
+    }
+
     /// The folder whose model needs less.
     fn small(&self) -> PathBuf {
         self.folder.join("small")
@@ -248,24 +261,24 @@ pub(crate) fn write_models(project: &Project, what: &str, folder: &Path) -> Resu
     run(Command::new(project.programs().join("examples").join("model")).arg(what).arg(folder))
 }
 
-/// Links every program for a board without panics, runs them on the recording, and fails unless packets and samples are the host's, bit for bit. On a
-/// board that is too small for the demo's encoder and decoder together, the demo's model encodes and the small one does both.
+/// Links every program for a board without panics, runs them on the recording, and fails unless packets and samples are the host's, bit for bit: of the
+/// demo's shapes and of the standard prior. On a board that is too small for those the demo's shapes encode only, and a small model does both.
 pub(crate) fn same_as_host(project: &Project, toolchain: &Toolchain, board: &Board, vectors: &Vectors) -> Result<()> {
-    let (both, sends) =
-        if board.ram_kibibytes < 16 { (vectors.small(), Some(vectors.demo())) } else { (vectors.demo(), None) };
-    link_without_panic(project, toolchain, board, &both.join("model.vqm"))?;
+    let is_small = board.ram_kibibytes < 16;
+    let first = if is_small { vectors.small() } else { vectors.demo() };
+    link_without_panic(project, toolchain, board, &first.join("model.vqm"))?;
     let image = image_path(project, toolchain, board, Program::Codec.name());
-    let counts = check(board, Program::Codec, &image, &both)?;
-    println!("  {}: {counts}", board.name);
+    println!("  {}: {}", board.name, check(board, Program::Codec, &image, &first)?);
     if *board == CORTEX_M4F {
         // The same image.
-        let counts = check(&CORTEX_M7, Program::Codec, &image, &both)?;
-        println!("  {}: {counts}", CORTEX_M7.name);
+        println!("  {}: {}", CORTEX_M7.name, check(&CORTEX_M7, Program::Codec, &image, &first)?);
     }
-    if let Some(folder) = sends {
-        let image = build(project, toolchain, board, Program::Encoder, &folder.join("model.vqm"))?;
-        let counts = check(board, Program::Encoder, &image, &folder)?;
-        println!("  {}, the demo's shapes: {counts}", board.name);
-    }
+    let (program, what, folder) = if is_small {
+        (Program::Encoder, "the demo's shapes", vectors.demo())
+    } else {
+        (Program::Codec, "the standard prior", vectors.prior())
+    };
+    let image = build(project, toolchain, board, program, &folder.join("model.vqm"))?;
+    println!("  {}, {what}: {}", board.name, check(board, program, &image, &folder)?);
     Ok(())
 }
