@@ -121,27 +121,28 @@ pub(crate) fn check(project: &Project, folder: &str, target: &Target, versions: 
 }
 
 /// What is committed of a case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CommittedCount {
     /// The case.
     pub(crate) case: String,
     /// Its instructions.
-    pub(crate) instructions: u64,
-    /// Its useful multiply-accumulates.
-    pub(crate) macs: u64,
+    pub(crate) instructions: f64,
+    /// Its useful multiply-accumulates; 0 where nothing is multiplied.
+    pub(crate) macs: f64,
 }
 
-/// The committed counts of a target's layers, for tables.
+/// The committed counts of a target in a folder's `counts`, for tables.
 ///
 /// # Errors
 /// There are none, or they are none.
-pub(crate) fn committed_counts(project: &Project, target: &Target) -> Result<Vec<CommittedCount>> {
-    let path = path(project, LAYERS, target);
+pub(crate) fn committed_counts(project: &Project, folder: &str, target: &Target) -> Result<Vec<CommittedCount>> {
+    let path = path(project, folder, target);
     let text = fs::read_to_string(&path).with_context(|| format!("there are no counts in {}", path.display()))?;
     let count = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |index: usize| words.get(index).and_then(|word| word.parse().ok());
-        Some(CommittedCount { case: (*words.first()?).to_owned(), instructions: number(2)?, macs: number(3)? })
+        let case = (*words.first()?).to_owned();
+        Some(CommittedCount { case, instructions: number(2)?, macs: number(3).unwrap_or(0.0) })
     };
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| count(line).with_context(|| format!("no count in `{line}`"))).collect()

@@ -7,6 +7,7 @@ pub(crate) mod goals;
 mod instruction;
 mod listing;
 mod measure;
+pub(crate) mod rungs;
 mod table;
 pub(crate) mod targets;
 mod trace;
