@@ -1,19 +1,21 @@
-//! Writes models that `cargo xtask` builds firmware around, training nothing: a small one to the file that is named, or with
-//! `--demo` and a folder those of the demo's shapes, with priors and without, each with some packets.
+//! Writes models that `cargo xtask` builds firmware around into a folder, training nothing: with `--boards` those that every emulated board
+//! codes the recording with, beside what the host makes of it; with `--demo` those of the demo's shapes, with priors and without, each with some
+//! packets; with `--rungs` one for each rung of the priors and predictors.
 
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use vq_tests::{Recipe, demo};
+use vq_tests::{demo, device, rungs};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let written = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--boards", folder] => device::write_boards(Path::new(folder)),
         ["--demo", folder] => write_demo(Path::new(folder)),
-        [file] => small().export().integer.write(Path::new(file)).map_err(Into::into),
-        _ => Err("name the file to write, or --demo and a folder".into()),
+        ["--rungs", folder] => rungs::write(Path::new(folder)),
+        _ => Err("say --boards, --demo or --rungs, and name a folder".into()),
     };
     match written {
         Ok(()) => ExitCode::SUCCESS,
@@ -22,10 +24,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn small() -> Recipe {
-    Recipe { width: 8, latents: 4, strides: vec![4, 2], extra: vec![4, 2], stages: Some(2), ..Recipe::small(1) }
 }
 
 fn write_demo(folder: &Path) -> Result<(), Box<dyn Error>> {

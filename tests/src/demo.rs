@@ -20,9 +20,18 @@ const CONFIG: &str = "../trainer/configs/demo.toml";
 /// Samples of the signal that priors are counted on.
 const SAMPLES: usize = 20_000;
 
-/// A model of the demo's shapes, with the priors that its exporter counts.
+/// A model of the demo's shapes, with the priors that its exporter counts on a signal that wanders.
 #[must_use]
 pub fn model() -> ModelBytes {
+    model_of(&signal(SAMPLES), Normalization { offset: 0, scale: 2000.0 })
+}
+
+/// The same shapes and weights for samples `[time]` of one channel: ranges and priors are those of these samples.
+///
+/// # Panics
+/// If the samples are too few.
+#[must_use]
+pub fn model_of(samples: &[i32], normalization: Normalization) -> ModelBytes {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(CONFIG);
     let config = Config::load(&path).expect("the demo's configuration is sound");
     let (encoder, decoder) = config.network_plan().assemble(1).expect("the demo's nets fit together");
@@ -37,9 +46,8 @@ pub fn model() -> ModelBytes {
     };
     let quantizer =
         TrainedQuantizer::Vectors { codebooks: config.vector.stages.iter().enumerate().map(codebook).collect() };
-    let normalization = vec![Normalization { offset: 0, scale: 2000.0 }];
-    let trained = TrainedModel { encoder, decoder, quantizer, normalization };
-    export(&trained, &signal(SAMPLES), &metadata(1)).expect("the model exports").integer
+    let trained = TrainedModel { encoder, decoder, quantizer, normalization: vec![normalization] };
+    export(&trained, samples, &metadata(1)).expect("the model exports").integer
 }
 
 /// The same model with codes that all cost the same.

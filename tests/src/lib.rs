@@ -1,8 +1,10 @@
 //! Models and signals that the tests across crates share.
 
 pub mod demo;
+pub mod device;
 pub mod hostile;
 pub mod lapped;
+pub mod rungs;
 
 use proptest::prelude::*;
 use vq_core::model::recurrent::CONDITIONS;

@@ -6,13 +6,8 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 
 use tempfile::TempDir;
-use vq_core::Options;
-use vq_tests::{Codebooks, Recipe, decode, encode, samples, with_recurrent_prior};
+use vq_tests::{Codebooks, Recipe, device, with_recurrent_prior};
 use vq_trainer::export::priors::recurrent::RecurrentSizes;
-use vq_trainer::vectors::Vectors;
-
-/// What the firmware uses.
-const OPTIONS: Options = Options::new().packet_bytes(244);
 
 /// Held while an image is built and run: the next build takes its place.
 static IMAGE: Mutex<()> = Mutex::new(());
@@ -30,12 +25,8 @@ fn vectors_of(recipe: &Recipe, prior: Option<RecurrentSizes>, signal: Vec<i32>) 
         Some(sizes) => with_recurrent_prior(model, sizes, recipe.seed),
         None => exported.integer.clone(),
     };
-    let model = file.model().unwrap();
-    let packets = encode(model, OPTIONS, &signal);
-    let decoded = samples(&decode(model, &packets));
     let folder = TempDir::new().unwrap();
-    file.write(&folder.path().join("model.vqm")).unwrap();
-    Vectors { samples: signal, packets, decoded }.write(folder.path()).unwrap();
+    device::write(&file, signal, folder.path()).unwrap();
     folder
 }
 

@@ -4,12 +4,13 @@ use core::hint::black_box;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 /// Runs `work` between calls of `trace_begin` and `trace_end`, which a reader finds in the trace by the image's symbols.
-pub fn region(work: impl FnOnce()) {
+pub fn region<R>(work: impl FnOnce() -> R) -> R {
     trace_begin();
     compiler_fence(Ordering::SeqCst);
-    work();
+    let result = work();
     compiler_fence(Ordering::SeqCst);
     trace_end();
+    result
 }
 
 // What they do is different, because the linker may put functions that do the same into one place.

@@ -62,6 +62,9 @@ impl RangeEncoder {
 
     /// Appends the lowest `bits` bits of a number, at most 30, as they are.
     pub fn encode_plain(&mut self, output: &mut [u8], value: u32, bits: u8) {
+        if bits == 0 {
+            return;
+        }
         let (high, low) = plain_parts(bits);
         for (bits, shift) in [(high, low), (low, 0)] {
             if bits > 0 {
@@ -193,6 +196,9 @@ impl<'p> RangeDecoder<'p> {
 
     /// A number that was sent as it is, of at most 30 bits.
     pub fn decode_plain(&mut self, bits: u8) -> u32 {
+        if bits == 0 {
+            return 0;
+        }
         let (high, low) = plain_parts(bits);
         let mut value = 0;
         for bits in [high, low] {

@@ -118,14 +118,13 @@ impl<'a> Recurrent<'a> {
         product::<Native>(taps, source.unwrap_or_default(), stream, &mut outputs);
         let place = 2 * record.all_units() + OUTPUTS * index;
         let readout = self.scratch.get(place..).unwrap_or_default();
-        let sum = |output: usize| {
-            let [within, past] = [outputs.get(output), readout.get(output)].map(|value| value.copied().unwrap_or(0));
-            i32::from(within.saturating_add(past))
-        };
+        let [mean, scale] = outputs;
+        let sum =
+            |within: i16, output: usize| i32::from(within.saturating_add(readout.get(output).copied().unwrap_or(0)));
         let fineness = FINENESS.iter().rev().nth(self.below_best).copied().map_or(0, i32::from);
         let shift = 15 - in_hop.mean_shift.min(8);
-        let mean = (sum(0) * fineness + (1 << (shift - 1))) >> shift;
-        let scale = i32::from(UNIT_SCALE) + ((sum(1) + 128) >> 8) - SCALES_PER_QUALITY * self.below_best as i32;
+        let mean = (sum(mean, 0) * fineness + (1 << (shift - 1))) >> shift;
+        let scale = i32::from(UNIT_SCALE) + ((sum(scale, 1) + 128) >> 8) - SCALES_PER_QUALITY * self.below_best as i32;
         Logistic::new(mean, scale.clamp(0, i32::from(most_scale(symbol))) as u8)
     }
 

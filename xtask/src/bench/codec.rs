@@ -1,4 +1,4 @@
-//! The rows of the demo's model: what a sample costs, streamed.
+//! The rows of whole models: what a sample costs, streamed, with every rung of the priors and of the predictors, and the worst single polls.
 
 use std::path::{Path, PathBuf};
 
@@ -7,60 +7,51 @@ use anyhow::{Context, Result};
 use super::measure::{self, Counted};
 use super::table::Row;
 use super::targets::Target;
+use super::trace::Cost;
 use crate::firmware::{self, BoardProgram};
 use crate::project::Project;
 use crate::setup::Toolchain;
 
-/// Counts the instructions of a stretch of the signal.
-const PROGRAM: BoardProgram =
-    BoardProgram { package: "firmware-qemu", name: "codec-count", options: &["--features", "count"] };
+/// Counts what a model costs.
+const MODEL: BoardProgram = BoardProgram { package: "firmware-count", name: "model-count", options: &[] };
 
-/// What `cargo xtask demo` left behind.
+/// Models of the shapes that are counted, and the samples that they code.
 #[derive(Debug)]
-pub(crate) struct Demo {
-    model: PathBuf,
-    /// Where samples.bin is.
+pub(crate) struct Models {
     folder: PathBuf,
 }
 
-impl Demo {
-    /// The demo's files, if they are there.
-    pub(crate) fn find(project: &Project) -> Option<Self> {
-        let demo = project.root.join("demo");
-        let found = Self { model: demo.join("ecg.vqm"), folder: demo.join("vectors") };
-        (found.model.is_file() && found.folder.join("samples.bin").is_file()).then_some(found)
+impl Models {
+    /// Makes them, in a moment.
+    pub(crate) fn make(project: &Project) -> Result<Self> {
+        let folder = project.scratch().join("rungs");
+        firmware::write_models(project, "--rungs", &folder)?;
+        Ok(Self { folder })
     }
 
-    /// The rows of a target: instructions per sample to encode and to decode, and of the worst single polls.
-    pub(crate) fn rows(&self, project: &Project, toolchain: &Toolchain, target: &Target) -> Result<Vec<Row>> {
-        let image = firmware::build_program(project, toolchain, &target.board, &PROGRAM, Some(&self.model))?;
-        let counted = self.count(target, &image)?;
-        let (_, trace) = measure::trace(target, &image, &self.folder)?;
-        let frames = counted.frames as f64;
-        let rows = counted.cases.iter().enumerate().map(|(index, case)| {
-            let name = format!("demo-{}", case.name);
-            if case.macs == 0 {
-                let instructions = case.instructions as f64;
-                return Row { target: target.name, case: name, instructions, macs: None, words: None, cycles: None };
-            }
-            let cost = measure::cost(target, &trace, index);
-            let per_sample = |total: u64| (total as f64 / frames * 10.0).round() / 10.0;
-            Row {
-                target: target.name,
-                case: format!("{name}-sample"),
-                instructions: per_sample(case.instructions),
-                macs: Some(per_sample(case.macs)),
-                words: Some(per_sample(cost.words)),
-                cycles: target.cycles.map(|_| per_sample(cost.cycles)),
-            }
-        });
-        Ok(rows.collect())
+    /// The rows of a target, without what a trace tells.
+    pub(super) fn count(&self, project: &Project, toolchain: &Toolchain, target: &Target) -> Result<Vec<Row>> {
+        let image = self.image(project, toolchain, target)?;
+        let (cases, printed) = measure::count(target, &image, &self.folder)?;
+        let frames = frames(&printed)?;
+        Ok(cases.iter().map(|case| row(target, case, frames, None)).collect())
     }
 
-    fn count(&self, target: &Target, image: &Path) -> Result<CountedFrames> {
-        let (cases, printed) = measure::count(target, image, &self.folder)?;
-        let frames = printed.lines().find_map(|line| line.strip_prefix("frames ")?.parse().ok());
-        Ok(CountedFrames { cases, frames: frames.unwrap_or(1) })
+    /// The rows of a target.
+    pub(super) fn rows(&self, project: &Project, toolchain: &Toolchain, target: &Target) -> Result<Vec<Row>> {
+        let image = self.image(project, toolchain, target)?;
+        let (cases, printed) = measure::count(target, &image, &self.folder)?;
+        let frames = frames(&printed)?;
+        // Where the worst polls are, in the order of the cases.
+        let places = printed.lines().filter_map(|line| line.strip_prefix("place "));
+        let places: Vec<String> = places.map(str::to_owned).collect();
+        let (_, trace) = measure::trace(target, &image, &self.folder, &places)?;
+        let costs = (0..).map(|index| measure::cost(target, &trace, index));
+        Ok(cases.iter().zip(costs).map(|(case, cost)| row(target, case, frames, Some(&cost))).collect())
+    }
+
+    fn image(&self, project: &Project, toolchain: &Toolchain, target: &Target) -> Result<PathBuf> {
+        firmware::build_rungs_count(project, toolchain, &target.board, &self.folder)
     }
 }
 
@@ -72,18 +63,58 @@ pub(crate) fn sample_costs(
     model: &Path,
     folder: &Path,
 ) -> Result<[f64; 2]> {
-    let demo = Demo { model: model.into(), folder: folder.into() };
-    let image = firmware::build_program(project, toolchain, &target.board, &PROGRAM, Some(&demo.model))?;
-    let counted = demo.count(target, &image)?;
+    let image = firmware::build_program(project, toolchain, &target.board, &MODEL, Some(model))?;
+    let (cases, printed) = measure::count(target, &image, folder)?;
+    let frames = frames(&printed)?;
     let per_sample = |name: &str| -> Result<f64> {
-        let case = counted.cases.iter().find(|case| case.name == name);
+        let case = cases.iter().find(|case| case.name == name);
         let case = case.with_context(|| format!("nothing was counted to {name} on {}", target.name))?;
-        Ok((case.instructions as f64 / counted.frames as f64).round())
+        Ok((case.instructions as f64 / frames).round())
     };
-    Ok([per_sample("encode")?, per_sample("decode")?])
+    Ok([per_sample("model-encode")?, per_sample("model-decode")?])
 }
 
-struct CountedFrames {
-    cases: Vec<Counted>,
-    frames: u64,
+fn frames(printed: &str) -> Result<f64> {
+    let frames = printed.lines().find_map(|line| line.strip_prefix("frames ")?.parse().ok());
+    frames.with_context(|| format!("the program did not print its frames, but:\n{printed}"))
+}
+
+/// A poll is one piece of work; other cases are of the whole stretch, and told per sample.
+fn row(target: &Target, case: &Counted, frames: f64, cost: Option<&Cost>) -> Row {
+    let is_poll = case.name.ends_with("-poll");
+    let share = |total: u64| {
+        if is_poll { total as f64 } else { (total as f64 / frames * 10.0).round() / 10.0 }
+    };
+    Row {
+        target: target.name,
+        case: if is_poll { case.name.clone() } else { format!("{}-sample", case.name) },
+        code: case.code,
+        instructions: share(case.instructions),
+        macs: (case.macs > 0).then(|| share(case.macs)),
+        words: cost.map(|cost| share(cost.words)),
+        cycles: cost.filter(|_| target.cycles.is_some()).map(|cost| share(cost.cycles)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::measure::Code;
+    use super::super::targets::by_name;
+    use super::*;
+
+    #[test]
+    fn a_stretch_is_told_per_sample_and_a_poll_as_it_is() {
+        let case = |name: &str| Counted { name: name.into(), code: Code::Compiler, instructions: 2050, macs: 0 };
+        let cost = Cost { instructions: 2050, words: 1000, cycles: 3000 };
+        let m4 = by_name("m4").unwrap();
+        let stretch = row(&m4, &case("demo-encode"), 100.0, Some(&cost));
+        assert_eq!(
+            (stretch.case.as_str(), stretch.instructions, stretch.words),
+            ("demo-encode-sample", 20.5, Some(10.0))
+        );
+        let poll = row(&m4, &case("demo-encode-poll"), 100.0, Some(&cost));
+        assert_eq!((poll.case.as_str(), poll.instructions, poll.cycles), ("demo-encode-poll", 2050.0, Some(3000.0)));
+        assert_eq!(row(&by_name("rv32").unwrap(), &case("demo-encode"), 1.0, Some(&cost)).cycles, None);
+        assert!(frames("form x\n").is_err());
+    }
 }

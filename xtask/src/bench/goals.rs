@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::committed::{CommittedCount, committed_counts};
+use super::committed::{CommittedCount, LAYERS, committed_counts};
 use super::targets::by_name;
 use crate::project::Project;
 
@@ -71,7 +71,7 @@ pub(crate) fn table(project: &Project) -> Result<String> {
     let mut counts = Vec::new();
     for name in TARGETS {
         let target = by_name(name).map_err(anyhow::Error::msg)?;
-        counts.push(committed_counts(project, &target)?);
+        counts.push(committed_counts(project, LAYERS, &target)?);
     }
     let mut text =
         "| | M4 | goal | M3 | goal | M0 | goal | RV32 | goal |\n|---|---|---|---|---|---|---|---|---|\n".to_owned();
@@ -92,11 +92,11 @@ impl Goal {
             counts.iter().find(|count| count.case == *case).with_context(|| format!("there is no count of {case}"))
         });
         let found = found.collect::<Result<Vec<_>>>()?;
-        let macs = found.iter().map(|count| count.macs).max().unwrap_or(1) as f64;
+        let macs = found.iter().map(|count| count.macs).fold(1.0, f64::max);
         let number = |per_mac: f64| {
             if self.whole { format!("{:.0}", per_mac * macs) } else { format!("{per_mac:.2}") }
         };
-        let ratios = || found.iter().map(|count| count.instructions as f64 / count.macs.max(1) as f64);
+        let ratios = || found.iter().map(|count| count.instructions / count.macs.max(1.0));
         let (low, high) = (ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max));
         let (low_text, high_text) = (number(low), number(high));
         let range = if low_text == high_text { high_text } else { format!("{low_text}–{high_text}") };
@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn a_row_is_a_range_of_what_its_cases_take() {
-        let count = |case: &str, instructions| CommittedCount { case: case.into(), instructions, macs: 100 };
-        let counts = [count("a", 104), count("b", 111)];
+        let count = |case: &str, instructions| CommittedCount { case: case.into(), instructions, macs: 100.0 };
+        let counts = [count("a", 104.0), count("b", 111.0)];
         let cells = |most| goal("", &["a", "b"], [NONE; 4]).cells(&counts, most).unwrap();
         assert_eq!(cells(1.12), " 1.04–1.11 | 1.12 |");
         assert_eq!(cells(1.1), " **1.04–1.11** | 1.10 |");

@@ -44,11 +44,12 @@ pub(crate) fn count(target: &Target, image: &Path, folder: &Path) -> Result<(Vec
     Ok((read(target, &printed)?, printed))
 }
 
-/// Runs an image in `folder` traced: what it says of its cases, and the trace, whose first region is empty.
-pub(crate) fn trace(target: &Target, image: &Path, folder: &Path) -> Result<(Vec<Counted>, Trace)> {
+/// Runs an image in `folder` traced, with numbers on its command line: what it says of its cases, and the trace, whose first region is empty.
+pub(crate) fn trace(target: &Target, image: &Path, folder: &Path, numbers: &[String]) -> Result<(Vec<Counted>, Trace)> {
     let marks = marks(image)?;
     let image = image.canonicalize().with_context(|| format!("there is no image at {}", image.display()))?;
-    let mut command = target.board.emulate_with(&OPTIONS, &image, &["count", "1"]);
+    let words: Vec<&str> = ["count", "1"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+    let mut command = target.board.emulate_with(&OPTIONS, &image, &words);
     let read_trace = move |errors| Trace::read(errors, marks);
     let (printed, trace, succeeded) = read_errors_within(command.current_dir(folder), LIMIT, read_trace)?;
     ensure!(succeeded, "the program failed on {}; it printed:\n{printed}", target.name);

@@ -7,6 +7,7 @@ pub(crate) mod goals;
 mod instruction;
 mod listing;
 mod measure;
+pub(crate) mod rungs;
 mod table;
 pub(crate) mod targets;
 mod trace;
@@ -17,8 +18,7 @@ use clap::{Args, Subcommand};
 use crate::firmware::{self, BoardProgram};
 use crate::project::Project;
 use crate::setup::{self, Toolchain};
-use codec::Demo;
-pub(crate) use codec::sample_costs;
+pub(crate) use codec::{Models, sample_costs};
 pub(crate) use committed::Versions;
 use measure::Counted;
 use table::Row;
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Count the instructions of layers and of the demo's model on every emulated core
+    /// Count the instructions of layers and of whole models on every emulated core
     Device(DeviceArguments),
 }
 
@@ -51,10 +51,10 @@ struct DeviceArguments {
     /// Print the inner loop of a case and its mix of instructions instead
     #[arg(long, value_name = "CASE", conflicts_with_all = ["json", "save"])]
     disasm: Option<String>,
-    /// Write the counts of the layers to firmware/kernels/counts, which `cargo xtask test` compares with
+    /// Write the counts to firmware/kernels/counts and firmware/count/counts, which `cargo xtask test` compares with
     #[arg(long)]
     save: bool,
-    /// Only compare the layers with those counts, as `cargo xtask test` does
+    /// Only compare with those counts, as `cargo xtask test` does
     #[arg(long, conflicts_with_all = ["json", "save", "disasm"])]
     check: bool,
 }
@@ -68,27 +68,28 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
     if let Some(case) = &arguments.disasm {
         return disassemble(project, &toolchain, &targets, case);
     }
+    let models = Models::make(project)?;
     if arguments.check {
         for target in &targets {
-            check(project, &toolchain, target).with_context(|| format!("layers on {}", target.board.core))?;
+            check(project, &toolchain, target, &models).with_context(|| target.board.core)?;
             println!("  {}: nothing has grown", target.board.core);
         }
         return Ok(());
     }
-    let demo = Demo::find(project);
     let mut rows = Vec::new();
     for target in &targets {
         eprintln!("  counting on {}", target.board.core);
-        let cases = layers(project, &toolchain, target)?;
+        let layers = layers(project, &toolchain, target)?;
+        let codec = models.rows(project, &toolchain, target)?;
         if arguments.save {
             let versions = Versions::of(&toolchain, target)?;
-            let path = committed::write(project, target, &versions, &cases)?;
-            eprintln!("  written to {}", project.relative(&path).display());
+            for (place, rows) in [(committed::LAYERS, &layers), (committed::CODEC, &codec)] {
+                let path = committed::write(project, place, target, &versions, rows)?;
+                eprintln!("  written to {}", project.relative(&path).display());
+            }
         }
-        rows.extend(cases.iter().map(|(case, cost)| row(target, case, cost)));
-        if let Some(demo) = &demo {
-            rows.extend(demo.rows(project, &toolchain, target)?);
-        }
+        rows.extend(layers);
+        rows.extend(codec);
     }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&table::json(&rows))?);
@@ -98,20 +99,20 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
             "\nInstructions are counted by QEMU and are not cycles; words are registers moved from or to memory; cycles are"
         );
         println!(
-            "estimated from the tables of docs/cycles.md. Rows of the demo are per sample, those of polls the worst single one."
+            "estimated from the tables of docs/cycles.md. Rows named `-sample` are the mean of a stretch of ECG, those of polls the worst single one."
         );
-    }
-    if demo.is_none() {
-        eprintln!("  the rows of the demo's model are left out: `cargo xtask demo` trains it");
     }
     Ok(())
 }
 
-/// Fails if a layer takes more instructions on a target than what is committed.
-pub(crate) fn check(project: &Project, toolchain: &Toolchain, target: &Target) -> Result<()> {
+/// Fails if a layer or a model takes more instructions on a target than what is committed.
+pub(crate) fn check(project: &Project, toolchain: &Toolchain, target: &Target, models: &Models) -> Result<()> {
     let image = firmware::build_program(project, toolchain, &target.board, &PROGRAM, None)?;
     let (cases, _) = measure::count(target, &image, &project.root)?;
-    committed::check(project, target, &Versions::of(toolchain, target)?, &cases)
+    let layers: Vec<Row> = cases.iter().map(|case| row(target, case, None)).collect();
+    let versions = Versions::of(toolchain, target)?;
+    committed::check(project, committed::LAYERS, target, &versions, &layers)?;
+    committed::check(project, committed::CODEC, target, &versions, &models.count(project, toolchain, target)?)
 }
 
 /// The targets that [`check`] is for: the M7 runs the image of the M4.
@@ -120,28 +121,30 @@ pub(crate) fn checked_targets() -> impl Iterator<Item = Target> {
 }
 
 /// Every layer's counts on a target.
-fn layers(project: &Project, toolchain: &Toolchain, target: &Target) -> Result<Vec<(Counted, Cost)>> {
+fn layers(project: &Project, toolchain: &Toolchain, target: &Target) -> Result<Vec<Row>> {
     let image = firmware::build_program(project, toolchain, &target.board, &PROGRAM, None)?;
     let (counted, _) = measure::count(target, &image, &project.root)?;
-    let (_, trace) = measure::trace(target, &image, &project.root)?;
-    Ok(counted.into_iter().enumerate().map(|(index, case)| (case, measure::cost(target, &trace, index))).collect())
+    let (_, trace) = measure::trace(target, &image, &project.root, &[])?;
+    let costs = (0..).map(|index| measure::cost(target, &trace, index));
+    Ok(counted.iter().zip(costs).map(|(case, cost)| row(target, case, Some(&cost))).collect())
 }
 
-fn row(target: &Target, case: &Counted, cost: &Cost) -> Row {
+fn row(target: &Target, case: &Counted, cost: Option<&Cost>) -> Row {
     Row {
         target: target.name,
         case: case.name.clone(),
+        code: case.code,
         instructions: case.instructions as f64,
         macs: Some(case.macs as f64),
-        words: Some(cost.words as f64),
-        cycles: target.cycles.map(|_| cost.cycles as f64),
+        words: cost.map(|cost| cost.words as f64),
+        cycles: cost.filter(|_| target.cycles.is_some()).map(|cost| cost.cycles as f64),
     }
 }
 
 fn disassemble(project: &Project, toolchain: &Toolchain, targets: &[Target], name: &str) -> Result<()> {
     for target in targets {
         let image = firmware::build_program(project, toolchain, &target.board, &PROGRAM, None)?;
-        let (cases, trace): (Vec<Counted>, Trace) = measure::trace(target, &image, &project.root)?;
+        let (cases, trace): (Vec<Counted>, Trace) = measure::trace(target, &image, &project.root, &[])?;
         let index = cases.iter().position(|case| case.name == name).with_context(|| {
             let names: Vec<_> = cases.iter().map(|case| case.name.as_str()).collect();
             format!("there is no case {name}; the cases are\n  {}", names.join("\n  "))

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::measure::Code;
+
 /// A case on a target.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
@@ -9,6 +11,8 @@ pub(crate) struct Row {
     pub(crate) target: &'static str,
     /// The case's name.
     pub(crate) case: String,
+    /// Whose instructions.
+    pub(crate) code: Code,
     /// Instructions.
     pub(crate) instructions: f64,
     /// Useful multiply-accumulates; none where nothing is multiplied.
@@ -82,6 +86,7 @@ mod tests {
         let row = Row {
             target: "m4",
             case: "conv".into(),
+            code: Code::Naked,
             instructions: 120.0,
             macs: Some(100.0),
             words: Some(40.0),

@@ -19,6 +19,8 @@ pub(crate) struct Board {
     pub(crate) features: &'static [&'static str],
     /// The kernels that the image must carry.
     pub(crate) form: &'static str,
+    /// RAM of the chip, in KiB.
+    pub(crate) ram_kibibytes: u32,
     /// The program that emulates it.
     pub(crate) emulator: Emulator,
     /// Its name to the emulator.
@@ -34,7 +36,7 @@ const fn arm(
     form: &'static str,
     machine: &'static str,
 ) -> Board {
-    Board { name, core, triple, features: &[], form, emulator: Emulator::Arm, machine, image: "" }
+    Board { name, core, triple, features: &[], form, ram_kibibytes: 64, emulator: Emulator::Arm, machine, image: "" }
 }
 
 /// The board of the demo.
@@ -53,16 +55,19 @@ pub(crate) const CORTEX_M33_DSP: Board = Board {
     ..CORTEX_M33
 };
 /// The smallest: 8 KiB of RAM.
-pub(crate) const CORTEX_M3: Board =
-    arm("stm32vldiscovery", "Cortex-M3", "thumbv7m-none-eabi", "armv7m", "stm32vldiscovery");
+pub(crate) const CORTEX_M3: Board = Board {
+    ram_kibibytes: 8,
+    ..arm("stm32vldiscovery", "Cortex-M3", "thumbv7m-none-eabi", "armv7m", "stm32vldiscovery")
+};
 /// One with more RAM, for programs that need it.
 pub(crate) const CORTEX_M3_LARGE: Board =
-    Board { name: "mps2-an385", machine: "mps2-an385", image: "mps2-an385", ..CORTEX_M3 };
+    Board { name: "mps2-an385", machine: "mps2-an385", image: "mps2-an385", ram_kibibytes: 64, ..CORTEX_M3 };
 /// A Cortex-M0's image on a board with more RAM, to count: the instructions are the same.
 pub(crate) const CORTEX_M0_LARGE: Board =
-    Board { name: "mps2-an385-m0", machine: "mps2-an385", image: "mps2-an385", ..CORTEX_M0 };
+    Board { name: "mps2-an385-m0", machine: "mps2-an385", image: "mps2-an385", ram_kibibytes: 64, ..CORTEX_M0 };
 /// A Cortex-M0.
-pub(crate) const CORTEX_M0: Board = arm("microbit", "Cortex-M0", "thumbv6m-none-eabi", "armv6m", "microbit");
+pub(crate) const CORTEX_M0: Board =
+    Board { ram_kibibytes: 16, ..arm("microbit", "Cortex-M0", "thumbv6m-none-eabi", "armv6m", "microbit") };
 /// RISC-V without the vector and bit extensions.
 pub(crate) const RISC_V: Board =
     Board { emulator: Emulator::RiscV32, ..arm("virt", "RV32IMAC", "riscv32imac-unknown-none-elf", "rv32im", "virt") };

@@ -4,6 +4,7 @@ mod boards;
 mod compare;
 mod emulator;
 mod image;
+pub(crate) mod surface;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,10 +70,18 @@ pub(crate) struct Arguments {
     /// Run in the emulator on FOLDER/samples.bin, and compare with the packets.bin and decoded.bin that `vq vectors` wrote there
     #[arg(long, value_name = "FOLDER")]
     check: Option<PathBuf>,
+    /// On every emulated board: link without panics, run on the recording that ships with the project, and compare with the host
+    #[arg(long, conflicts_with_all = ["board", "program", "model", "no_panic", "check"])]
+    every_board: bool,
 }
 
 /// `cargo xtask firmware`
 pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
+    if arguments.every_board {
+        let toolchain = setup::device(project, &BOARDS, false)?;
+        let vectors = Vectors::make(project)?;
+        return builds().try_for_each(|board| same_as_host(project, &toolchain, &board, &vectors));
+    }
     let (board, program) = (&arguments.board, arguments.program);
     let toolchain = setup::device(project, std::slice::from_ref(board), false)?;
     let model = match &arguments.model {
@@ -154,6 +163,19 @@ pub(crate) fn build_program(
     Ok(image_path(project, toolchain, board, program.name))
 }
 
+/// Builds the program that counts what every rung costs, around the models in a folder, and returns its image.
+pub(crate) fn build_rungs_count(
+    project: &Project,
+    toolchain: &Toolchain,
+    board: &Board,
+    models: &Path,
+) -> Result<PathBuf> {
+    let mut command = board.cargo(project, toolchain, "build");
+    command.args(["--quiet", "--release", "--package", "firmware-count", "--bin", "rungs-count"]);
+    run(command.env_remove("VQ_MODEL").env("VQ_MODELS", absolute(models)?))?;
+    Ok(image_path(project, toolchain, board, "rungs-count"))
+}
+
 /// Lints the firmware's workspace, as it is built for a board.
 pub(crate) fn lint(project: &Project, toolchain: &Toolchain, board: &Board, model: &Path) -> Result<()> {
     let (subcommand, deny) = toolchain.strictest_check();
@@ -196,12 +218,67 @@ fn default_model(project: &Project) -> Result<PathBuf> {
     Ok(model)
 }
 
-/// A small model that is made in a moment, for checks of the firmware that do not ask which model it carries.
-pub(crate) fn test_model(project: &Project) -> Result<PathBuf> {
-    fs::create_dir_all(project.scratch())?;
-    let model = project.scratch().join("test-model.vqm");
+/// Folders of vectors on the recording that ships with the project: a model, and what the host makes of some seconds.
+#[derive(Debug)]
+pub(crate) struct Vectors {
+    folder: PathBuf,
+}
+
+impl Vectors {
+    /// Makes them, in a moment.
+    pub(crate) fn make(project: &Project) -> Result<Self> {
+        let folder = project.scratch().join("boards");
+        write_models(project, "--boards", &folder)?;
+        Ok(Self { folder })
+    }
+
+    /// The folder whose model has the demo's shapes.
+    fn demo(&self) -> PathBuf {
+        self.folder.join("demo")
+    }
+
+    /// The folder whose model has the standard recurrent prior.
+    fn prior(&self) -> PathBuf {
+        self.folder.join("prior")
+    }
+
+    /// The folder whose model needs less.
+    fn small(&self) -> PathBuf {
+        self.folder.join("small")
+    }
+
+    /// A model, for checks that do not ask which.
+    pub(crate) fn model(&self) -> PathBuf {
+        self.small().join("model.vqm")
+    }
+}
+
+/// Writes models of shapes that `what` names into `folder`.
+pub(crate) fn write_models(project: &Project, what: &str, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
     // Of the whole workspace, as the tests are: nothing is built twice.
     run(cargo(project, &project.root).args(["build", "--quiet", "--workspace", "--example", "model"]))?;
-    run(Command::new(project.programs().join("examples").join("model")).arg(&model))?;
-    Ok(model)
+    run(Command::new(project.programs().join("examples").join("model")).arg(what).arg(folder))
+}
+
+/// Links every program for a board without panics, runs them on the recording, and fails unless packets and samples are the host's, bit for bit: of the
+/// demo's shapes and of the standard prior. On a board that is too small for those the demo's shapes encode only, and a small model does both.
+pub(crate) fn same_as_host(project: &Project, toolchain: &Toolchain, board: &Board, vectors: &Vectors) -> Result<()> {
+    let is_small = board.ram_kibibytes < 16;
+    let first = if is_small { vectors.small() } else { vectors.demo() };
+    link_without_panic(project, toolchain, board, &first.join("model.vqm"))?;
+    let image = image_path(project, toolchain, board, Program::Codec.name());
+    println!("  {}: {}", board.name, check(board, Program::Codec, &image, &first)?);
+    if *board == CORTEX_M4F {
+        // The same image.
+        println!("  {}: {}", CORTEX_M7.name, check(&CORTEX_M7, Program::Codec, &image, &first)?);
+    }
+    let (program, what, folder) = if is_small {
+        (Program::Encoder, "the demo's shapes", vectors.demo())
+    } else {
+        (Program::Codec, "the standard prior", vectors.prior())
+    };
+    let image = build(project, toolchain, board, program, &folder.join("model.vqm"))?;
+    println!("  {}, {what}: {}", board.name, check(board, program, &image, &folder)?);
+    Ok(())
 }

@@ -51,8 +51,11 @@ pub(super) fn write(project: &Project, target: &Target, versions: &Versions, wei
 pub(super) fn check(project: &Project, target: &Target, versions: &Versions, weights: &[Weight]) -> Result<()> {
     let path = path(project, target);
     let text = fs::read_to_string(&path).with_context(|| format!("there are no sizes in {}", path.display()))?;
-    if Versions::read(&text).as_ref() != Some(versions) {
-        println!("  {}: the sizes are of other tools, and not compared", project.relative(&path).display());
+    let of =
+        Versions::read(&text).with_context(|| format!("the first line of {} names no versions", path.display()))?;
+    if of != *versions {
+        let file = project.relative(&path).display().to_string();
+        println!("  {file}: the sizes are those of {of}, and these are of {versions}: they are not compared");
         return Ok(());
     }
     let grown = grown(&read(&path, target.name, &text)?, weights);

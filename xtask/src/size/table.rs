@@ -56,7 +56,7 @@ pub(super) fn text(weights: &[Weight]) -> String {
         text += &format!("{:<28}{code:>9}{rodata:>9}{model:>9}{ram:>12}{stack:>9}\n", format!("{program}, {set}"));
     }
     text += "\nBytes, without those of a program that does nothing. nets: integer nets, quantizers and packets; priors: with tables and the\n\
-             recurrent prior, and the coder's use of them; prediction: with bounded and lossless packets; all: with both and depthwise layers.\n\
+             recurrent prior, and the coder's use of them; prediction: with bounded and lossless packets; all: with both, depthwise layers, the choice of codes, levels and budgets.\n\
              encode-trusted does not check again what the model's exporter proved. opt-level s; the kernels are assembly.\n";
     text
 }

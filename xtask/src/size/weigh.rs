@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::bench::targets::Target;
 use crate::firmware;
-use crate::process::{cargo, run};
+use crate::process::run;
 use crate::project::Project;
 use crate::setup::Toolchain;
 
@@ -77,10 +76,7 @@ impl Models {
     /// Makes them, in a moment.
     pub(crate) fn make(project: &Project) -> Result<Self> {
         let folder = project.scratch().join("size");
-        fs::create_dir_all(&folder)?;
-        // Of the whole workspace, as the tests are: nothing is built twice.
-        run(cargo(project, &project.root).args(["build", "--quiet", "--workspace", "--example", "model"]))?;
-        run(Command::new(project.programs().join("examples").join("model")).arg("--demo").arg(&folder))?;
+        firmware::write_models(project, "--demo", &folder)?;
         Ok(Self { folder })
     }
 

@@ -141,15 +141,23 @@ impl Checks<'_> {
     }
 
     fn firmware(&mut self) -> Result<()> {
-        let model = firmware::test_model(self.project)?;
+        let vectors = firmware::Vectors::make(self.project)?;
         for board in &firmware::builds().collect::<Vec<_>>() {
-            let result = firmware::lint(self.project, &self.toolchain, board, &model);
+            let result = firmware::lint(self.project, &self.toolchain, board, &vectors.model());
             self.tally.check(&format!("lints of the firmware for {}", board.name), result);
-            let result = firmware::link_without_panic(self.project, &self.toolchain, board, &model);
-            self.tally.device_check(&format!("no panic is reachable on {}", board.name), result);
+            let result = firmware::same_as_host(self.project, &self.toolchain, board, &vectors);
+            let name = format!(
+                "no panic is reachable on {}, and the recording's packets and samples are the host's",
+                board.name
+            );
+            self.tally.device_check(&name, result);
+            let result = firmware::surface::link(self.project, &self.toolchain, board);
+            self.tally.device_check(&format!("no public function of vq-core can panic on {}", board.name), result);
             let result = firmware::compare_kernels(self.project, &self.toolchain, board);
             self.tally.device_check(&format!("the kernels of {} compute what they are defined to", board.name), result);
         }
+        let result = firmware::surface::refuse_a_panic(self.project, &self.toolchain, &CORTEX_M4F);
+        self.tally.device_check("an image with a panic does not link", result);
         let models = size::models(self.project)?;
         for target in bench::checked_targets() {
             if !size::are_committed(self.project, &target) {
@@ -162,9 +170,11 @@ impl Checks<'_> {
                 format!("the codec on {} panics nowhere and takes no more bytes than is committed", target.board.core);
             self.tally.device_check(&name, result);
         }
+        let models = bench::Models::make(self.project)?;
         for target in bench::checked_targets() {
-            let result = bench::check(self.project, &self.toolchain, &target);
-            let name = format!("the layers on {} take no more instructions than is committed", target.board.core);
+            let result = bench::check(self.project, &self.toolchain, &target, &models);
+            let name =
+                format!("layers and models on {} take no more instructions than is committed", target.board.core);
             self.tally.device_check(&name, result);
         }
         Ok(())
