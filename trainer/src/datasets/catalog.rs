@@ -39,6 +39,15 @@ pub const DATASETS: &[Dataset] = &[
         conversion: Some(Conversion::Watch),
     },
     Dataset {
+        name: "seismic",
+        title: "ObsPy's reference recordings: vertical ground motion by two seismometers beside each other, 200 Hz, one hour (MiniSEED); a WFDB record \
+                for each is made of it, its mean taken out",
+        terms: "LGPL-3.0, as the package; cite Beyreuther et al. 2010 (Seismological Research Letters 81(3):530-533)",
+        source: Source::PythonPackage { requirement: "obspy==1.5.1", folder: "obspy/signal/tests/data" },
+        checksums: include_str!("seismic.sha256"),
+        conversion: Some(Conversion::MiniSeed),
+    },
+    Dataset {
         name: "biosignals",
         title: "biosignalsnotebooks' samples: ECG supine and skin conductance, EEG (EDF), and a wrist's acceleration in three axes (text, 1000 Hz)",
         terms: "MIT; (c) 2018 PLUX Wireless Biosignals",

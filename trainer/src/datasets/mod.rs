@@ -4,6 +4,7 @@
 
 mod catalog;
 mod download;
+mod miniseed;
 mod package;
 mod pickle;
 mod watch;
@@ -41,6 +42,8 @@ pub struct Dataset {
 enum Conversion {
     /// A WFDB record for each subject of seglearn's watch data.
     Watch,
+    /// A WFDB record for each of ObsPy's two sensors.
+    MiniSeed,
 }
 
 /// Where files come from.
@@ -163,6 +166,7 @@ impl Dataset {
         self.fetch_files(folder, from, &mut progress)?;
         match self.conversion {
             Some(Conversion::Watch) => watch::convert(folder),
+            Some(Conversion::MiniSeed) => miniseed::convert(folder),
             None => Ok(()),
         }
     }

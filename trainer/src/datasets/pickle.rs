@@ -20,8 +20,31 @@ pub(super) enum Value {
     Global(String),
     /// An array's type as NumPy abbreviates it, such as `f8`.
     Type(Rc<str>),
-    /// A NumPy array: shape, type and content.
-    Array(Vec<usize>, Rc<str>, Box<Value>),
+    /// A NumPy array.
+    Array(Array),
+}
+
+/// A NumPy array.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Array {
+    /// Lengths of its axes.
+    pub(super) shape: Vec<usize>,
+    /// Whether its first axis changes fastest in the content, and not its last.
+    pub(super) column_major: bool,
+    /// Type of its elements, as [`Value::Type`] tells it.
+    kind: Rc<str>,
+    /// Bytes, or a list of objects.
+    pub(super) content: Box<Value>,
+}
+
+impl Array {
+    /// Bytes of an array of numbers of one type, little-endian.
+    pub(super) fn bytes(&self, kind: &str) -> Result<&[u8], String> {
+        match &*self.content {
+            Value::Bytes(bytes) if &*self.kind == kind => Ok(bytes),
+            _ => Err(format!("holds an array of `{}` where `{kind}` was expected", self.kind)),
+        }
+    }
 }
 
 impl Value {
@@ -40,13 +63,10 @@ impl Value {
         }
     }
 
-    /// Shape and bytes of an array of numbers of one type, little-endian.
-    pub(super) fn array(&self, kind: &str) -> Result<(&[usize], &[u8]), String> {
+    /// An array.
+    pub(super) fn array(&self) -> Result<&Array, String> {
         match self {
-            Self::Array(shape, found, content) => match &**content {
-                Self::Bytes(bytes) if &**found == kind => Ok((shape, bytes)),
-                _ => Err(format!("holds an array of `{found}` where `{kind}` was expected")),
-            },
+            Self::Array(array) => Ok(array),
             _ => Err("holds something else where an array was expected".into()),
         }
     }
@@ -161,7 +181,10 @@ impl Machine<'_> {
                 Ok(Value::Bytes(bytes.map_err(|_| "holds a broken text")?.into()))
             }
             ("numpy dtype", [Value::Text(kind), ..]) => Ok(Value::Type(kind.clone())),
-            ("numpy.core.multiarray _reconstruct", _) => Ok(Value::Array(Vec::new(), "".into(), Box::new(Value::None))),
+            ("numpy.core.multiarray _reconstruct", _) => {
+                let (shape, kind, content) = (Vec::new(), "".into(), Box::new(Value::None));
+                Ok(Value::Array(Array { shape, column_major: false, kind, content }))
+            }
             _ => Err(format!("calls `{name}`, which none of these sets needs")),
         }
     }
@@ -171,13 +194,14 @@ impl Machine<'_> {
         let Value::Tuple(state) = self.pop()? else { return Err("holds an object of an unknown kind".into()) };
         match (self.pop()?, state.as_slice()) {
             (Value::Type(kind), [_, Value::Text(order), ..]) if matches!(&**order, "<" | "|") => Ok(Value::Type(kind)),
-            (Value::Array(..), [_, Value::Tuple(shape), Value::Type(kind), Value::Bool(false), content]) => {
+            (Value::Array(..), [_, Value::Tuple(shape), Value::Type(kind), Value::Bool(column_major), content]) => {
                 let length = |value: &Value| match value {
                     Value::Int(length) => usize::try_from(*length).map_err(|_| "holds an array of a negative length"),
                     _ => Err("holds an array without a shape"),
                 };
                 let shape: Result<Vec<usize>, &str> = shape.iter().map(length).collect();
-                Ok(Value::Array(shape?, kind.clone(), Box::new(content.clone())))
+                let (kind, content) = (kind.clone(), Box::new(content.clone()));
+                Ok(Value::Array(Array { shape: shape?, column_major: *column_major, kind, content }))
             }
             _ => Err("holds an object of an unknown kind".into()),
         }
