@@ -18,6 +18,8 @@ pub struct Shipped {
 pub const SHIPPED: &[Shipped] = &[
     Shipped { name: "ecg-360hz", short: "ecg", bytes: include_bytes!("../../models/ecg-360hz.vqm") },
     Shipped { name: "ecg-360hz-small", short: "ecg-small", bytes: include_bytes!("../../models/ecg-360hz-small.vqm") },
+    Shipped { name: "imu-50hz", short: "imu", bytes: include_bytes!("../../models/imu-50hz.vqm") },
+    Shipped { name: "ppg-100hz", short: "ppg", bytes: include_bytes!("../../models/ppg-100hz.vqm") },
 ];
 
 /// The model of a name, the long or the short one.

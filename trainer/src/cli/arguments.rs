@@ -254,6 +254,11 @@ pub struct StretchArguments {
 }
 
 impl StretchArguments {
+    /// The stretch between two positions.
+    pub(super) fn between(from: Option<Position>, to: Option<Position>) -> Self {
+        Self { from, to }
+    }
+
     /// The stretch of a recording; all of it, if not told otherwise.
     ///
     /// # Errors
@@ -283,7 +288,7 @@ impl StretchArguments {
 
 /// A place in a recording.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Position {
+pub(super) enum Position {
     Frame(usize),
     Seconds(f64),
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::arguments::{FitArguments, SignalArguments, StretchArguments};
+use super::arguments::{FitArguments, Position, SignalArguments, StretchArguments};
 use super::bench_bounds::Bounds;
 use super::bench_priors::Priors;
 use super::output;
@@ -49,6 +49,12 @@ struct RateDistortion {
     /// stream, they start flat.
     #[arg(long, value_name = "RECORDS", num_args = 1..)]
     train: Vec<PathBuf>,
+    /// With --train-to, the stretch of the recordings of --train, if not the same.
+    #[arg(long, value_name = "FRAME|SECONDS", requires_all = ["train", "train_to"])]
+    train_from: Option<Position>,
+    /// End of the stretch that --train-from begins.
+    #[arg(long, value_name = "FRAME|SECONDS", requires_all = ["train", "train_from"])]
+    train_to: Option<Position>,
     /// Models of codebooks to run as opponents: their nearest codes in whole bits, and, with --train, by the frequency of each, as other neural
     /// codecs for microcontrollers send them.
     #[arg(long, value_name = "M.vqm|NAME", num_args = 1..)]
@@ -106,7 +112,11 @@ impl RateDistortion {
         let judged = self.records.iter().map(|path| self.judged(path)).collect::<anyhow::Result<Vec<Judged>>>()?;
         let recordings: Vec<Recording> =
             judged.iter().map(|judged| judged.whole.slice(judged.stretch.clone())).collect();
-        let training = self.train.iter().map(|path| self.stretch.slice(self.signal.open(path)?));
+        let training_stretch = match self.train_to {
+            Some(_) => &StretchArguments::between(self.train_from, self.train_to),
+            None => &self.stretch,
+        };
+        let training = self.train.iter().map(|path| training_stretch.slice(self.signal.open(path)?));
         let training = training.collect::<anyhow::Result<Vec<Recording>>>()?;
         let chosen = |name: &str| self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()));
         let families = |training: &[Recording]| {

@@ -142,6 +142,12 @@ section! {
         /// Whether every channel of a recording is trained on as if it were a recording of one channel: for a codec of single channels, from
         /// recordings of several alike.
         single_channels: bool = false,
+        /// The last part of every recording that a run does not look at, from 0 (none) to 0.9, to measure the model on afterwards where there are no
+        /// other recordings.
+        test_fraction: f64 = 0.0,
+        /// Whether all channels are divided by one number, so that an error of one count weighs the same in each; if not, each channel's errors weigh
+        /// by its own standard deviation.
+        common_scale: bool = false,
     }
 }
 

@@ -28,6 +28,7 @@ impl Config {
     fn validate_data(&self) -> Result<(), ConfigError> {
         let data = &self.data;
         within("data.window_hops", data.window_hops as f64, 1.0, 65536.0)?;
+        within("data.test_fraction", data.test_fraction, 0.0, 0.9)?;
         within("data.validation_fraction", data.validation_fraction, 0.0, 0.9)
     }
 

@@ -1,6 +1,6 @@
 //! The sets that `vq data` knows.
 
-use super::{Dataset, DatasetError, Source};
+use super::{Conversion, Dataset, DatasetError, Source};
 
 /// All sets.
 pub const DATASETS: &[Dataset] = &[
@@ -11,6 +11,7 @@ pub const DATASETS: &[Dataset] = &[
         terms: "MIT; cite Xiao, Rasul & Vollgraf 2017 (arXiv:1708.07747)",
         source: Source::Web("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"),
         checksums: include_str!("fashion-mnist.sha256"),
+        conversion: None,
     },
     Dataset {
         name: "mitdb",
@@ -18,6 +19,7 @@ pub const DATASETS: &[Dataset] = &[
         terms: "ODC-By 1.0; cite Moody & Mark 2001 (IEEE Eng in Med and Biol 20(3):45-50) and Goldberger et al. 2000",
         source: Source::Web("https://physionet.org/files/mitdb/1.0.0/"),
         checksums: include_str!("mitdb.sha256"),
+        conversion: None,
     },
     Dataset {
         name: "ppg",
@@ -25,6 +27,25 @@ pub const DATASETS: &[Dataset] = &[
         terms: "MIT; cite van Gent et al. 2019 (Journal of Open Research Software 7(1):32)",
         source: Source::PythonPackage { requirement: "heartpy==1.2.7", folder: "heartpy/data" },
         checksums: include_str!("ppg.sha256"),
+        conversion: None,
+    },
+    Dataset {
+        name: "imu",
+        title: "seglearn's watch data: acceleration and rotation of a wrist in six axes, 50 Hz, of ten subjects at seven exercises of the shoulder; \
+                a WFDB record for each subject is made of it",
+        terms: "BSD-3-Clause; cite Burns et al. 2018 (Physiological Measurement 39(7):075007)",
+        source: Source::PythonPackage { requirement: "seglearn==1.2.5", folder: "seglearn/data" },
+        checksums: include_str!("imu.sha256"),
+        conversion: Some(Conversion::Watch),
+    },
+    Dataset {
+        name: "seismic",
+        title: "ObsPy's reference recordings: vertical ground motion by two seismometers beside each other, 200 Hz, one hour (MiniSEED); a WFDB record \
+                for each is made of it, its mean taken out",
+        terms: "LGPL-3.0, as the package; cite Beyreuther et al. 2010 (Seismological Research Letters 81(3):530-533)",
+        source: Source::PythonPackage { requirement: "obspy==1.5.1", folder: "obspy/signal/tests/data" },
+        checksums: include_str!("seismic.sha256"),
+        conversion: Some(Conversion::MiniSeed),
     },
     Dataset {
         name: "biosignals",
@@ -35,6 +56,7 @@ pub const DATASETS: &[Dataset] = &[
             folder: "biosignalsnotebooks/notebook_files/osf_files/signal_samples",
         },
         checksums: include_str!("biosignals.sha256"),
+        conversion: None,
     },
 ];
 

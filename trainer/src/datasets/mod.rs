@@ -4,7 +4,10 @@
 
 mod catalog;
 mod download;
+mod miniseed;
 mod package;
+mod pickle;
+mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +15,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
-use crate::data::files;
+use crate::data::{DataError, files};
 use crate::hexadecimal::hexadecimal;
 
 pub use catalog::{DATASETS, find};
@@ -30,6 +33,17 @@ pub struct Dataset {
     pub source: Source,
     /// `sha256sum`'s list of its files.
     pub checksums: &'static str,
+    /// Makes recordings of the files, where they are not such yet, in the folder that they are in.
+    conversion: Option<Conversion>,
+}
+
+/// What makes recordings of a set's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Conversion {
+    /// A WFDB record for each subject of seglearn's watch data.
+    Watch,
+    /// A WFDB record for each of ObsPy's two sensors.
+    MiniSeed,
 }
 
 /// Where files come from.
@@ -96,6 +110,17 @@ pub enum DatasetError {
         /// The set.
         dataset: &'static str,
     },
+    /// A file that is the right one could not be made recordings of.
+    #[error("{}: the file {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A recording could not be written.
+    #[error(transparent)]
+    Recording(#[from] DataError),
     /// Pip could not fetch a package.
     #[error(
         "pip could not fetch {requirement}: {reason}; fetch it by other means and name the folder of its files with --from"
@@ -115,6 +140,12 @@ impl DatasetError {
     }
 }
 
+/// The error of a file's content, told in words that go on after the file's name.
+fn malformed(path: &Path) -> impl FnOnce(String) -> DatasetError {
+    let path = path.to_owned();
+    move |what| DatasetError::Malformed { path, what }
+}
+
 impl Dataset {
     /// Names and checksums of the files.
     pub fn files(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
@@ -122,7 +153,7 @@ impl Dataset {
     }
 
     /// Puts the set's files into `folder`: from the folder `from`, or from their home. What is there already and right is left
-    /// alone; `progress` is told each file's name.
+    /// alone; `progress` is told each file's name. Recordings that are made of them are made anew.
     ///
     /// # Errors
     /// If a file cannot be had, or is not the right one. Files that did arrive stay.
@@ -131,6 +162,20 @@ impl Dataset {
         folder: &Path,
         from: Option<&Path>,
         mut progress: impl FnMut(&str),
+    ) -> Result<(), DatasetError> {
+        self.fetch_files(folder, from, &mut progress)?;
+        match self.conversion {
+            Some(Conversion::Watch) => watch::convert(folder),
+            Some(Conversion::MiniSeed) => miniseed::convert(folder),
+            None => Ok(()),
+        }
+    }
+
+    fn fetch_files(
+        &self,
+        folder: &Path,
+        from: Option<&Path>,
+        progress: &mut impl FnMut(&str),
     ) -> Result<(), DatasetError> {
         fs::create_dir_all(folder).map_err(DatasetError::io(folder, "make the folder"))?;
         let wanted = self.files().filter(|(name, checksum)| check(&folder.join(name), checksum).is_err());
@@ -195,6 +240,7 @@ mod tests {
         terms: "",
         source: Source::Web("http://127.0.0.1:9/"),
         checksums: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a.dat\n",
+        conversion: None,
     };
 
     #[test]

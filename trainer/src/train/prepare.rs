@@ -82,7 +82,7 @@ impl Prepared {
         let parts: Vec<Part> = (recordings.into_iter().zip(files).zip(ranges))
             .map(|((recording, file), Ranges { train, validation })| Part { recording, train, validation, file })
             .collect();
-        let normalization = normalization(&parts, kind)?;
+        let normalization = normalization(&parts, kind, config.data.common_scale)?;
         let channels = kind.channels.iter().map(ChannelRecord::from).collect();
         let signal = SignalRecord { rate_millihertz: kind.rate_millihertz, channels };
         let notes = notes::notes(&parts);
@@ -109,8 +109,8 @@ fn unsuitable(what: impl Into<String>) -> TrainError {
     TrainError::Unsuitable { what: what.into() }
 }
 
-/// Mean and standard deviation of every channel over the training frames.
-fn normalization(parts: &[Part], kind: &SignalKind) -> Result<Normalization, TrainError> {
+/// Mean and standard deviation of every channel over the training frames; with a common scale all have that of their mean variance.
+fn normalization(parts: &[Part], kind: &SignalKind, common_scale: bool) -> Result<Normalization, TrainError> {
     let frames: usize = parts.iter().map(|part| part.train.len()).sum();
     if frames == 0 {
         return Err(unsuitable(
@@ -131,6 +131,10 @@ fn normalization(parts: &[Part], kind: &SignalKind) -> Result<Normalization, Tra
         }
         offset.push(mean.round() as i32);
         scale.push(variance.sqrt() as f32);
+    }
+    if common_scale {
+        let variance = scale.iter().map(|scale| f64::from(*scale).powi(2)).sum::<f64>() / scale.len() as f64;
+        scale.fill(variance.sqrt() as f32);
     }
     Ok(Normalization { offset, scale })
 }
@@ -166,6 +170,15 @@ pub(super) mod tests {
         let prepared = Prepared::new(vec![recording(samples, 1)], &Config::default()).unwrap();
         assert_eq!((prepared.parts[0].train.clone(), prepared.parts[0].validation.clone()), (0..80, 80..100));
         assert_eq!(prepared.normalization, Normalization { offset: vec![1002], scale: vec![2.0] });
+    }
+
+    #[test]
+    fn a_common_scale_is_of_all_channels() {
+        let mut config = Config::default();
+        config.data.common_scale = true;
+        let samples = [[1, 0], [-1, 14]].repeat(50).concat();
+        let prepared = Prepared::new(vec![recording(samples, 2)], &config).unwrap();
+        assert_eq!(prepared.normalization, Normalization { offset: vec![0, 7], scale: vec![5.0; 2] });
     }
 
     #[test]

@@ -27,6 +27,12 @@ impl Ranges {
         let (train, validation) = if held_out { (0..0, 0..frames) } else { (0..frames, frames..frames) };
         Self { train, validation }
     }
+
+    /// The same without the frames that are kept for a test.
+    fn before(self, test: usize) -> Self {
+        let limit = |range: Range<usize>| range.start.min(test)..range.end.min(test);
+        Self { train: limit(self.train), validation: limit(self.validation) }
+    }
 }
 
 /// What is known of a recording beside its samples.
@@ -51,6 +57,13 @@ struct Candidate<'a> {
 /// # Errors
 /// If a recording would be trained on and held out, or a group names a recording that is not there.
 pub(super) fn split(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Vec<Ranges>, TrainError> {
+    let ranges = split_all(recordings, places, data)?;
+    let test = |recording: &Recording| cut(recording.frames(), data.test_fraction).train.end;
+    Ok(ranges.into_iter().zip(recordings).map(|(ranges, recording)| ranges.before(test(recording))).collect())
+}
+
+/// The ranges before what is kept for a test is left out.
+fn split_all(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Vec<Ranges>, TrainError> {
     let candidates: Vec<Candidate<'_>> = (recordings.iter().zip(places))
         .map(|(recording, place)| Candidate {
             name: &recording.name,
@@ -71,7 +84,8 @@ pub(super) fn split(recordings: &[Recording], places: &[Place], data: &DataConfi
         Split::Time => false,
     };
     if data.validation_fraction == 0.0 || !whole {
-        return Ok(candidates.iter().map(|one| cut(one.frames, data.validation_fraction)).collect());
+        let cut = |one: &Candidate<'_>| cut(cut(one.frames, data.test_fraction).train.end, data.validation_fraction);
+        return Ok(candidates.iter().map(cut).collect());
     }
     if groups.len() < 2 {
         return Err(TrainError::Unsuitable {
@@ -214,6 +228,20 @@ mod tests {
         assert_eq!(held_out(&auto(&recordings(&[100, 100]), &data)).len(), 1);
         let one = split(&recordings(&[100]), &places(&[false]), &data).unwrap_err().to_string();
         assert!(one.contains("\"time\""), "{one}");
+    }
+
+    #[test]
+    fn what_is_kept_for_a_test_is_neither_trained_on_nor_watched() {
+        let data = DataConfig { test_fraction: 0.2, ..DataConfig::default() };
+        let cut = auto(&recordings(&[100, 50]), &data);
+        assert_eq!(
+            (cut[0].train.clone(), cut[0].validation.clone(), cut[1].validation.clone()),
+            (0..64, 64..80, 32..40)
+        );
+        for ranges in auto(&recordings(&[100; 10]), &data) {
+            let end = ranges.train.end.max(ranges.validation.end);
+            assert_eq!((ranges.train.len() + ranges.validation.len(), end), (80, 80));
+        }
     }
 
     #[test]

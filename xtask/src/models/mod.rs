@@ -95,7 +95,7 @@ impl Job<'_> {
             fs::remove_dir_all(&existing).with_context(|| format!("cannot empty {}", existing.display()))?;
         }
         let mut command = vq(project);
-        command.arg("train").args(signal.files(data, &signal.train));
+        command.arg("train").args(signal.files(data, &signal.train)).args(&signal.reading);
         run(command.args(["--config", self.config, "-o"]).arg(&folder))?;
         Ok(folder)
     }

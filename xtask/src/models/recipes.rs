@@ -26,8 +26,17 @@ pub(crate) struct Signal {
     pub(crate) train: Vec<String>,
     /// Recordings that they are measured on.
     pub(crate) test: Vec<String>,
-    /// Channels that they are measured on.
+    /// Options of `vq` that say how the files are read, in training and in measuring.
+    #[serde(default)]
+    pub(crate) reading: Vec<String>,
+    /// Channels that they are measured on; all, if none is named.
+    #[serde(default)]
     columns: Vec<String>,
+    /// The stretch of the training recordings that opponents learn from, in frames, if not the one that is measured on.
+    #[serde(default)]
+    train_stretch: Option<[u64; 2]>,
+    /// What they are measured on, in words: other people, or a later part of the same recording.
+    pub(crate) held_out: String,
     /// The stretch of a recording that they are measured on, in frames.
     pub(crate) from: u64,
     pub(crate) to: u64,
@@ -126,10 +135,20 @@ impl Signal {
     /// The options of `vq` that choose what is measured.
     pub(crate) fn stretch(&self) -> Vec<String> {
         let mut words = vec!["--from".into(), self.from.to_string(), "--to".into(), self.to.to_string()];
+        words.extend_from_slice(&self.reading);
         if !self.columns.is_empty() {
             words.extend(["--columns".into(), self.columns.join(",")]);
         }
         words
+    }
+
+    /// The options of `vq bench rd` that choose what opponents learn from.
+    pub(crate) fn train_stretch(&self) -> Vec<String> {
+        let [from, to] = match self.train_stretch {
+            Some(stretch) => stretch,
+            None => return Vec::new(),
+        };
+        vec!["--train-from".into(), from.to_string(), "--train-to".into(), to.to_string()]
     }
 }
 
@@ -140,7 +159,8 @@ mod tests {
     #[test]
     fn what_is_measured_on_is_not_trained_on() {
         for signal in read(&Project::new()).unwrap() {
-            assert!(signal.test.iter().all(|name| !signal.train.contains(name)), "{}", signal.name);
+            let is_later = signal.train_stretch.is_some_and(|[_, to]| to <= signal.from);
+            assert!(is_later || signal.test.iter().all(|name| !signal.train.contains(name)), "{}", signal.name);
             let opponents = signal.opponents.iter().map(|opponent| &opponent.config);
             for config in signal.models.iter().map(|recipe| &recipe.config).chain(opponents) {
                 assert!(Project::new().root.join(config).is_file(), "{config}");

@@ -22,9 +22,10 @@ pub(super) struct Card<'a> {
 pub(super) fn text(card: &Card<'_>) -> Result<String> {
     let Recipe { name, short, .. } = card.recipe;
     Ok(format!(
-        "<!-- Written by `cargo xtask results` from the model and from what is measured. -->\n\n# {name}\n\n{title}: `vq encode --model {short} …`. Each table is measured on recordings of \
-         people that the model was not trained on.\n\n## Data\n\n{data}\n## Made by\n\n{made}\n## On a device\n\n{device}\n## Rate and distortion\n\n{rates}\n## Known limits\n\n{limits}",
+        "<!-- Written by `cargo xtask results` from the model and from what is measured. -->\n\n# {name}\n\n{title}: `vq encode --model {short} …`. Each table is measured on \
+         {held_out}.\n\n## Data\n\n{data}\n## Made by\n\n{made}\n## On a device\n\n{device}\n## Rate and distortion\n\n{rates}\n## Known limits\n\n{limits}",
         title = card.signal.title,
+        held_out = card.signal.held_out,
         data = card.data()?,
         made = card.made()?,
         device = card.device()?,
@@ -45,12 +46,11 @@ impl Card<'_> {
         let mut names: Vec<&str> = recordings.iter().filter_map(|recording| recording["name"].as_str()).collect();
         names.dedup();
         Ok(format!(
-            "`vq data {}` fetches it and says its licence and whom to cite; so does this card: {}.\n\nTrained on {} recordings: {}.\n\nMeasured on {} others: {}, frames {} to {}.\n",
+            "`vq data {}` fetches it and says its licence and whom to cite; so does this card: {}.\n\nTrained on: {}.\n\nMeasured on {}: {}, frames {} to {}.\n",
             self.signal.data,
             self.signal.terms,
-            names.len(),
             names.join(", "),
-            self.signal.test.len(),
+            self.signal.held_out,
             self.signal.test.join(", "),
             self.signal.from,
             self.signal.to - 1,

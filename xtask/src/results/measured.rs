@@ -97,7 +97,7 @@ impl RateDistortion {
         if !there.is_empty() {
             command.arg("--nearest").args(there);
         }
-        command.arg("--train").args(signal.files(data, &signal.train)).arg("--");
+        command.args(signal.train_stretch()).arg("--train").args(signal.files(data, &signal.train)).arg("--");
         json(command.args(signal.files(data, &signal.test)))
     }
 
