@@ -28,6 +28,7 @@ mod train_images;
 mod train_predictor;
 #[cfg(feature = "train")]
 mod train_prior;
+mod train_sweep;
 mod vectors;
 
 use std::process::ExitCode;

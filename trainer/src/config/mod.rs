@@ -474,6 +474,29 @@ impl Config {
         has_prior && self.rate.enabled && self.model == ModelKind::VqVae
     }
 
+    /// Sets the price that trades bits for error: of a sweep.
+    ///
+    /// # Errors
+    /// If nothing trades them, or the price is out of range.
+    pub fn set_lambda(&mut self, lambda: f64) -> Result<(), ConfigError> {
+        if self.model == ModelKind::Vae {
+            self.vae.divergence = lambda;
+        } else if self.is_rated() {
+            self.rate.distortion_weight = lambda;
+        } else if self.quantizer.kind.has_codebooks() {
+            self.vector.rate_weight = lambda;
+        } else {
+            return Err(ConfigError::Value {
+                key: "quantizer.kind",
+                what:
+                    "nothing trades bits for error in this configuration, so there is no λ to sweep; use codebooks, or \
+                       \"scalar\" with rate.enabled = true"
+                        .into(),
+            });
+        }
+        self.validate()
+    }
+
     /// Bits of an integer latent.
     pub fn integer_bits(&self) -> u32 {
         if self.is_rated() { MOST_INTEGER_BITS } else { self.scalar.bits }
