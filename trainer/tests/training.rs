@@ -153,7 +153,9 @@ fn an_interrupted_and_resumed_run_ends_bit_identical_to_an_uninterrupted_one() {
     assert_resumes("gradient", gradient, &[3, 7, 18]);
     assert_resumes("scalar", scalar, &[6, 11, 16]);
     assert_resumes("product", product, &[7, 14]);
+    let bits = "[quantizer]\ndead_below = 0.8\n[vector]\nrate_weight = 0.05";
     assert_resumes("levels", levels, &[7, 14]);
+    assert_resumes("bits", bits, &[5, 7, 14]);
 }
 
 #[test]
@@ -274,10 +276,11 @@ fn rate_and_distortion_fall_together_at_all_qualities() {
 }
 
 /// Every quantizer with a name for the command line, and what its sizes are in the configuration.
-const QUANTIZERS: [(&str, &str); 6] = [
+const QUANTIZERS: [(&str, &str); 7] = [
     ("vq", "[vector]\ncodes = 32"),
     ("vq", "[vector]\ncodes = 32\ncosine = true"),
     ("rvq", "[vector]\nstages = [16, 8]\nstage_dropout = 0.3"),
+    ("rvq", "[vector]\nstages = [16, 8]\nrate_weight = 0.02"),
     ("product", "[vector]\nparts = 2\npart_stages = [16]\ngradient = \"rotation\""),
     ("fsq", "[fsq]\nlevels = [8, 5, 5, 5]"),
     ("scalar", ""),
@@ -381,4 +384,37 @@ fn what_cannot_be_trained_or_resumed_is_refused_with_what_to_do() {
     recording(temporary.path(), 3001);
     let changed = Job::resume(&temporary.path().join("run"), "cpu").unwrap_err().to_string();
     assert!(changed.contains("has changed"), "{changed}");
+}
+
+#[test]
+fn every_term_of_the_distortion_is_in_the_loss_the_log_and_the_choice_of_the_best_checkpoint() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 6000);
+    let plain = "[training]\nsteps = 200\nbatch = 8\n[run]\nvalidate_every = 50\n";
+    let terms =
+        format!("{plain}[distortion]\nactivity = 2.0\nderivative = 4.0\nspectral = 0.01\nspectral_windows = [8, 16]\n");
+    let rated = format!("{terms}[quantizer]\nkind = \"scalar\"");
+    let run = |name: &str, changes: &str| {
+        let folder = temporary.path().join(name);
+        train(&mut start(&path, &small(changes), &folder), usize::MAX);
+        MetricsLog::read(&folder.join("metrics.jsonl")).unwrap()
+    };
+    let squares = run("plain", plain);
+    assert!(squares.iter().all(|line| line.distortion.is_none()));
+    let lines = run("terms", &terms);
+    for line in &lines {
+        let found = line.distortion.unwrap();
+        let distortion = found.weighted.unwrap() + 4.0 * found.derivative.unwrap() + 0.01 * found.spectral.unwrap();
+        let wanted = distortion + line.codebook + 0.05 * line.commitment;
+        assert!((line.loss - wanted).abs() < 1e-4 * wanted, "{line:?}");
+    }
+    let costs: Vec<f64> = lines.iter().filter_map(|line| line.validation?.cost).collect();
+    // The first is of latents before there are codes.
+    assert!(costs.len() == 4 && costs[3] < costs[1], "{costs:?}");
+    // The rate's loss has them too.
+    let rated = run("rated", &rated);
+    assert!(
+        rated.iter().all(|line| line.distortion.is_some_and(|found| found.spectral.is_some()) && line.rate.is_some())
+    );
+    assert!(rated.last().unwrap().loss < rated[0].loss);
 }

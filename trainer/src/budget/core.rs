@@ -212,17 +212,25 @@ mod tests {
 
     use super::*;
 
+    /// Instructions of a case as the counts have them.
+    fn counted(core: Core, case: &str) -> f64 {
+        let line = counts(core).lines().find(|line| line.split_whitespace().next() == Some(case));
+        line.and_then(|line| line.split_whitespace().nth(2)?.parse().ok()).unwrap()
+    }
+
     #[test]
     fn a_counted_layer_costs_what_was_counted() {
-        let work = Work::Matrix { taps: 96.0, outputs: 32.0, windows: 1.0 };
-        assert_eq!(Core::M4.instructions(work).round(), 3783.0);
-        let transposed = Work::Matrix { taps: 128.0, outputs: 64.0, windows: 4.0 };
-        assert_eq!(Core::M0.instructions(transposed).round(), 129_053.0);
-        assert_eq!(Core::M3.instructions(Work::Search { codes: 256.0, channels: 16.0 }).round(), 10_315.0);
-        assert_eq!(Core::M4.instructions(Work::Sum { elements: 2048.0 }).round(), 14_385.0);
-        assert_eq!(Core::M33.instructions(Work::Depthwise { taps: 5.0, channels: 32.0, windows: 1.0 }).round(), 963.0);
-        let linear = Work::Matrix { taps: 48.0, outputs: 16.0, windows: 1.0 };
-        assert_eq!(Core::M4.instructions(linear).round(), 1059.0);
+        let matrix = |taps, outputs, windows| Work::Matrix { taps, outputs, windows };
+        for (core, work, case) in [
+            (Core::M4, matrix(96.0, 32.0, 1.0), "conv-32-32-k3@1"),
+            (Core::M0, matrix(128.0, 64.0, 4.0), "transposed-64-32-k4-s2@4"),
+            (Core::M3, Work::Search { codes: 256.0, channels: 16.0 }, "nearest-256-16"),
+            (Core::M4, Work::Sum { elements: 2048.0 }, "residual-add-32-l64"),
+            (Core::M33, Work::Depthwise { taps: 5.0, channels: 32.0, windows: 1.0 }, "depthwise-32-k5@1"),
+            (Core::M4, matrix(48.0, 16.0, 1.0), "linear-1-16-k48-s16@1"),
+        ] {
+            assert_eq!(core.instructions(work).round(), counted(core, case), "{case}");
+        }
     }
 
     #[test]

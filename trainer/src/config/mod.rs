@@ -5,6 +5,7 @@
 
 mod augmentation;
 mod budget;
+mod distortion;
 mod file;
 mod image;
 mod preset;
@@ -20,6 +21,7 @@ use section::{Section, section};
 
 pub use augmentation::AugmentationConfig;
 pub use budget::BudgetConfig;
+pub use distortion::DistortionConfig;
 pub use file::ConfigError;
 pub use image::{ImageConfig, ImageDistortion};
 pub use preset::Preset;
@@ -227,6 +229,10 @@ section! {
         /// "moving-average" (or "ema"): a code is the moving mean of its latents. "gradient": codes learn by the gradient
         /// of the codebook loss, as in the first VQ-VAE.
         codebook_update: CodebookUpdate = CodebookUpdate::MovingAverage,
+        /// What a bit costs where a code is chosen, as a part of the variance of the codes: codes are then the cheapest by distance and bits together,
+        /// their bits being those of how often each is chosen lately, and codebooks are trained for that; 0 takes the nearest. About 0.01 to 0.1; the
+        /// higher, the fewer bits, the larger the error, and the more codes die out.
+        rate_weight: f64 = 0.0,
         /// Rounds of k-means that start each stage from the latents at the end of the warm-up.
         kmeans_rounds: usize = 15,
         /// Latents that k-means sees, and that the steps of integer latents start on, at most.
@@ -372,6 +378,8 @@ pub struct Config {
     pub scalar: ScalarConfig,
     /// Used where model = "vae".
     pub vae: VaeConfig,
+    /// What is minimised of the errors of signals.
+    pub distortion: DistortionConfig,
     /// Rate–distortion training.
     pub rate: RateConfig,
     /// The loop.
@@ -399,6 +407,7 @@ impl Config {
             self.fsq.commented("fsq"),
             self.scalar.commented("scalar"),
             self.vae.commented("vae"),
+            self.distortion.commented("distortion"),
             self.rate.commented("rate"),
             self.training.commented("training"),
             self.prior.commented("prior"),

@@ -21,6 +21,7 @@ impl Config {
         self.validate_image()?;
         self.validate_quantizer()?;
         self.validate_vae()?;
+        self.validate_distortion()?;
         self.validate_training()
     }
 
@@ -92,6 +93,7 @@ impl Config {
         within("vector.parts", vector.parts as f64, 1.0, 256.0)?;
         within("vector.stage_dropout", vector.stage_dropout, 0.0, 1.0)?;
         within("vector.commitment", vector.commitment, 0.0, 100.0)?;
+        within("vector.rate_weight", vector.rate_weight, 0.0, 100.0)?;
         within("vector.kmeans_rounds", vector.kmeans_rounds as f64, 0.0, 10_000.0)?;
         within("vector.kmeans_latents", vector.kmeans_latents as f64, 1.0, 1e7)?;
         within("vector.restart_every", vector.restart_every as f64, 1.0, 1e9)?;
@@ -136,6 +138,12 @@ impl Config {
         }
         if vector.cosine && vector.codebook_update == CodebookUpdate::Gradient {
             return Err(refused("vector.cosine", "needs vector.codebook_update = \"moving-average\""));
+        }
+        if vector.cosine && vector.rate_weight > 0.0 {
+            return Err(refused(
+                "vector.rate_weight",
+                "needs distances, and directions have none; set vector.cosine = false",
+            ));
         }
         if vector.cosine && latents / if kind == QuantizerKind::Product { vector.parts } else { 1 } < 2 {
             return Err(refused("vector.cosine", "a single latent has no direction; use fewer parts or more latents"));
@@ -222,7 +230,7 @@ fn stages(key: &'static str, stages: &[usize]) -> Result<(), ConfigError> {
     stages.iter().try_for_each(|&codes| within(key, codes as f64, 2.0, MAX_CODES))
 }
 
-fn refused(key: &'static str, what: &str) -> ConfigError {
+pub(super) fn refused(key: &'static str, what: &str) -> ConfigError {
     ConfigError::Value { key, what: what.into() }
 }
 
@@ -319,6 +327,8 @@ mod tests {
         assert!(refuse(gradient).contains("moving-average"));
         let single = "[quantizer]\nkind = \"product\"\n[vector]\nparts = 8\ncosine = true";
         assert!(refuse(single).contains("no direction"));
+        let bits = "[quantizer]\nkind = \"vq\"\n[vector]\ncosine = true\nrate_weight = 0.1";
+        assert!(refuse(bits).contains("vector.rate_weight"));
     }
 
     #[test]

@@ -220,13 +220,19 @@ impl Checkpoint {
                 let channels = dimension / parts;
                 let codebook = |number: usize| {
                     let (shape, vectors) = self.values(&format!("quantizer.{number}.codebook"))?;
+                    // Only runs that charge for bits have it.
+                    let charges = self.file.tensors.get(&format!("quantizer.{number}.charge"));
                     Ok(Codebook {
                         vectors,
                         size: shape.first().copied().unwrap_or(0),
                         stage: (number / parts) as u8,
                         first: number % parts * channels,
                         channels,
-                        search: if *cosine { Search::Direction } else { Search::Distance },
+                        search: match charges {
+                            Some(charges) => Search::Charged(charges.values.clone()),
+                            None if *cosine => Search::Direction,
+                            None => Search::Distance,
+                        },
                     })
                 };
                 let codebooks = (0..stages.len() * parts).map(codebook).collect::<Result<_, TrainedRunError>>()?;

@@ -33,7 +33,7 @@ fn scores_fit(codebook: &Codebook, scale: Scale) -> bool {
     let within = |value: f32| (f64::from(value) / scale).abs() <= 32_767.0;
     let thresholds = match &codebook.search {
         Search::Thresholds(thresholds) => thresholds.as_slice(),
-        Search::Distance | Search::Direction => &[],
+        Search::Distance | Search::Charged(_) | Search::Direction => &[],
     };
     if !codebook.vectors.iter().chain(thresholds).copied().all(within) {
         return false;
@@ -147,6 +147,12 @@ fn rounded(codebook: &Codebook, scale: Scale) -> Vec<Vec<i16>> {
 fn offsets(codebook: &Codebook, vectors: &[Vec<i16>], scale: Scale) -> Vec<i64> {
     match &codebook.search {
         Search::Distance => vectors.iter().map(|vector| half_norm(vector)).collect(),
+        Search::Charged(charges) => {
+            let charged = |(vector, charge): (&Vec<i16>, &f32)| {
+                half_norm(vector) + (f64::from(*charge) / (2.0 * scale * scale)).round() as i64
+            };
+            vectors.iter().zip(charges).map(charged).collect()
+        }
         Search::Direction => vec![0; vectors.len()],
         Search::Thresholds(thresholds) => {
             let values: Vec<f64> = vectors.iter().flatten().map(|e| f64::from(*e)).collect();
@@ -257,6 +263,25 @@ mod tests {
                 assert_eq!(on_device(&codebook, scale, &latent), wanted, "{angle} {length}");
             }
         }
+    }
+
+    #[test]
+    fn the_device_charges_codes_for_their_bits_as_training_does() {
+        let vectors = vec![0.0f32, 0.1, 1.0, -0.3, 2.5, 0.4, -1.2, 0.9];
+        let charges = vec![0.1f32, 0.6, 2.0, 0.0];
+        let codebook = Codebook { search: Search::Charged(charges), ..Codebook::stage(0, 2, vectors) };
+        let plain = Codebook { search: Search::Distance, ..codebook.clone() };
+        let quantizer = TrainedQuantizer::Vectors { codebooks: vec![codebook.clone()] };
+        let scale = latent_scale(&quantizer, 1e-4);
+        let mut differs = 0;
+        for place in 0..900 {
+            let latent = [f64::from(place % 30) * 0.2 - 2.5, f64::from(place / 30) * 0.11 - 1.5];
+            let steps = latent.map(|z| (z / scale).round() as i16);
+            let wanted = codebook.index(&steps.map(|z| (f64::from(z) * scale) as f32));
+            assert_eq!(on_device(&codebook, scale, &steps), wanted, "{latent:?}");
+            differs += usize::from(wanted != on_device(&plain, scale, &steps));
+        }
+        assert!(differs > 50, "{differs}");
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Codebook {
 pub enum Search {
     /// The nearest one: half of its squared length.
     Distance,
+    /// The one with the least squared distance and charge for its bits, `[size]`: half of its squared length and charge.
+    Charged(Vec<f32>),
     /// That of the direction nearest to the latents', whatever their length; the vectors have length one: no offset.
     Direction,
     /// Of vectors of one channel, ascending: the one after as many of these thresholds as are below the latent.
@@ -102,14 +104,18 @@ impl Codebook {
         if let Search::Thresholds(thresholds) = &self.search {
             return thresholds.partition_point(|threshold| latent.first().is_some_and(|z| z > threshold));
         }
-        let score = |vector: &[f32]| -> f32 {
+        let charges = if let Search::Charged(charges) = &self.search { charges.as_slice() } else { &[] };
+        let score = |(index, vector): (usize, &[f32])| -> (usize, f32) {
             let terms = latent.iter().zip(vector);
-            match self.search {
+            let score = match self.search {
                 Search::Direction => -terms.map(|(z, e)| z * e).sum::<f32>(),
-                Search::Distance | Search::Thresholds(_) => terms.map(|(z, e)| (z - e) * (z - e)).sum(),
-            }
+                Search::Distance | Search::Charged(_) | Search::Thresholds(_) => {
+                    terms.map(|(z, e)| (z - e) * (z - e)).sum()
+                }
+            };
+            (index, score + charges.get(index).copied().unwrap_or(0.0))
         };
-        let scores = self.vectors.chunks_exact(self.channels).map(score).enumerate();
+        let scores = self.vectors.chunks_exact(self.channels).enumerate().map(score);
         scores.min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(index, _)| index)
     }
 
@@ -120,6 +126,12 @@ impl Codebook {
             Search::Distance => {
                 let half = |vector: &[f32]| vector.iter().map(|e| f64::from(*e).powi(2)).sum::<f64>() / 2.0;
                 self.vectors.chunks_exact(self.channels).map(half).collect()
+            }
+            Search::Charged(charges) => {
+                let half = |(vector, charge): (&[f32], &f32)| {
+                    (vector.iter().map(|e| f64::from(*e).powi(2)).sum::<f64>() + f64::from(*charge)) / 2.0
+                };
+                self.vectors.chunks_exact(self.channels).zip(charges).map(half).collect()
             }
             Search::Direction => vec![0.0; self.size],
             Search::Thresholds(thresholds) => {

@@ -15,10 +15,19 @@ const LEAST_COUNT: f64 = 1e-4;
 /// What Laplace's rule adds to every count before sums are divided by them.
 const SMOOTHING: f64 = 1e-5;
 
+/// What an even share is divided by to be the least that a code's bits are counted by.
+const LEAST_SHARE: f64 = 1e-3;
+
 /// The index of the nearest code for every point: `[points, dimension]` and `[codes, dimension]` to `[points]`.
 pub(super) fn nearest(points: &Tensor, codes: &Tensor) -> Tensor {
+    least(points, codes, None)
+}
+
+/// The index of the code with the least squared distance and charge.
+fn least(points: &Tensor, codes: &Tensor, charge: Option<&Tensor>) -> Tensor {
     // |z − e|² without |z|², which is the same for all codes.
     let norms = codes.square().sum_dim_intlist(1, false, Kind::Float);
+    let norms = charge.map_or_else(|| norms.shallow_clone(), |charge| &norms + charge);
     norms.unsqueeze(0).addmm(points, &(codes * -2.0).transpose(0, 1)).argmin(1, false)
 }
 
@@ -34,7 +43,7 @@ fn smoothed(count: &Tensor) -> Tensor {
     (count + SMOOTHING) * (&total / (&total + more))
 }
 
-/// A codebook with its counters, in a variable store as `codebook`, `count` and, if it follows averages, `sum`.
+/// A codebook with its counters, in a variable store as `codebook`, `count` and, if it follows averages, `sum`; if bits count, `charge`.
 #[derive(Debug)]
 pub(super) struct Codebook {
     /// The codes, `[codes, dimension]`.
@@ -43,6 +52,8 @@ pub(super) struct Codebook {
     pub(super) count: Tensor,
     /// Moving average of the sum of the latents each was chosen for, `[codes, dimension]`.
     sum: Option<Tensor>,
+    /// What choosing each code costs beside its squared distance, `[codes]`, where bits count.
+    charge: Option<Tensor>,
     /// Whether points and codes have length one.
     cosine: bool,
 }
@@ -56,8 +67,31 @@ impl Codebook {
             vectors: variables.add("codebook", zeros(&sizes), !averages),
             count: variables.add("count", zeros(&sizes[..1]), false),
             sum: averages.then(|| variables.add("sum", zeros(&sizes), false)),
+            charge: (config.rate_weight > 0.0).then(|| variables.add("charge", zeros(&sizes[..1]), false)),
             cosine: config.cosine,
         }
+    }
+
+    /// The code of every point, `[points, dimension]` to `[points]`: the nearest, or, where bits count, the one whose squared distance and bits cost least.
+    pub(super) fn choose(&self, points: &Tensor) -> Tensor {
+        least(points, &self.vectors, self.charge.as_ref())
+    }
+
+    /// The variance of the codes as they are chosen, over all dimensions.
+    pub(super) fn variance(&self) -> Tensor {
+        let share = (&self.count / self.count.sum(Kind::Float).clamp_min(LEAST_COUNT)).unsqueeze(1);
+        let mean = (&self.vectors * &share).sum_dim_intlist(0, true, Kind::Float);
+        ((&self.vectors - mean).square() * share).sum(Kind::Float)
+    }
+
+    /// Charges every code for its bits, by how often codes are chosen lately, at `lambda` a bit.
+    pub(super) fn charge(&mut self, lambda: &Tensor) {
+        let Some(charge) = &mut self.charge else { return };
+        let total = self.count.sum(Kind::Float).clamp_min(LEAST_COUNT);
+        // A code that is never chosen stays within reach: one of a thousand times an even share costs ten bits more than an even one.
+        let rarest = LEAST_SHARE / self.count.size()[0] as f64;
+        let bits = -(&self.count / total).clamp_min(rarest).log2();
+        charge.copy_(&(bits * lambda));
     }
 
     pub(super) fn codes(&self) -> i64 {

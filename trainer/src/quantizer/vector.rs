@@ -3,7 +3,7 @@
 use rand::rngs::ChaCha8Rng;
 use tch::{Kind, Tensor, nn};
 
-use super::codebook::{Codebook, nearest};
+use super::codebook::Codebook;
 use super::gradient::pass;
 use super::usage::{dead_of, entropy_bits};
 use super::{Health, Quantized, Restarted, Rounding};
@@ -17,6 +17,8 @@ pub struct VectorQuantizer {
     parts: usize,
     gradient: GradientEstimator,
     decay: f64,
+    /// What a bit costs in choosing a code, as a part of the variance of the codes; 0 chooses the nearest.
+    rate_weight: f64,
     dead_below: f64,
     kmeans_rounds: usize,
     restart_every: usize,
@@ -35,6 +37,7 @@ impl VectorQuantizer {
             parts,
             gradient: vector.gradient,
             decay: config.quantizer.decay,
+            rate_weight: vector.rate_weight,
             dead_below: config.quantizer.dead_below,
             kmeans_rounds: vector.kmeans_rounds,
             restart_every: vector.restart_every,
@@ -56,6 +59,19 @@ impl VectorQuantizer {
                 *left = codebook.start(left, batch_vectors, self.kmeans_rounds, random);
             }
         }
+        self.charge();
+    }
+
+    /// Lets the next codes be chosen by their bits too: entropy-constrained vector quantization (Chou, Lookabaugh and Gray, 1989, equation 7),
+    /// with frequencies that follow the codes as they are chosen. All codebooks have one price of a bit, in units of the variance of the latents as
+    /// the first stage has them, so that it means the same however large the encoder makes them.
+    fn charge(&mut self) {
+        if self.rate_weight == 0.0 {
+            return;
+        }
+        let variances: Vec<Tensor> = self.codebooks.iter().take(self.parts).map(Codebook::variance).collect();
+        let lambda = Tensor::stack(&variances, 0).sum(Kind::Float) * self.rate_weight;
+        self.codebooks.iter_mut().for_each(|codebook| codebook.charge(&lambda));
     }
 
     /// Latents as the codebooks would give them back without an error.
@@ -80,7 +96,7 @@ impl VectorQuantizer {
         for (number, codebook) in self.codebooks.iter().enumerate().take(stages.saturating_mul(self.parts)) {
             let (residual, sum) = (&mut residuals[number % self.parts], &mut sums[number % self.parts]);
             let fixed = residual.detach();
-            let chosen = tch::no_grad(|| nearest(&fixed, &codebook.vectors));
+            let chosen = tch::no_grad(|| codebook.choose(&fixed));
             let vectors = codebook.vectors.index_select(0, &chosen);
             // The losses see the chosen vectors themselves. After the gradient's detour below they would see only the
             // latents, and the codebook would get no gradient.
@@ -112,6 +128,7 @@ impl VectorQuantizer {
         for (number, (codebook, points)) in self.codebooks.iter_mut().zip(&quantized.points).enumerate() {
             codebook.observe(points, &quantized.codes.select(1, number as i64), self.decay);
         }
+        self.charge();
     }
 
     pub(super) fn restarts_at(&self, step: usize) -> bool {
@@ -120,7 +137,10 @@ impl VectorQuantizer {
 
     pub(super) fn restart_dead(&mut self, quantized: &Quantized, random: &mut ChaCha8Rng) -> Vec<Restarted> {
         let codebooks = self.codebooks.iter_mut().zip(&quantized.points);
-        codebooks.map(|(codebook, points)| codebook.restart_dead(points, self.dead_below, random)).collect()
+        let restarted =
+            codebooks.map(|(codebook, points)| codebook.restart_dead(points, self.dead_below, random)).collect();
+        self.charge();
+        restarted
     }
 
     pub(super) fn health(&self) -> Health {
@@ -302,5 +322,64 @@ mod tests {
         // Stage 1: (2² + 0.4²) / 2; stage 2: (1² + 0.1²) / 2.
         assert_close(&values(&quantized.commitment_loss), &[(4.0 + 0.16) / 2.0 + (1.0 + 0.01) / 2.0]);
         assert!(quantized.health(0.02).dead_codes.iter().all(|&dead| dead == 1));
+    }
+
+    #[test]
+    fn codes_are_chosen_by_distance_and_bits_by_hand() {
+        let chosen = |rate_weight: f64| {
+            let store = nn::VarStore::new(Device::Cpu);
+            let mut config = Config::default();
+            config.network.latents = 1;
+            config.vector.rate_weight = rate_weight;
+            let mut quantizer = VectorQuantizer::new(&store.root(), &[2], 1, &config);
+            tch::no_grad(|| {
+                quantizer.codebooks[0].vectors.copy_(&Tensor::from_slice(&[0.0f32, 1.0]).view([2, 1]));
+                quantizer.codebooks[0].count.copy_(&Tensor::from_slice(&[3.0f32, 1.0]));
+                quantizer.charge();
+            });
+            let latents = Tensor::from_slice(&[0.55f32, 0.9]).view([1, 1, 2]);
+            let codes = quantizer.forward(&latents, &Rounding::Nearest).codes;
+            Vec::<i64>::try_from(codes.flatten(0, -1)).unwrap()
+        };
+        // 0.55 is nearer to 1 by 0.55² − 0.45² = 0.1; the code 1 costs log2(3) = 1.585 bits more, at the variance 3/16 times the weight each:
+        // as much at a weight of 0.3366.
+        assert_eq!(chosen(0.0), [1, 1]);
+        assert_eq!(chosen(0.32), [1, 1]);
+        assert_eq!(chosen(0.35), [0, 1]);
+    }
+
+    /// The mean squared error and the entropy in bits of a codebook that followed `points` for a while.
+    fn trained(points: &Tensor, codes: usize, rate_weight: f64) -> (f64, f64) {
+        use rand::SeedableRng;
+        let store = nn::VarStore::new(Device::Cpu);
+        let mut config = Config::default();
+        config.network.latents = 1;
+        config.vector.rate_weight = rate_weight;
+        config.quantizer.decay = 0.5;
+        let mut quantizer = VectorQuantizer::new(&store.root(), &[codes], 1, &config);
+        let latents = points.view([1, 1, -1]);
+        tch::no_grad(|| {
+            quantizer.start(points, points.size()[0] as usize, &mut ChaCha8Rng::seed_from_u64(1));
+            for _ in 0..300 {
+                quantizer.observe(&quantizer.forward(&latents, &Rounding::Nearest));
+            }
+            let quantized = quantizer.forward(&latents, &Rounding::Nearest);
+            let error = (&quantized.latents - &latents).square().mean(Kind::Float).double_value(&[]);
+            (error, quantized.health(0.0).entropy_bits[0])
+        })
+    }
+
+    #[test]
+    fn codebooks_that_are_trained_for_bits_need_fewer_at_the_same_error() {
+        tch::manual_seed(5);
+        // Laplace's distribution: many small values, few large ones.
+        let points = Tensor::empty([20_000, 1], (Kind::Float, Device::Cpu)).exponential_(1.0)
+            * Tensor::randn([20_000, 1], (Kind::Float, Device::Cpu)).sign();
+        let (error, bits) = trained(&points, 8, 0.0);
+        let (constrained_error, constrained_bits) = trained(&points, 32, 0.065);
+        assert!(
+            constrained_bits < bits - 0.05 && constrained_error < 0.95 * error,
+            "{constrained_error} at {constrained_bits} bits against {error} at {bits}"
+        );
     }
 }

@@ -88,8 +88,12 @@ fn loss_lines(lines: &[MetricLine], with_terms: bool) -> Vec<Line> {
         line("reconstruction", |line| line.reconstruction),
         line("codebook", |line| line.codebook),
         line("commitment", |line| line.commitment),
+        line("weighted", |line| line.distortion.weighted),
+        line("derivative", |line| line.distortion.derivative),
+        line("spectra", |line| line.distortion.spectral),
     ];
-    terms.into_iter().take(if with_terms { 4 } else { 1 }).collect()
+    let count = if with_terms { terms.len() } else { 1 };
+    terms.into_iter().take(count).filter(Line::has_values).collect()
 }
 
 fn validation_line(run: &RunReport) -> Line {

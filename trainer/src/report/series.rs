@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::run::DistortionTerms;
+
 /// What training reported, by ascending step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Series {
@@ -29,6 +31,8 @@ pub struct MetricLine {
     pub commitment: Option<f64>,
     /// Bits per sample, where they are in the loss: of codes, or of a VAE's divergence.
     pub rate: Option<f64>,
+    /// Other terms of the distortion, where they count.
+    pub distortion: DistortionTerms,
     /// Learning rate of the step.
     pub learning_rate: Option<f64>,
     /// Norm of the gradient before clipping.
@@ -173,6 +177,10 @@ impl MetricLine {
         self.codebook = other.codebook.or(self.codebook);
         self.commitment = other.commitment.or(self.commitment);
         self.rate = other.rate.or(self.rate);
+        let (mine, other_terms) = (&mut self.distortion, other.distortion);
+        mine.weighted = other_terms.weighted.or(mine.weighted);
+        mine.derivative = other_terms.derivative.or(mine.derivative);
+        mine.spectral = other_terms.spectral.or(mine.spectral);
         self.learning_rate = other.learning_rate.or(self.learning_rate);
         self.gradient_norm = other.gradient_norm.or(self.gradient_norm);
         if !other.perplexity.is_empty() {
@@ -206,6 +214,11 @@ impl MetricLine {
             codebook: field(|line| line.codebook),
             commitment: field(|line| line.commitment),
             rate: field(|line| line.rate),
+            distortion: DistortionTerms {
+                weighted: field(|line| line.distortion.weighted),
+                derivative: field(|line| line.distortion.derivative),
+                spectral: field(|line| line.distortion.spectral),
+            },
             learning_rate: field(|line| line.learning_rate),
             gradient_norm: field(|line| line.gradient_norm),
             perplexity: stages(|line| &line.perplexity),

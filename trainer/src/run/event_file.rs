@@ -91,6 +91,10 @@ fn scalars(line: &MetricsLine) -> Vec<(String, f64)> {
     .map(|(tag, value)| (tag.to_string(), value))
     .into();
     scalars.extend(line.rate.map(|bits| ("loss/rate".to_string(), bits)));
+    let terms = line.distortion.unwrap_or_default();
+    for (tag, term) in [("weighted", terms.weighted), ("derivative", terms.derivative), ("spectral", terms.spectral)] {
+        scalars.extend(term.map(|value| (format!("loss/{tag}"), value)));
+    }
     let mut symbols = |name: &str, values: &mut dyn Iterator<Item = f64>| {
         scalars.extend(values.enumerate().map(|(symbol, value)| (format!("{name}/{}", symbol + 1), value)));
     };

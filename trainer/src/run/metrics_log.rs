@@ -15,7 +15,7 @@ pub struct MetricsLine {
     pub step: usize,
     /// Seconds of training so far.
     pub seconds: f64,
-    /// Reconstruction + codebook + β·commitment. Codebooks that are moving averages lower the second term without its
+    /// Reconstruction (or the distortion that the configuration asks for) + codebook + β·commitment. Codebooks that are moving averages lower the second term without its
     /// gradient.
     pub loss: f64,
     /// Mean squared error of the batch, over the signal's variance.
@@ -41,9 +41,26 @@ pub struct MetricsLine {
     /// Bits per sample, the mean over the batch's qualities, where they are in the loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
+    /// The other terms of the distortion, where the configuration asks for some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distortion: Option<DistortionTerms>,
     /// Present on lines where the held-out frames were measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
+}
+
+/// Terms of the distortion beside the mean squared error, not yet times their weights; `None` where one does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct DistortionTerms {
+    /// The mean squared error by the weights of channels and movement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighted: Option<f64>,
+    /// Half of the mean squared difference of neighbouring errors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derivative: Option<f64>,
+    /// The distance of short-time spectra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectral: Option<f64>,
 }
 
 /// Distortion and rate on the held-out frames, with int8 weights and, from the end of the warm-up, quantized latents.
@@ -56,7 +73,8 @@ pub struct Validation {
     /// Bits of codes per sample of each channel: before any entropy coding, or where the rate is trained for as the prior foresees them; of
     /// a VAE, the divergence of its latents from their prior.
     pub bits_per_sample: f64,
-    /// Where the rate is trained for: what training minimises, over several qualities; the other numbers are of the best quality.
+    /// Where more than the mean squared error is trained for: what training minimises. Where that is the rate too, it is of several qualities, and the
+    /// other numbers are of the best one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,
     /// What is measured of images alone.
@@ -157,6 +175,7 @@ mod tests {
             warnings: Vec::new(),
             gradient_norm: 1.0,
             rate: None,
+            distortion: None,
             validation: (step == 20).then_some(Validation {
                 prdn_percent: 8.0,
                 mse_normalized: 0.0064,

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use event_file::EventFile;
 pub use images::{ImageRunRecord, ImagesRecord, Record, sha256};
-pub use metrics_log::{ImageValidation, MetricsLine, MetricsLog, Validation};
+pub use metrics_log::{DistortionTerms, ImageValidation, MetricsLine, MetricsLog, Validation};
 pub use record::{
     ChannelRecord, Normalization, Provenance, QuantizerRecord, RecordingRecord, RunRecord, SignalRecord, now_rfc3339,
 };

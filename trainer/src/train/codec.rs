@@ -1,8 +1,8 @@
 //! The whole codec in tch, and which part of a window its output may be judged on.
 
 use rand::rngs::ChaCha8Rng;
+use tch::Tensor;
 use tch::nn::{self, VarStore};
-use tch::{Kind, Tensor};
 
 use super::TrainError;
 use super::image::ImageNets;
@@ -158,13 +158,11 @@ impl Codec {
         }
     }
 
-    /// `loss` and what the host's decoder, if there is one, makes of the same latents: it learns from them and does not change them, nor the device's
-    /// decoder.
-    pub fn with_host_decoder(&self, loss: &Tensor, latents: &Tensor, samples: &Tensor, precision: Precision) -> Tensor {
-        let host = self.signal().and_then(|nets| Some((nets, nets.host_decoder.as_ref()?)));
-        let Some((nets, decoder)) = host else { return loss.shallow_clone() };
-        let rebuilt = nets.decode_inner(decoder, &latents.detach(), precision);
-        loss + (rebuilt - self.target(samples)).square().mean(Kind::Float)
+    /// What the host's decoder, if there is one, makes of the same latents, where the device's decoder is judged: it learns from them and does not
+    /// change them, nor the device's decoder.
+    pub fn decode_for_host(&self, latents: &Tensor, precision: Precision) -> Option<Tensor> {
+        let nets = self.signal()?;
+        Some(nets.decode_inner(nets.host_decoder.as_ref()?, &latents.detach(), precision))
     }
 
     /// The part of a batch that its reconstruction is compared with.
@@ -200,7 +198,7 @@ fn inner(tensor: &Tensor, before: usize, after: usize) -> Tensor {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use tch::Device;
+    use tch::{Device, Kind};
 
     use super::*;
     use crate::random::for_step;

@@ -1,9 +1,10 @@
 //! What a run draws its batches from, and what it holds out.
 
 use rand::rngs::ChaCha8Rng;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::codec::Codec;
+use super::distortion::{Distorted, Distortion};
 use super::image::ImageCorpus;
 use super::validation::ValidationSet;
 use super::windows::Windows;
@@ -13,7 +14,7 @@ use crate::run::Validation;
 #[derive(Debug)]
 pub(super) enum Corpus {
     /// Recordings.
-    Signal { windows: Windows, validation: ValidationSet },
+    Signal { windows: Windows, distortion: Distortion, validation: ValidationSet },
     /// Images.
     Image(ImageCorpus),
 }
@@ -35,19 +36,11 @@ impl Corpus {
         }
     }
 
-    /// What `rebuilt` misses of `target`, in network units.
-    pub(super) fn error(&self, rebuilt: &Tensor, target: &Tensor) -> Tensor {
+    /// What `rebuilt` misses of `target`, both in network units.
+    pub(super) fn distortion(&self, rebuilt: &Tensor, target: &Tensor) -> Distorted {
         match self {
-            Self::Signal { .. } => rebuilt - target,
-            Self::Image(images) => images.error(rebuilt, target),
-        }
-    }
-
-    /// The distortion of errors that is minimised.
-    pub(super) fn distortion(&self, error: &Tensor) -> Tensor {
-        match self {
-            Self::Signal { .. } => error.square().mean(Kind::Float),
-            Self::Image(images) => images.distortion(error),
+            Self::Signal { distortion, .. } => distortion.of(rebuilt, target),
+            Self::Image(images) => images.distortion(rebuilt, target),
         }
     }
 

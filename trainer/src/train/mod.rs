@@ -9,6 +9,7 @@ mod checkpoint;
 mod codec;
 mod collapse;
 mod corpus;
+mod distortion;
 mod environment;
 mod error;
 mod image;

@@ -129,6 +129,7 @@ mod tests {
             warnings: vec![],
             gradient_norm: 1.0,
             rate: None,
+            distortion: None,
             validation: None,
         };
         // A hundred steps took ten seconds, so the 800 that are left take eighty.

@@ -12,6 +12,7 @@ use super::adam::Adam;
 use super::codec::{Codec, Nets, SignalNets};
 use super::collapse;
 use super::corpus::Corpus;
+use super::distortion::{Distorted, Distortion};
 use super::image::{ImageCorpus, ImageNets, PreparedImages};
 use super::prepare::Prepared;
 use super::rate::RateDistortion;
@@ -22,7 +23,7 @@ use crate::config::{Config, ModelKind, QuantizerKind};
 use crate::nn::Precision;
 use crate::quantizer::{Quantized, Quantizer, Rounding, ScalarQuantizer, check_alphabets};
 use crate::random::{for_beginning, for_step, normal, uniform};
-use crate::run::{MetricsLine, QuantizerRecord, Validation};
+use crate::run::{DistortionTerms, MetricsLine, QuantizerRecord, Validation};
 
 /// Everything that a training step reads and changes.
 #[derive(Debug)]
@@ -49,18 +50,28 @@ pub struct Session {
 /// The numbers of one step, still on the device, so that reading them is left to those who need them.
 #[derive(Debug)]
 struct StepNumbers {
-    /// Loss, reconstruction, codebook, commitment, gradient norm and rate.
+    /// Loss, reconstruction, codebook, commitment, gradient norm, rate, and the terms of the distortion that count.
     values: Tensor,
     learning_rate: f64,
 }
 
-const NAMES: [&str; 6] = ["loss", "reconstruction error", "codebook loss", "commitment loss", "gradient", "rate"];
+const NAMES: [&str; 9] = [
+    "loss",
+    "reconstruction error",
+    "codebook loss",
+    "commitment loss",
+    "gradient",
+    "rate",
+    "weighted error",
+    "derivative's error",
+    "distance of spectra",
+];
 
 /// What a batch came to.
 struct Forward {
     loss: Tensor,
-    /// Mean squared error over the signal's variance.
-    reconstruction: Tensor,
+    /// What was rebuilt, and its part of the loss.
+    distorted: Distorted,
     quantized: Option<Quantized>,
     /// Bits per sample, where they are in the loss: of codes, or of a VAE's divergence.
     rate: Option<Tensor>,
@@ -81,9 +92,12 @@ impl Session {
             RateDistortion::new(config, &(variables.root() / "prior"), nets.hop * prepared.channels(), &mut random);
         check_alphabets(&config.quantizer_record(), training_latents)
             .map_err(|what| TrainError::Unsuitable { what })?;
+        let seen = config.data.window_hops * nets.hop;
+        let distortion = Distortion::new(&config.distortion, prepared.channels(), seen, device)?;
         let corpus = Corpus::Signal {
             windows: Windows::new(prepared, hops * nets.hop, device)?,
-            validation: ValidationSet::new(prepared, &nets, config, device),
+            distortion,
+            validation: ValidationSet::new(prepared, &nets, config, device)?,
         };
         let samples = (nets.hop * prepared.channels()) as f64;
         let codec = Codec::new(config, variables, Nets::Signal(nets), rate);
@@ -175,7 +189,13 @@ impl Session {
         };
         let rate = learning_rate(&training, self.step);
         let loss = match &forward.quantized {
-            Some(quantized) => self.codec.with_host_decoder(&forward.loss, &quantized.latents, &window, precision),
+            Some(quantized) => match self.codec.decode_for_host(&quantized.latents, precision) {
+                Some(rebuilt) => {
+                    let distorted = self.corpus.distortion(&rebuilt, &self.codec.target(&window));
+                    &forward.loss + distorted.total.mean(Kind::Float)
+                }
+                None => forward.loss.shallow_clone(),
+            },
             None => forward.loss.shallow_clone(),
         };
         let norm = self.adam.minimise(&loss, rate, training.gradient_clip);
@@ -187,7 +207,9 @@ impl Session {
             .quantized
             .map_or_else(|| (zero(), zero()), |quantized| (quantized.codebook_loss, quantized.commitment_loss));
         let bits = forward.rate.unwrap_or_else(zero);
-        let values = [forward.loss, forward.reconstruction, codebook, commitment, norm, bits];
+        let [weighted, derivative, spectral] = forward.distorted.terms.map(|term| term.unwrap_or_else(zero));
+        let reconstruction = forward.distorted.squared;
+        let values = [forward.loss, reconstruction, codebook, commitment, norm, bits, weighted, derivative, spectral];
         let values = Tensor::stack(&values.map(|value| value.detach()), 0);
         self.note_divergence(&values);
         self.last = Some(StepNumbers { values, learning_rate: rate });
@@ -209,10 +231,9 @@ impl Session {
             }
         };
         let rebuilt = self.codec.decode_inner(&through, precision);
-        let error = self.corpus.error(&rebuilt, &self.codec.target(window));
-        // Network units have variance 1, so this is the error over the signal's variance.
-        let reconstruction = error.square().mean(Kind::Float);
-        let distortion = self.corpus.distortion(&error);
+        // Network units have variance 1, so squares are errors over the signal's variance.
+        let distorted = self.corpus.distortion(&rebuilt, &self.codec.target(window));
+        let distortion = distorted.total.mean(Kind::Float);
         let loss = match &quantized {
             Some(quantized) => distortion + self.latent_loss(quantized),
             None => distortion,
@@ -221,7 +242,7 @@ impl Session {
             .as_ref()
             .filter(|_| self.config.model == ModelKind::Vae)
             .map(|quantized| self.divergence_bits(quantized));
-        Forward { loss, reconstruction, quantized, rate }
+        Forward { loss, distorted, quantized, rate }
     }
 
     /// A batch, each window at a quality of its own, for its bits and its error.
@@ -239,16 +260,10 @@ impl Session {
         let rounds = self.step >= self.config.step_at(self.config.scalar.noise_until);
         let rated = scalar.forward_rated(&latents, &qualities, &noise, rounds);
         let rebuilt = self.codec.decode_inner(&rated.quantized.latents, precision);
-        let errors = (rebuilt - self.codec.target(window)).square();
-        let errors = errors.mean_dim([1i64, 2].as_slice(), false, Kind::Float);
+        let distorted = self.corpus.distortion(&rebuilt, &self.codec.target(window));
         let bits = rate.bits_per_sample(&rated.noisy, &qualities, precision == Precision::Int8);
-        let cost = rate.cost(&bits, &errors, &qualities);
-        Forward {
-            loss: cost.loss,
-            reconstruction: errors.mean(Kind::Float),
-            quantized: Some(rated.quantized),
-            rate: Some(cost.bits_per_sample),
-        }
+        let cost = rate.cost(&bits, &distorted.total, &qualities);
+        Forward { loss: cost.loss, distorted, quantized: Some(rated.quantized), rate: Some(cost.bits_per_sample) }
     }
 
     /// What codes, or a VAE's latents, add to the loss.
@@ -335,9 +350,17 @@ impl Session {
     pub fn numbers(&self) -> Result<Option<MetricsLine>, TrainError> {
         let Some(StepNumbers { values, learning_rate }) = &self.last else { return Ok(None) };
         let values = Vec::<f64>::try_from(values.to_kind(Kind::Double).to_device(Device::Cpu)).unwrap_or_default();
-        let &[loss, reconstruction, codebook, commitment, gradient_norm, rate] = values.as_slice() else {
+        let &[loss, reconstruction, codebook, commitment, gradient_norm, rate, weighted, derivative, spectral] =
+            values.as_slice()
+        else {
             return Ok(None);
         };
+        let asked = &self.config.distortion;
+        let distortion = (!asked.is_plain()).then(|| DistortionTerms {
+            weighted: asked.is_weighted().then_some(weighted),
+            derivative: (asked.derivative > 0.0).then_some(derivative),
+            spectral: (asked.spectral > 0.0).then_some(spectral),
+        });
         let diverged = Vec::<i64>::try_from(self.diverged.to_device(Device::Cpu)).unwrap_or_default();
         if let &[step, which] = diverged.as_slice()
             && let Ok(step) = usize::try_from(step)
@@ -364,6 +387,7 @@ impl Session {
             dead_codes: health.dead_codes,
             gradient_norm,
             rate: (self.codec.rate.is_some() || self.config.model == ModelKind::Vae).then_some(rate),
+            distortion,
             validation: None,
         }))
     }

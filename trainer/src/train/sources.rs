@@ -132,6 +132,10 @@ fn begin_on_images(
             config.augmentation.changes(),
             "[augmentation] is for signals; leave it out for images, which image.mirror changes",
         ),
+        (
+            !config.distortion.is_plain(),
+            "[distortion] is for signals; leave it out, image.distortion says what is minimised",
+        ),
         (config.budget.limits(), "nets of images do not run on devices yet, so no [budget] limits them; leave it out"),
     ] {
         if is_set {

@@ -5,7 +5,9 @@ use std::f64::consts::LN_2;
 use tch::{Device, Tensor};
 use vq_core::model::QUALITIES;
 
+use super::TrainError;
 use super::codec::{Codec, SignalNets};
+use super::distortion;
 use super::prepare::Prepared;
 use super::rate::RateDistortion;
 use super::windows::network_units;
@@ -56,11 +58,32 @@ pub(super) struct ValidationSet {
     channels: Vec<Channel>,
     normalization: Normalization,
     bits_per_sample: f64,
+    /// What training minimises, where that is more than the mean squared error.
+    distortion: Option<distortion::Distortion>,
+}
+
+/// What the codec misses of all held-out frames.
+struct Errors {
+    prdn_percent: f64,
+    /// The mean squared error over the signal's variance.
+    mse_normalized: f64,
+    /// What training minimises of the errors.
+    minimised: f64,
 }
 
 impl ValidationSet {
     /// The held-out frames of `prepared`; empty if none holds a whole hop.
-    pub(super) fn new(prepared: &Prepared, nets: &SignalNets, config: &Config, device: Device) -> Self {
+    ///
+    /// # Errors
+    /// If the distortion that is asked for is none of this signal's.
+    pub(super) fn new(
+        prepared: &Prepared,
+        nets: &SignalNets,
+        config: &Config,
+        device: Device,
+    ) -> Result<Self, TrainError> {
+        let seen = config.data.window_hops * nets.hop;
+        let distortion = distortion::Distortion::new(&config.distortion, prepared.channels(), seen, device)?;
         let bits_per_hop = config.quantizer_record().bits_per_hop();
         let context = nets.margins.before() * nets.hop;
         let (mut parts, mut original, mut channels) = (Vec::new(), Vec::new(), Vec::new());
@@ -77,13 +100,14 @@ impl ValidationSet {
             original.extend(held_out.flat_map(|t| part.recording.frame(t)));
             channels.clone_from(&part.recording.channels);
         }
-        Self {
+        Ok(Self {
             parts,
             original,
             normalization: prepared.normalization.clone(),
             bits_per_sample: f64::from(bits_per_hop) / (nets.hop * prepared.channels()) as f64,
             channels,
-        }
+            distortion: (!distortion.is_plain()).then_some(distortion),
+        })
     }
 
     /// Measures the codec; `quantized` is false while there are no codes yet. `None` if nothing is held out, or the
@@ -95,10 +119,11 @@ impl ValidationSet {
         }
         let mut divergence = 0.0;
         let codes = if quantized { Codes::Nearest } else { Codes::None };
-        let (prdn_percent, mse_normalized) =
-            self.errors(codec, nets, codes, &mut |nats| divergence += nats.double_value(&[]) / LN_2)?;
+        let errors = self.errors(codec, nets, codes, &mut |nats| divergence += nats.double_value(&[]) / LN_2)?;
         let bits_per_sample = self.bits_per_sample + divergence / self.original.len() as f64;
-        Some(Validation { prdn_percent, mse_normalized, bits_per_sample, cost: None, image: None })
+        let Errors { prdn_percent, mse_normalized, minimised } = errors;
+        let cost = self.distortion.is_some().then_some(minimised);
+        Some(Validation { prdn_percent, mse_normalized, bits_per_sample, cost, image: None })
     }
 
     /// Measures a codec with the rate in its loss at several qualities; errors and bits given are those of the best one.
@@ -124,22 +149,22 @@ impl ValidationSet {
             })?;
             points.push((quality, bits / hops, errors));
         }
-        let costs = points.iter().map(|(quality, bits, (_, error))| {
+        let costs = points.iter().map(|(quality, bits, errors)| {
             let one = |value: f64| Tensor::from_slice(&[value]).to_device(quality.device());
-            rate.cost(&one(*bits), &one(*error), quality).loss.double_value(&[])
+            rate.cost(&one(*bits), &one(errors.minimised), quality).loss.double_value(&[])
         });
         let cost = costs.sum::<f64>() / points.len() as f64;
-        let (_, bits_per_sample, (prdn_percent, mse_normalized)) = points.first()?;
+        let (_, bits_per_sample, best) = points.first()?;
         Some(Validation {
-            prdn_percent: *prdn_percent,
-            mse_normalized: *mse_normalized,
+            prdn_percent: best.prdn_percent,
+            mse_normalized: best.mse_normalized,
             bits_per_sample: *bits_per_sample,
             cost: Some(cost),
             image: None,
         })
     }
 
-    /// PRDN in per cent and the mean squared error over the signal's variance. `watch` sees what the rate of every chunk follows from: its
+    /// What is missed of the held-out frames. `watch` sees what the rate of every chunk follows from: its
     /// integers at a quality, `[1, hops, latents]`, or, as on the device, the divergence of all its hops in nats.
     fn errors(
         &self,
@@ -147,24 +172,30 @@ impl ValidationSet {
         nets: &SignalNets,
         codes: Codes<'_>,
         watch: &mut dyn FnMut(&Tensor),
-    ) -> Option<(f64, f64)> {
-        let rebuild = |part| self.rebuild(nets, &codec.quantizer, part, codes, watch);
+    ) -> Option<Errors> {
+        let mut minimised = 0.0;
+        let rebuild = |part| self.rebuild(nets, &codec.quantizer, part, codes, &mut minimised, watch);
         let rebuilt: Vec<i32> = self.parts.iter().flat_map(rebuild).collect();
         let prdn_percent = Distortion::measure(&self.original, &rebuilt, &self.channels).prdn_percent?;
         let width = self.channels.len();
         let squares = self.original.iter().zip(&rebuilt).enumerate().map(|(index, (&x, &y))| {
             ((f64::from(x) - f64::from(y)) / f64::from(self.normalization.scale[index % width])).powi(2)
         });
-        Some((prdn_percent, squares.sum::<f64>() / self.original.len() as f64))
+        let mse_normalized = squares.sum::<f64>() / self.original.len() as f64;
+        let frames = self.original.len() / width;
+        let minimised = if self.distortion.is_some() { minimised / frames as f64 } else { mse_normalized };
+        Some(Errors { prdn_percent, mse_normalized, minimised })
     }
 
-    /// The decoded counts of the held-out frames of one recording, `[time, channels]`, in chunks with full context.
+    /// The decoded counts of the held-out frames of one recording, `[time, channels]`, in chunks with full context. Adds to `minimised` what training
+    /// minimises, times frames, where that is more than the mean squared error.
     fn rebuild(
         &self,
         nets: &SignalNets,
         quantizer: &Quantizer,
         part: &HeldOut,
         codes: Codes<'_>,
+        minimised: &mut f64,
         watch: &mut dyn FnMut(&Tensor),
     ) -> Vec<i32> {
         let total = part.signal.size()[1] as usize;
@@ -196,7 +227,13 @@ impl ValidationSet {
                 };
                 nets.decoder.forward(&latents, Precision::Int8)
             });
-            rebuilt.extend(self.counts(&samples.squeeze_dim(0).narrow(1, (begin - from) as i64, (end - begin) as i64)));
+            let inner = |tensor: &Tensor| tensor.narrow(2, (begin - from) as i64, (end - begin) as i64);
+            let samples = inner(&samples);
+            if let Some(distortion) = &self.distortion {
+                let distorted = tch::no_grad(|| distortion.of(&samples, &inner(&window)));
+                *minimised += distorted.total.double_value(&[0]) * (end - begin) as f64;
+            }
+            rebuilt.extend(self.counts(&samples.squeeze_dim(0)));
         }
         rebuilt
     }
@@ -229,7 +266,7 @@ mod tests {
         let wave = |t: usize| ((t as f64 * 0.05).sin() * 300.0 + (t as f64 * 0.31).cos() * 40.0) as i32;
         let samples: Vec<i32> = (0..hops * nets.hop + 11).map(wave).collect();
         let prepared = Prepared::new(vec![recording(samples, 1)], &config).unwrap();
-        let set = ValidationSet::new(&prepared, nets, &config, Device::Cpu);
+        let set = ValidationSet::new(&prepared, nets, &config, Device::Cpu).unwrap();
         let measured = set.measure(&codec, false).unwrap();
         let part = &prepared.parts[0];
         let held_out = part.validation.start..part.validation.start + part.validation.len() / nets.hop * nets.hop;
@@ -254,7 +291,7 @@ mod tests {
         config.data.validation_fraction = 0.0;
         let codec = signal_codec(&config, 1, 2);
         let prepared = Prepared::new(vec![recording((0..4000).collect(), 1)], &config).unwrap();
-        let set = ValidationSet::new(&prepared, codec.signal().unwrap(), &config, Device::Cpu);
+        let set = ValidationSet::new(&prepared, codec.signal().unwrap(), &config, Device::Cpu).unwrap();
         assert_eq!(set.measure(&codec, true), None);
     }
 }

@@ -10,6 +10,7 @@ use crate::config::{Config, ImageDistortion};
 use crate::images::{ImageSet, ImageShape};
 use crate::run::{Normalization, QuantizerRecord, Validation};
 use crate::train::Codec;
+use crate::train::distortion::Distorted;
 
 /// More images than this are not named one by one.
 const IMAGES_NAMED: usize = 8;
@@ -114,16 +115,21 @@ impl ImageCorpus {
     }
 
     /// What reconstructions miss, in network units; beyond the ends of the levels nothing is missed.
-    pub(in crate::train) fn error(&self, rebuilt: &Tensor, images: &Tensor) -> Tensor {
+    fn error(&self, rebuilt: &Tensor, images: &Tensor) -> Tensor {
         self.levels.limited(rebuilt) - images
     }
 
-    /// The distortion of errors that the configuration asks for.
-    pub(in crate::train) fn distortion(&self, error: &Tensor) -> Tensor {
-        match self.distortion {
-            ImageDistortion::Squared => error.square().mean(Kind::Float),
-            ImageDistortion::Absolute => error.abs().mean(Kind::Float),
-        }
+    /// The distortion that the configuration asks for.
+    pub(in crate::train) fn distortion(&self, rebuilt: &Tensor, images: &Tensor) -> Distorted {
+        let error = self.error(rebuilt, images);
+        let mean = |values: &Tensor| values.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
+        let squares = mean(&error.square());
+        let squared = squares.mean(Kind::Float);
+        let total = match self.distortion {
+            ImageDistortion::Squared => squares,
+            ImageDistortion::Absolute => mean(&error.abs()),
+        };
+        Distorted::plain(total, squared)
     }
 
     /// Measures the codec on some of the held-out images.
@@ -192,7 +198,7 @@ mod tests {
         let error = corpus.error(&beyond, &images);
         let errors = Vec::<f32>::try_from(error.detach().flatten(0, -1)).unwrap();
         assert!(errors[0].abs() < 1e-5 && errors[1].abs() < 1e-5 && errors[2] < -0.1, "{errors:?}");
-        corpus.distortion(&error).backward();
+        corpus.distortion(&beyond, &images).total.mean(Kind::Float).backward();
         let gradient = Vec::<f32>::try_from(beyond.grad().flatten(0, -1)).unwrap();
         assert!(gradient[0].abs() < 1e-5 && gradient[2] < -0.01, "{gradient:?}");
     }
