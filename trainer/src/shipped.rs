@@ -1,6 +1,6 @@
 //! The models that ship, inside the program.
 //!
-//! Who installed `vq` has one file and no folder beside it; two models are a small part of it. So they are compiled in, and `--model ecg` works
+//! Who installed `vq` has one file and no folder beside it; the models are a small part of it. So they are compiled in, and `--model ecg` works
 //! wherever the program does. Where each comes from is in `models/`: its card, and in `models.toml` what makes it anew.
 
 /// A model that ships.
