@@ -451,6 +451,11 @@ fn a_sweep_trains_a_family_goes_on_and_ends_with_a_table() {
     let (done, [again, notes]) = sweep("family", "rvq");
     assert!(done && log("0.3") == before, "{again}{notes}");
     assert_eq!(again.lines().last(), text.lines().last());
+    // An end that was interrupted, after the last step, is come to.
+    let predictor = temporary.path().join("family/lambda-0.3/prior.vqm");
+    std::fs::remove_file(&predictor).unwrap();
+    let (done, [_, notes]) = sweep("family", "rvq");
+    assert!(done && predictor.exists(), "{notes}");
     let (done, [_, refused]) = sweep("other", "fsq");
     assert!(!done && refused.contains("no λ to sweep"), "{refused}");
 }

@@ -28,6 +28,7 @@ mod train_images;
 mod train_predictor;
 #[cfg(feature = "train")]
 mod train_prior;
+#[cfg(feature = "train")]
 mod train_sweep;
 mod vectors;
 

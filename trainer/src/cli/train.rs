@@ -13,7 +13,7 @@ use super::train_prior::{self, Retraining};
 use super::{train_config, train_images, train_predictor, train_sweep};
 use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
-use crate::config::{DataConfig, ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
+use crate::config::{Config, DataConfig, ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
 use crate::data::{OpenOptions, RatePolicy, Recording, fit};
 use crate::export::from_run::TrainedRun;
 use crate::images::is_images;
@@ -148,20 +148,30 @@ fn finish(job: &Job, arguments: &Arguments) -> anyhow::Result<()> {
     match job.record() {
         Record::Image(_) => train_images::finish(job, &arguments.device),
         Record::Signal(record) => {
-            let has_codes = job.session().config().model == ModelKind::VqVae;
-            if has_codes {
-                foresee(job)?;
-            }
-            summarise(job, record, has_codes)
+            foresee(job)?;
+            summarise(job, record, job.session().config().model == ModelKind::VqVae)
         }
     }
+}
+
+/// Whether a run trains a recurrent prior after its last step, and whether a predictor.
+fn foreseen(config: &Config) -> (bool, bool) {
+    let has_codes = config.model == ModelKind::VqVae;
+    let has_prior = config.prior.kind != PriorKind::Tables && config.quantizer.kind == QuantizerKind::Scalar;
+    (has_codes && has_prior, has_codes && config.residual.kind != PredictorKind::Adaptive)
+}
+
+/// Whether all of a run is there: its steps, and the prior and the predictor that follow them.
+pub(super) fn is_done(job: &Job) -> bool {
+    let config = job.session().config();
+    let has_more = matches!(job.record(), Record::Signal(_)) && foreseen(config) != (false, false);
+    job.session().step() >= config.training.steps && (!has_more || job.folder().prior().exists())
 }
 
 /// Trains the recurrent prior of a run's model, where its codes can have one, and its predictor, and keeps both in the run's folder.
 fn foresee(job: &Job) -> anyhow::Result<()> {
     let config = job.session().config();
-    let has_prior = config.prior.kind != PriorKind::Tables && config.quantizer.kind == QuantizerKind::Scalar;
-    let has_predictor = config.residual.kind != PredictorKind::Adaptive;
+    let (has_prior, has_predictor) = foreseen(config);
     if !has_prior && !has_predictor {
         return Ok(());
     }

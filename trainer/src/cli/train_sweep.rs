@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::output;
-use super::train::{Arguments, best_validation, carry_out, default_folder, start};
+use super::train::{Arguments, best_validation, carry_out, default_folder, is_done, start};
 use crate::run::{MetricsLog, Record, RunFolder};
 use crate::train::{Job, Outcome};
 
@@ -18,9 +18,7 @@ pub(super) fn run(arguments: &Arguments, lambdas: &[f64], stop: &AtomicBool) -> 
         let begun = RunFolder::new(&root).record().exists();
         let mut job =
             if begun { Job::resume(&root, &arguments.device)? } else { start(arguments, Some(&root), Some(lambda))? };
-        if job.session().step() < job.session().config().training.steps
-            && carry_out(&mut job, arguments, stop)? == Outcome::Interrupted
-        {
+        if !is_done(&job) && carry_out(&mut job, arguments, stop)? == Outcome::Interrupted {
             println!("The same command goes on with the sweep.");
             return Ok(());
         }
