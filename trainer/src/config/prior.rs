@@ -1,0 +1,63 @@
+//! What foresees: the codes, and the samples of bounded and lossless packets.
+
+use serde::{Deserialize, Serialize};
+
+use super::section::{Section, section};
+
+/// Which prior is trained at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum PriorKind {
+    /// Tables only.
+    Tables,
+    /// Linear in the hop before, and in the earlier codes of the hop.
+    Linear,
+    /// A recurrent net of 24 units.
+    Small,
+    /// A recurrent net of 56 units, with units within the hop.
+    Standard,
+    /// All of them; the one whose bits and flash cost least stays.
+    Best,
+}
+
+/// Which predictor of bounded and lossless packets is trained at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum PredictorKind {
+    /// None: the one that adapts and needs no training.
+    Adaptive,
+    /// A recurrent net of 8 units.
+    Small,
+    /// A recurrent net of 32 units.
+    Standard,
+    /// All of them; the one whose bits, flash and instructions cost least stays.
+    Best,
+}
+
+section! {
+    /// What foresees the codes. Tables are made by every export; integer latents can have a recurrent prior before them, which is trained
+    /// at the end of the run (and again by `vq train --prior-only`).
+    PriorConfig {
+        /// "tables"; "linear", "small", "standard": one more, of that size; "best": the one whose bits and flash cost least.
+        kind: PriorKind = PriorKind::Best,
+        /// Units of the recurrent nets instead of their own number, a multiple of 4; 0 leaves them as they are.
+        units: usize = 0,
+        /// Optimizer steps of each.
+        steps: usize = 1500,
+        /// Adam's highest learning rate.
+        learning_rate: f64 = 4e-3,
+    }
+}
+
+section! {
+    /// What predicts bounded and lossless packets. It is trained at the end of the run (and again by `vq train --residual-only`).
+    ResidualConfig {
+        /// "adaptive": needs no training; "small", "standard": a recurrent net of that size; "best": the one whose bits, flash and
+        /// instructions cost least.
+        kind: PredictorKind = PredictorKind::Best,
+        /// Optimizer steps of each.
+        steps: usize = 400,
+        /// Adam's highest learning rate.
+        learning_rate: f64 = 6e-3,
+    }
+}
