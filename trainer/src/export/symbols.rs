@@ -146,12 +146,11 @@ fn rounded(codebook: &Codebook, scale: Scale) -> Vec<Vec<i16>> {
 /// nearest vectors are exact for them.
 fn offsets(codebook: &Codebook, vectors: &[Vec<i16>], scale: Scale) -> Vec<i64> {
     match &codebook.search {
-        Search::Distance => vectors.iter().map(|vector| half_norm(vector)).collect(),
-        Search::Charged(charges) => {
-            let charged = |(vector, charge): (&Vec<i16>, &f32)| {
-                half_norm(vector) + (f64::from(*charge) / (2.0 * scale * scale)).round() as i64
+        Search::Distance | Search::Charged(_) => {
+            let charged = |(index, vector): (usize, &Vec<i16>)| {
+                half_norm(vector) + (f64::from(codebook.charge(index)) / (2.0 * scale * scale)).round() as i64
             };
-            vectors.iter().zip(charges).map(charged).collect()
+            vectors.iter().enumerate().map(charged).collect()
         }
         Search::Direction => vec![0; vectors.len()],
         Search::Thresholds(thresholds) => {

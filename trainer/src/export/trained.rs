@@ -104,7 +104,6 @@ impl Codebook {
         if let Search::Thresholds(thresholds) = &self.search {
             return thresholds.partition_point(|threshold| latent.first().is_some_and(|z| z > threshold));
         }
-        let charges = if let Search::Charged(charges) = &self.search { charges.as_slice() } else { &[] };
         let score = |(index, vector): (usize, &[f32])| -> (usize, f32) {
             let terms = latent.iter().zip(vector);
             let score = match self.search {
@@ -113,25 +112,29 @@ impl Codebook {
                     terms.map(|(z, e)| (z - e) * (z - e)).sum()
                 }
             };
-            (index, score + charges.get(index).copied().unwrap_or(0.0))
+            (index, score + self.charge(index))
         };
         let scores = self.vectors.chunks_exact(self.channels).enumerate().map(score);
         scores.min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(index, _)| index)
+    }
+
+    /// What a vector is charged for its bits, in squared distance; 0 where bits do not count.
+    pub(super) fn charge(&self, index: usize) -> f32 {
+        match &self.search {
+            Search::Charged(charges) => charges.get(index).copied().unwrap_or(0.0),
+            Search::Distance | Search::Direction | Search::Thresholds(_) => 0.0,
+        }
     }
 
     /// What the search starts the score of every vector with.
     #[must_use]
     pub fn offsets(&self) -> Vec<f64> {
         match &self.search {
-            Search::Distance => {
-                let half = |vector: &[f32]| vector.iter().map(|e| f64::from(*e).powi(2)).sum::<f64>() / 2.0;
-                self.vectors.chunks_exact(self.channels).map(half).collect()
-            }
-            Search::Charged(charges) => {
-                let half = |(vector, charge): (&[f32], &f32)| {
-                    (vector.iter().map(|e| f64::from(*e).powi(2)).sum::<f64>() + f64::from(*charge)) / 2.0
+            Search::Distance | Search::Charged(_) => {
+                let half = |(index, vector): (usize, &[f32])| {
+                    (vector.iter().map(|e| f64::from(*e).powi(2)).sum::<f64>() + f64::from(self.charge(index))) / 2.0
                 };
-                self.vectors.chunks_exact(self.channels).zip(charges).map(half).collect()
+                self.vectors.chunks_exact(self.channels).enumerate().map(half).collect()
             }
             Search::Direction => vec![0.0; self.size],
             Search::Thresholds(thresholds) => {

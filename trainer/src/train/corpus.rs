@@ -4,7 +4,7 @@ use rand::rngs::ChaCha8Rng;
 use tch::Tensor;
 
 use super::codec::Codec;
-use super::distortion::{Distorted, Distortion};
+use super::distortion::Distorted;
 use super::image::ImageCorpus;
 use super::validation::ValidationSet;
 use super::windows::Windows;
@@ -14,7 +14,7 @@ use crate::run::Validation;
 #[derive(Debug)]
 pub(super) enum Corpus {
     /// Recordings. What is large is boxed.
-    Signal { windows: Windows, distortion: Box<Distortion>, validation: Box<ValidationSet> },
+    Signal { windows: Windows, validation: Box<ValidationSet> },
     /// Images.
     Image(ImageCorpus),
 }
@@ -39,7 +39,7 @@ impl Corpus {
     /// What `rebuilt` misses of `target`, both in network units.
     pub(super) fn distortion(&self, rebuilt: &Tensor, target: &Tensor) -> Distorted {
         match self {
-            Self::Signal { distortion, .. } => distortion.of(rebuilt, target),
+            Self::Signal { validation, .. } => validation.distortion.of(rebuilt, target),
             Self::Image(images) => images.distortion(rebuilt, target),
         }
     }

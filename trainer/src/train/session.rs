@@ -12,7 +12,7 @@ use super::adam::Adam;
 use super::codec::{Codec, Nets, SignalNets};
 use super::collapse;
 use super::corpus::Corpus;
-use super::distortion::{Distorted, Distortion};
+use super::distortion::Distorted;
 use super::image::{ImageCorpus, ImageNets, PreparedImages};
 use super::prepare::Prepared;
 use super::rate::RateDistortion;
@@ -92,11 +92,8 @@ impl Session {
             RateDistortion::new(config, &(variables.root() / "prior"), nets.hop * prepared.channels(), &mut random);
         check_alphabets(&config.quantizer_record(), training_latents)
             .map_err(|what| TrainError::Unsuitable { what })?;
-        let seen = config.data.window_hops * nets.hop;
-        let distortion = Distortion::new(&config.distortion, prepared.channels(), seen, device)?;
         let corpus = Corpus::Signal {
             windows: Windows::new(prepared, hops * nets.hop, device)?,
-            distortion: Box::new(distortion),
             validation: Box::new(ValidationSet::new(prepared, &nets, config, device)?),
         };
         let samples = (nets.hop * prepared.channels()) as f64;

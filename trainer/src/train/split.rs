@@ -27,12 +27,6 @@ impl Ranges {
         let (train, validation) = if held_out { (0..0, 0..frames) } else { (0..frames, frames..frames) };
         Self { train, validation }
     }
-
-    /// The same without the frames that are kept for a test.
-    fn before(self, test: usize) -> Self {
-        let limit = |range: Range<usize>| range.start.min(test)..range.end.min(test);
-        Self { train: limit(self.train), validation: limit(self.validation) }
-    }
 }
 
 /// What is known of a recording beside its samples.
@@ -48,6 +42,7 @@ pub struct Place {
 struct Candidate<'a> {
     name: &'a str,
     file: usize,
+    /// Its frames before those that are kept for a test.
     frames: usize,
     sha256: String,
 }
@@ -57,18 +52,11 @@ struct Candidate<'a> {
 /// # Errors
 /// If a recording would be trained on and held out, or a group names a recording that is not there.
 pub(super) fn split(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Vec<Ranges>, TrainError> {
-    let ranges = split_all(recordings, places, data)?;
-    let test = |recording: &Recording| cut(recording.frames(), data.test_fraction).train.end;
-    Ok(ranges.into_iter().zip(recordings).map(|(ranges, recording)| ranges.before(test(recording))).collect())
-}
-
-/// The ranges before what is kept for a test is left out.
-fn split_all(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Vec<Ranges>, TrainError> {
     let candidates: Vec<Candidate<'_>> = (recordings.iter().zip(places))
         .map(|(recording, place)| Candidate {
             name: &recording.name,
             file: place.file,
-            frames: recording.frames(),
+            frames: cut(recording.frames(), data.test_fraction).train.end,
             sha256: recording.sha256(),
         })
         .collect();
@@ -84,8 +72,7 @@ fn split_all(recordings: &[Recording], places: &[Place], data: &DataConfig) -> R
         Split::Time => false,
     };
     if data.validation_fraction == 0.0 || !whole {
-        let cut = |one: &Candidate<'_>| cut(cut(one.frames, data.test_fraction).train.end, data.validation_fraction);
-        return Ok(candidates.iter().map(cut).collect());
+        return Ok(candidates.iter().map(|one| cut(one.frames, data.validation_fraction)).collect());
     }
     if groups.len() < 2 {
         return Err(TrainError::Unsuitable {

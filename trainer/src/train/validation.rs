@@ -58,8 +58,8 @@ pub(super) struct ValidationSet {
     channels: Vec<Channel>,
     normalization: Normalization,
     bits_per_sample: f64,
-    /// What training minimises, where that is more than the mean squared error.
-    distortion: Option<distortion::Distortion>,
+    /// What training minimises of the errors.
+    pub(super) distortion: distortion::Distortion,
 }
 
 /// What the codec misses of all held-out frames.
@@ -106,7 +106,7 @@ impl ValidationSet {
             normalization: prepared.normalization.clone(),
             bits_per_sample: f64::from(bits_per_hop) / (nets.hop * prepared.channels()) as f64,
             channels,
-            distortion: (!distortion.is_plain()).then_some(distortion),
+            distortion,
         })
     }
 
@@ -122,7 +122,7 @@ impl ValidationSet {
         let errors = self.errors(codec, nets, codes, &mut |nats| divergence += nats.double_value(&[]) / LN_2)?;
         let bits_per_sample = self.bits_per_sample + divergence / self.original.len() as f64;
         let Errors { prdn_percent, mse_normalized, minimised } = errors;
-        let cost = self.distortion.is_some().then_some(minimised);
+        let cost = (!self.distortion.is_plain()).then_some(minimised);
         Some(Validation { prdn_percent, mse_normalized, bits_per_sample, cost, image: None })
     }
 
@@ -183,7 +183,7 @@ impl ValidationSet {
         });
         let mse_normalized = squares.sum::<f64>() / self.original.len() as f64;
         let frames = self.original.len() / width;
-        let minimised = if self.distortion.is_some() { minimised / frames as f64 } else { mse_normalized };
+        let minimised = if self.distortion.is_plain() { mse_normalized } else { minimised / frames as f64 };
         Some(Errors { prdn_percent, mse_normalized, minimised })
     }
 
@@ -229,8 +229,8 @@ impl ValidationSet {
             });
             let inner = |tensor: &Tensor| tensor.narrow(2, (begin - from) as i64, (end - begin) as i64);
             let samples = inner(&samples);
-            if let Some(distortion) = &self.distortion {
-                let distorted = tch::no_grad(|| distortion.of(&samples, &inner(&window)));
+            if !self.distortion.is_plain() {
+                let distorted = tch::no_grad(|| self.distortion.of(&samples, &inner(&window)));
                 *minimised += distorted.total.double_value(&[0]) * (end - begin) as f64;
             }
             rebuilt.extend(self.counts(&samples.squeeze_dim(0)));

@@ -144,10 +144,7 @@ impl Signal {
 
     /// The options of `vq bench rd` that choose what opponents learn from.
     pub(crate) fn train_stretch(&self) -> Vec<String> {
-        let [from, to] = match self.train_stretch {
-            Some(stretch) => stretch,
-            None => return Vec::new(),
-        };
+        let Some([from, to]) = self.train_stretch else { return Vec::new() };
         vec!["--train-from".into(), from.to_string(), "--train-to".into(), to.to_string()]
     }
 }
