@@ -23,6 +23,7 @@ fn all<K: Kernels<Element = i16>>(opaque: &mut Opaque<'_>) {
     let half = opaque.half();
     let (input, output) = opaque.elements.split_at_mut_checked(opaque.number / 2).unwrap_or_default();
     K::convolution(&windows, activation, input, opaque.bytes, output);
+    K::product(number(), input, opaque.bytes, output);
     K::depthwise(&columns, activation, input, opaque.bytes, output);
     K::add(&black_box(Layer::NEUTRAL), input, output);
     K::subtract_vector(opaque.bytes, black_box(half), output);

@@ -142,6 +142,15 @@ pub trait Kernels {
         output: &mut [Self::Element],
     );
 
+    /// A matrix times a vector: the convolution of one window without an activation, into all of `output`; zeros where `taps` is 0.
+    fn product(taps: usize, input: &[Self::Element], stream: &[u8], output: &mut [Self::Element]) {
+        if taps == 0 {
+            return memory::clear(output);
+        }
+        let windows = Windows { count: 1, step: taps, taps, outputs: output.len() };
+        Self::convolution(&windows, Activation::Linear, input, stream, output);
+    }
+
     /// Depthwise convolution: every element of a row is the weighted sum of the same element in the rows of its window, followed
     /// by the activation. `input` starts at the first window; `output` gets `count · width` elements without gaps.
     fn depthwise(

@@ -13,10 +13,8 @@
 //! the order of gates of `torch.nn.GRU`.
 
 use super::sigmoid::{sigmoid, tanh};
-use crate::kernels::memory::clear;
-use crate::kernels::{Kernels, Windows};
+use crate::kernels::Kernels;
 use crate::model::plan::block_stream_bytes;
-use crate::model::records::Activation;
 
 /// Gates of a unit.
 const GATES: usize = 3;
@@ -61,8 +59,8 @@ impl GruCell<'_> {
         let outputs = GATES * self.hidden;
         let (of_input, rest) = scratch.split_at_mut(outputs.min(scratch.len()));
         let of_state = rest.get_mut(..outputs).unwrap_or_default();
-        product::<K>(self.inputs, input, self.input_stream, of_input);
-        product::<K>(self.hidden, state, self.state_stream, of_state);
+        K::product(self.inputs, input, self.input_stream, of_input);
+        K::product(self.hidden, state, self.state_stream, of_state);
         let gate = |gate| self.gate(of_input, gate).iter().zip(self.gate(of_state, gate));
         let (reset, update, new) = (gate(0), gate(1), gate(2));
         for (((h, reset), update), (new, of_state)) in state.iter_mut().zip(reset).zip(update).zip(new) {
@@ -72,16 +70,6 @@ impl GruCell<'_> {
             *h = ((z * i32::from(*h) + ((1 << 15) - z) * n + (1 << 14)) >> 15) as i16;
         }
     }
-}
-
-/// A product of a matrix and a vector, as a convolution of one window; zeros where the vector is empty.
-pub(crate) fn product<K: Kernels<Element = i16>>(taps: usize, input: &[i16], stream: &[u8], output: &mut [i16]) {
-    if taps == 0 {
-        clear(output);
-        return;
-    }
-    let windows = Windows { count: 1, step: taps, taps, outputs: output.len() };
-    K::convolution(&windows, Activation::Linear, input, stream, output);
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(super) mod nearest;
 mod pairs;
 mod requantize;
 mod single;
+mod two;
 
 use super::Kernels;
 use super::checked::{Convolution, Depthwise};
@@ -47,6 +48,10 @@ pub(super) fn convolution(convolution: &mut Convolution<'_>) {
 fn one_window(convolution: &mut Convolution<'_>, index: usize) {
     let (input, output) = convolution.window_and_row(index);
     let stream = convolution.stream.as_ptr();
+    if convolution.outputs == 2 && convolution.activation == Activation::Linear {
+        // SAFETY: as below; a row has two elements.
+        return unsafe { two::convolution(input, stream, output, convolution.window / 4) };
+    }
     let (window, row) = (convolution.window * 2, convolution.outputs * 2);
     // SAFETY: `Convolution` holds bounds of all windows and alignment of the stream, and `index` is below their number.
     unsafe { single::convolution(input, stream, output, window, row, convolution.activation as usize) }
