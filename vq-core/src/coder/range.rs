@@ -43,6 +43,7 @@ impl RangeEncoder {
     /// Appends the symbol whose interval is `start..start + size` of `0..2^total_bits`.
     ///
     /// Bytes beyond the end of `output` are counted and dropped: [`RangeEncoder::finish`] tells.
+    #[inline(never)]
     pub fn encode(&mut self, output: &mut [u8], start: u32, size: u32, total_bits: u8) {
         let total_bits = u32::from(total_bits.min(MAX_TOTAL_BITS));
         let unit = self.range >> total_bits;

@@ -275,15 +275,6 @@ fn many_windows(windows: &Windows, activation: Activation, input: &[i16], stream
     }
 }
 
-/// What streaming mostly asks for: with the count known half of the checks fall away, and the other forms' loops. There are as many outputs as elements.
-#[inline(never)]
-fn one_window(taps: usize, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
-    let only = Windows { count: 1, step: 0, taps, outputs: output.len() };
-    if let Some(mut one) = Convolution::new(&only, activation, input, stream, output) {
-        form::convolution(&mut one);
-    }
-}
-
 #[cold]
 #[inline(never)]
 fn portable_depthwise(columns: &Columns, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
@@ -294,17 +285,25 @@ impl Kernels for Checked {
     type Element = i16;
 
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
-        match output.get_mut(..windows.outputs) {
-            Some(output) if windows.count == 1 => one_window(windows.taps, activation, input, stream, output),
-            _ => many_windows(windows, activation, input, stream, output),
+        // One window is what streaming mostly asks for: with its count known half of the checks fall away, and the other forms' loops.
+        if cfg!(kernels = "armv6m") || windows.count != 1 {
+            return many_windows(windows, activation, input, stream, output);
+        }
+        let only = Windows { count: 1, step: 0, ..*windows };
+        if let Some(mut one) = Convolution::new(&only, activation, input, stream, output) {
+            form::convolution(&mut one);
         }
     }
 
     fn product(taps: usize, input: &[i16], stream: &[u8], output: &mut [i16]) {
+        let only = Windows { count: 1, step: 0, taps, outputs: output.len() };
         if taps == 0 {
-            return clear(output);
+            clear(output);
+        } else if cfg!(kernels = "armv6m") {
+            many_windows(&only, Activation::Linear, input, stream, output);
+        } else if let Some(mut one) = Convolution::new(&only, Activation::Linear, input, stream, output) {
+            form::product(&mut one);
         }
-        one_window(taps, Activation::Linear, input, stream, output);
     }
 
     fn depthwise(columns: &Columns, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {

@@ -44,14 +44,21 @@ pub(super) fn convolution(convolution: &mut Convolution<'_>) {
     }
 }
 
+/// Two outputs have a kernel of their own.
+#[inline(always)]
+pub(super) fn product(product: &mut Convolution<'_>) {
+    if product.outputs != 2 {
+        return one_window(product, 0);
+    }
+    let (input, output) = product.window_and_row(0);
+    // SAFETY: `Convolution` holds bounds of the window and the row and alignment of the stream.
+    unsafe { two::product(input, product.stream.as_ptr(), output, product.window / 4) }
+}
+
 #[inline]
 fn one_window(convolution: &mut Convolution<'_>, index: usize) {
     let (input, output) = convolution.window_and_row(index);
     let stream = convolution.stream.as_ptr();
-    if convolution.outputs == 2 && convolution.activation == Activation::Linear {
-        // SAFETY: as below; a row has two elements.
-        return unsafe { two::convolution(input, stream, output, convolution.window / 4) };
-    }
     let (window, row) = (convolution.window * 2, convolution.outputs * 2);
     // SAFETY: `Convolution` holds bounds of all windows and alignment of the stream, and `index` is below their number.
     unsafe { single::convolution(input, stream, output, window, row, convolution.activation as usize) }

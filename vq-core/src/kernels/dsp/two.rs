@@ -1,15 +1,15 @@
-//! One output position × two output channels: the mean and the scale that a prior gives a symbol.
+//! A product with two outputs: the mean and the scale that a prior gives a symbol.
 
 use core::arch::naked_asm;
 
 use super::requantize::{allow_dsp, linear, requantize};
 
-/// The convolution of one window of `groups` times four elements, not 0, to two outputs without an activation. Window and row may lie at any element.
+/// The product of `groups` times four elements, not 0, with two outputs. Window and row may lie at any element.
 ///
 /// # Safety
 /// The window, a block of the stream, word aligned, and two elements of output must be valid to read, read and write.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn convolution(input: *const i16, stream: *const u8, output: *mut i16, groups: usize) {
+pub(super) unsafe extern "C" fn product(input: *const i16, stream: *const u8, output: *mut i16, groups: usize) {
     naked_asm!(concat!(
         allow_dsp!(),
         "push {{r4-r9,lr}}
