@@ -73,14 +73,18 @@ fn two_windows(convolution: &mut Convolution<'_>, count: usize) {
 
 #[inline]
 fn first_layer(convolution: &mut Convolution<'_>, count: usize) {
-    let kernel = match convolution.activation {
-        Activation::Linear => first::convolution_linear,
-        Activation::Relu => first::convolution_relu,
-        Activation::LeakyRelu => first::convolution_leaky_relu,
-    };
     let (input, output) = convolution.window_and_row(0);
     // SAFETY: `Convolution` holds bounds of twice `count` windows and rows, the caller has checked their alignment and shape.
-    unsafe { kernel(input, convolution.stream.as_ptr(), output, convolution.outputs * 2, count) }
+    unsafe {
+        first::convolution(
+            input,
+            convolution.stream.as_ptr(),
+            output,
+            convolution.outputs * 2,
+            count,
+            convolution.activation as usize,
+        )
+    }
 }
 
 /// Columns, where their weights fit registers and there are enough windows to pay for loading them; the other windows one by one.
