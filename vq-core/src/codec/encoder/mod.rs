@@ -30,6 +30,7 @@ use crate::packet::{Header, Mode};
 use crate::prior::Prior;
 use crate::residual::Predictor;
 use budget::Account;
+use packing::Seal;
 use surprise::Surprise;
 use work::{Step, Work};
 
@@ -57,8 +58,9 @@ pub struct Encoder<'a> {
     stream: Stream<'a>,
     /// The prior, which also holds the codes of the newest hop.
     prior: Prior<'a>,
-    /// The coder after the last hop of the packet under construction.
+    /// The coder after the last hop of the packet under construction, and with what is coded of the next one.
     coder: RangeEncoder,
+    trial: RangeEncoder,
     /// What bounded and lossless packets are predicted with.
     predictor: Optional<Predictor<'a>, { PREDICTION as usize }>,
     /// Line buffers, of whole elements; in bounded and lossless packets the predictor's state.
@@ -102,6 +104,8 @@ pub struct Encoder<'a> {
     beyond: bool,
     /// What is to be done next.
     work: Work,
+    /// The packet that is sealed.
+    seal: Seal,
     /// Frames in the hop under construction.
     filled: usize,
     /// The header of the newest packet, and how many bytes its codes have.
@@ -182,6 +186,7 @@ impl<'a> Encoder<'a> {
             stream: Stream::encoder(&model),
             prior: Prior::new(&model, quality, codes),
             coder: RangeEncoder::new(),
+            trial: RangeEncoder::new(),
             predictor: Optional::new(|| Some(Predictor::new(model))),
             lines,
             kept,
@@ -205,6 +210,7 @@ impl<'a> Encoder<'a> {
             surprises: zero as u64,
             beyond: false,
             work: Work::Begin,
+            seal: Seal::default(),
             filled: zero,
             sent: None,
             saturated: zero as u64,
