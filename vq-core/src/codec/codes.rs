@@ -20,7 +20,8 @@ pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16
         return Err(PacketError::Unsupported);
     }
     check_length(&model, &header, codes)?;
-    let prior = Prior::new(&model, header.quality, memory);
+    let mut prior = Prior::new(&model, memory);
+    prior.start_packet(&model, header.quality);
     let hops = if header.mode == Mode::BestEffort { header.hops } else { 0 };
     let mut coder = RangeDecoder::new(codes);
     if LEVELS && header.moved {

@@ -41,8 +41,9 @@ pub(crate) struct Prior<'a> {
 }
 
 impl<'a> Prior<'a> {
-    /// A prior at the start of a packet.
-    pub(crate) fn new(model: &Model<'a>, quality: u8, memory: &'a mut [u16]) -> Self {
+    /// A prior, which [`start_packet`](Self::start_packet) makes ready.
+    #[inline(never)]
+    pub(crate) fn new(model: &Model<'a>, memory: &'a mut [u16]) -> Self {
         let symbols = usize::from(model.header().symbols_per_hop).min(memory.len() / 2);
         // Never `None`, which the compiler does not see in every image.
         let (codes, rest) = memory.split_at_mut_checked(symbols).unwrap_or_default();
@@ -53,12 +54,10 @@ impl<'a> Prior<'a> {
             let elements = bytemuck::try_cast_slice_mut(rest).unwrap_or_default();
             Some(Recurrent::new(model, model.recurrent_words()?, elements))
         });
-        let mut this = Self { quality, codes, past, has_past: false, recurrent, is_recurrent: false };
-        this.start_packet(model, quality);
-        this
+        Self { quality: 0, codes, past, has_past: false, recurrent, is_recurrent: false }
     }
 
-    /// Forgets everything.
+    /// Is at the start of a packet of a quality.
     pub(crate) fn start_packet(&mut self, model: &Model<'_>, quality: u8) {
         self.quality = quality;
         self.has_past = false;

@@ -184,7 +184,7 @@ impl<'a> Encoder<'a> {
             options,
             paths: Optional::new(|| Paths::new(model, paths)),
             stream: Stream::encoder(&model),
-            prior: Prior::new(&model, quality, codes),
+            prior: Prior::new(&model, codes),
             coder: RangeEncoder::new(),
             trial: RangeEncoder::new(),
             predictor: Optional::new(|| Some(Predictor::new(model))),
