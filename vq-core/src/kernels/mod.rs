@@ -22,6 +22,8 @@ mod dsp;
 #[cfg(feature = "f32")]
 pub mod float;
 #[allow(unsafe_code, reason = "naked functions")]
+pub mod gates;
+#[allow(unsafe_code, reason = "naked functions")]
 pub(crate) mod memory;
 pub mod portable;
 #[cfg(kernels = "rv32im")]
