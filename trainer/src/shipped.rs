@@ -1,6 +1,6 @@
 //! The models that ship, inside the program.
 //!
-//! Who installed `vq` has one file and no folder beside it; two models are a small part of it. So they are compiled in, and `--model ecg` works
+//! Who installed `vq` has one file and no folder beside it; the models are a small part of it. So they are compiled in, and `--model ecg` works
 //! wherever the program does. Where each comes from is in `models/`: its card, and in `models.toml` what makes it anew.
 
 /// A model that ships.
@@ -20,6 +20,7 @@ pub const SHIPPED: &[Shipped] = &[
     Shipped { name: "ecg-360hz-small", short: "ecg-small", bytes: include_bytes!("../../models/ecg-360hz-small.vqm") },
     Shipped { name: "imu-50hz", short: "imu", bytes: include_bytes!("../../models/imu-50hz.vqm") },
     Shipped { name: "ppg-100hz", short: "ppg", bytes: include_bytes!("../../models/ppg-100hz.vqm") },
+    Shipped { name: "seismic-200hz", short: "seismic", bytes: include_bytes!("../../models/seismic-200hz.vqm") },
 ];
 
 /// The model of a name, the long or the short one.

@@ -418,3 +418,44 @@ fn every_term_of_the_distortion_is_in_the_loss_the_log_and_the_choice_of_the_bes
     );
     assert!(rated.last().unwrap().loss < rated[0].loss);
 }
+
+#[test]
+fn a_sweep_trains_a_family_goes_on_and_ends_with_a_table() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 6000);
+    let settings = small("[training]\nsteps = 200\nbatch = 8\n[run]\nlog_every = 50\nvalidate_every = 100");
+    std::fs::write(temporary.path().join("small.toml"), toml::to_string(&settings).unwrap()).unwrap();
+    let sweep = |folder: &str, quantizer: &str| {
+        let wave = path.to_str().unwrap();
+        let arguments = ["train", wave, "--rate", "100", "--config", "small.toml", "--sweep", "0.001,0.3"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vq"));
+        let done = command
+            .args(arguments)
+            .args(["-o", folder, "--quantizer", quantizer])
+            .current_dir(&temporary)
+            .output()
+            .unwrap();
+        (done.status.success(), [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()))
+    };
+    let (done, [text, notes]) = sweep("family", "rvq");
+    assert!(done, "{text}{notes}");
+    let log = |lambda: &str| {
+        let folder = temporary.path().join(format!("family/lambda-{lambda}"));
+        MetricsLog::read(&folder.join("metrics.jsonl")).unwrap()
+    };
+    let bits = |lambda: &str| log(lambda).last().unwrap().entropy_bits.iter().sum::<f64>();
+    assert!(bits("0.3") < 0.8 * bits("0.001"), "{} and {}", bits("0.3"), bits("0.001"));
+    assert!(text.lines().any(|line| line.starts_with("0.3 ") && line.contains("lambda-0.3")), "{text}");
+    // What is done is not done again, and the table is the same.
+    let before = log("0.3");
+    let (done, [again, notes]) = sweep("family", "rvq");
+    assert!(done && log("0.3") == before, "{again}{notes}");
+    assert_eq!(again.lines().last(), text.lines().last());
+    // An end that was interrupted, after the last step, is come to.
+    let predictor = temporary.path().join("family/lambda-0.3/prior.vqm");
+    std::fs::remove_file(&predictor).unwrap();
+    let (done, [_, notes]) = sweep("family", "rvq");
+    assert!(done && predictor.exists(), "{notes}");
+    let (done, [_, refused]) = sweep("other", "fsq");
+    assert!(!done && refused.contains("no λ to sweep"), "{refused}");
+}

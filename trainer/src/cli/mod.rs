@@ -28,6 +28,8 @@ mod train_images;
 mod train_predictor;
 #[cfg(feature = "train")]
 mod train_prior;
+#[cfg(feature = "train")]
+mod train_sweep;
 mod vectors;
 
 use std::process::ExitCode;

@@ -10,15 +10,18 @@ use clap::Args;
 use super::arguments::SignalArguments;
 use super::output;
 use super::train_prior::{self, Retraining};
-use super::{train_config, train_images, train_predictor};
+use super::{train_config, train_images, train_predictor, train_sweep};
 use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
-use crate::config::{ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
+use crate::config::{Config, DataConfig, ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
 use crate::data::{OpenOptions, RatePolicy, Recording, fit};
 use crate::export::from_run::TrainedRun;
 use crate::images::is_images;
-use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, Record, RunRecord, now_rfc3339};
-use crate::train::{Job, Outcome, Progress, Source, prepare_process, set_threads};
+use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, Record, RunRecord, Validation, now_rfc3339};
+use crate::train::{Divided, Job, Outcome, Place, Progress, Source, divide, files, prepare_process, set_threads};
+
+/// The part of recordings that priors and predictors of a finished model are compared on.
+const COMPARED: f64 = 0.1;
 
 /// Train a codec on recordings of one kind of signal, or on images.
 ///
@@ -52,10 +55,14 @@ pub(super) struct Arguments {
     pub(super) quantizer: Option<QuantizerKind>,
     /// Where to compute: cpu, cuda, cuda:1.
     #[arg(long, default_value = "cpu")]
-    device: String,
+    pub(super) device: String,
     /// Folder of the run; a new one under runs/ if not given. With --prior-only and --residual-only, the model to write.
     #[arg(short, long, value_name = "RUN")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
+    /// Trains a family of models, one for each λ, in folders under --output: λ is rate.distortion_weight where the rate is in the loss, vector.rate_weight
+    /// of codebooks, vae.divergence of a VAE. The same command goes on with an interrupted sweep.
+    #[arg(long, value_name = "λ,λ,…", value_delimiter = ',', conflicts_with_all = ["resume", "prior_only", "residual_only"])]
+    sweep: Vec<f64>,
     /// Goes on with an interrupted run, with its own recordings and configuration.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "held_out", "config", "preset", "budget", "steps", "seed", "quantizer", "output"])]
     resume: Option<PathBuf>,
@@ -105,25 +112,35 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(model) = &arguments.residual_only {
         return retrain_predictor(model, arguments);
     }
+    if !arguments.sweep.is_empty() {
+        let stop = stop_on_interrupt()?;
+        return train_sweep::run(arguments, &arguments.sweep, &stop);
+    }
     let mut job = match &arguments.resume {
         Some(folder) => Job::resume(folder, &arguments.device)?,
-        None => start(arguments)?,
+        None => start(arguments, None, None)?,
     };
-    describe(&job)?;
     let stop = stop_on_interrupt()?;
+    carry_out(&mut job, arguments, &stop).map(drop)
+}
+
+/// Trains a run to its end, or until it is told to stop, and says what came of it.
+pub(super) fn carry_out(job: &mut Job, arguments: &Arguments, stop: &AtomicBool) -> anyhow::Result<Outcome> {
+    describe(job)?;
     let config = job.session().config();
     let before = job.record().made().training_seconds;
     let mut progress = Progress::new(config.training.steps, job.session().step(), before);
-    let outcome = job.train(&mut progress, &stop);
+    let outcome = job.train(&mut progress, stop);
     progress.finish();
-    match outcome? {
-        Outcome::Finished => finish(&job, arguments),
+    let outcome = outcome?;
+    match outcome {
+        Outcome::Finished => finish(job, arguments)?,
         Outcome::Interrupted => {
             let (step, folder) = (job.session().step(), job.folder().root().display());
             println!("Stopped after step {step}. Go on with: vq train --resume {folder}");
-            Ok(())
         }
     }
+    Ok(outcome)
 }
 
 /// What follows the last step.
@@ -131,20 +148,30 @@ fn finish(job: &Job, arguments: &Arguments) -> anyhow::Result<()> {
     match job.record() {
         Record::Image(_) => train_images::finish(job, &arguments.device),
         Record::Signal(record) => {
-            let has_codes = job.session().config().model == ModelKind::VqVae;
-            if has_codes {
-                foresee(job)?;
-            }
-            summarise(job, record, has_codes)
+            foresee(job)?;
+            summarise(job, record, job.session().config().model == ModelKind::VqVae)
         }
     }
+}
+
+/// Whether a run trains a recurrent prior after its last step, and whether a predictor.
+fn foreseen(config: &Config) -> (bool, bool) {
+    let has_codes = config.model == ModelKind::VqVae;
+    let has_prior = config.prior.kind != PriorKind::Tables && config.quantizer.kind == QuantizerKind::Scalar;
+    (has_codes && has_prior, has_codes && config.residual.kind != PredictorKind::Adaptive)
+}
+
+/// Whether all of a run is there: its steps, and the prior and the predictor that follow them.
+pub(super) fn is_done(job: &Job) -> bool {
+    let config = job.session().config();
+    let has_more = matches!(job.record(), Record::Signal(_)) && foreseen(config) != (false, false);
+    job.session().step() >= config.training.steps && (!has_more || job.folder().prior().exists())
 }
 
 /// Trains the recurrent prior of a run's model, where its codes can have one, and its predictor, and keeps both in the run's folder.
 fn foresee(job: &Job) -> anyhow::Result<()> {
     let config = job.session().config();
-    let has_prior = config.prior.kind != PriorKind::Tables && config.quantizer.kind == QuantizerKind::Scalar;
-    let has_predictor = config.residual.kind != PredictorKind::Adaptive;
+    let (has_prior, has_predictor) = foreseen(config);
     if !has_prior && !has_predictor {
         return Ok(());
     }
@@ -170,13 +197,24 @@ fn retrain_predictor(model: &Path, arguments: &Arguments) -> anyhow::Result<()> 
     let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
     let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
-    train_predictor::run(model, &output, &config.residual, config.training.seed, |codec| open(codec, arguments))
+    train_predictor::run(model, &output, &config.residual, config.training.seed, |codec| {
+        open(codec, arguments, &config.data)
+    })
 }
 
-/// The recordings, as a model takes them.
-fn open(codec: &HostCodec<'_>, arguments: &Arguments) -> anyhow::Result<Vec<Recording>> {
+/// The recordings, as a model takes them, and those of them that candidates are compared on: of others than what is trained on, where there are several.
+fn open(codec: &HostCodec<'_>, arguments: &Arguments, data: &DataConfig) -> anyhow::Result<Divided> {
+    let paths = || arguments.records.iter().chain(&arguments.held_out);
     let open = |path: &PathBuf| Ok(fit(arguments.signal.open(path)?, codec.kind(), RatePolicy::Refuse)?);
-    arguments.records.iter().map(open).collect()
+    let recordings = paths().map(open).collect::<anyhow::Result<Vec<Recording>>>()?;
+    let numbers = files(paths().map(PathBuf::as_path)).into_iter().enumerate();
+    let places: Vec<Place> =
+        numbers.map(|(index, file)| Place { file, held_out: index >= arguments.records.len() }).collect();
+    let data = DataConfig { validation_fraction: COMPARED, ..data.clone() };
+    let divided = divide(&recordings, &places, &data)?;
+    let named: Vec<&str> = divided.held_out.iter().map(|recording| recording.name.as_str()).collect();
+    output::note(&format!("candidates are compared on what is held out: {}", named.join(", ")));
+    Ok(divided)
 }
 
 /// Another prior for a finished model.
@@ -190,14 +228,17 @@ fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         qualities: &arguments.prior_qualities,
         start: NamedTensors::new(),
     };
-    train_prior::run(model, &output, &retraining, |codec| open(codec, arguments))
+    train_prior::run(model, &output, &retraining, |codec| open(codec, arguments, &config.data))
 }
 
-fn start(arguments: &Arguments) -> anyhow::Result<Job> {
-    let given = train_config::given(arguments)?;
+/// A run in `output`, or where the arguments say; with a `lambda`, at that price of bits.
+pub(super) fn start(arguments: &Arguments, output: Option<&Path>, lambda: Option<f64>) -> anyhow::Result<Job> {
+    let mut given = train_config::given(arguments)?;
     let command = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let folder = |name: &str| arguments.output.clone().unwrap_or_else(|| default_folder(name));
+    let output = output.map(Path::to_path_buf).or_else(|| arguments.output.clone());
+    let folder = |name: &str| output.clone().unwrap_or_else(|| default_folder(name));
     if arguments.are_images() {
+        lambda.map_or(Ok(()), |lambda| given.set_lambda(lambda))?;
         let sources = train_images::open(arguments, &given)?;
         let name = arguments.records.first().and_then(|path| path.file_stem()).unwrap_or_default().to_string_lossy();
         return Ok(Job::start(sources, &given, &folder(&name), &arguments.device, command)?);
@@ -220,12 +261,13 @@ fn start(arguments: &Arguments) -> anyhow::Result<Job> {
             sources.push(Source { path, options, recording, held_out });
         }
     }
-    let config = train_config::for_recordings(arguments, &sources)?;
+    let mut config = train_config::for_recordings(arguments, &sources)?;
+    lambda.map_or(Ok(()), |lambda| config.set_lambda(lambda))?;
     let folder = folder(sources.first().map_or("run", |source| source.recording.name.as_str()));
     Ok(Job::start(sources, &config, &folder, &arguments.device, command)?)
 }
 
-fn default_folder(name: &str) -> PathBuf {
+pub(super) fn default_folder(name: &str) -> PathBuf {
     // Colons are not allowed in names everywhere.
     Path::new("runs").join(format!("{name}-{}", now_rfc3339().replace(':', "-")))
 }
@@ -293,11 +335,16 @@ fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn summarise(job: &Job, record: &RunRecord, has_codes: bool) -> anyhow::Result<()> {
+/// The lowest error of a quantized codec on what is held out.
+pub(super) fn best_validation(job: &Job) -> anyhow::Result<Option<Validation>> {
     let lines = MetricsLog::read(&job.folder().metrics())?;
     let quantized = lines.iter().filter(|line| !line.perplexity.is_empty() || line.rate.is_some());
     let measured = quantized.filter_map(|line| line.validation);
-    let best = measured.min_by(|a, b| a.mse_normalized.total_cmp(&b.mse_normalized));
+    Ok(measured.min_by(|a, b| a.mse_normalized.total_cmp(&b.mse_normalized)))
+}
+
+fn summarise(job: &Job, record: &RunRecord, has_codes: bool) -> anyhow::Result<()> {
+    let best = best_validation(job)?;
     let folder = job.folder().root().display();
     println!("{} steps in {:.0} s.", job.session().step(), record.made.training_seconds);
     if let Some(best) = best {

@@ -12,10 +12,9 @@ use crate::data::Recording;
 use crate::export::container::{ContainerError, assemble};
 use crate::export::disassemble::disassemble;
 use crate::export::file::ModelBytes;
+use crate::train::Divided;
 use crate::train::predictor::{Candidate, Fitted, PredictorSettings, fit};
 
-/// The part of every recording, at its end, that predictors are compared on.
-const HELD_OUT: f64 = 0.1;
 /// Most frames of all recordings together that they are compared on.
 const MOST_COMPARED: usize = 60_000;
 
@@ -25,16 +24,13 @@ pub(super) fn run(
     output: &Path,
     config: &ResidualConfig,
     seed: u64,
-    open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Vec<Recording>>,
+    open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Divided>,
 ) -> anyhow::Result<()> {
     let bytes = ModelBytes::open(model)?;
     let name = || model.display().to_string();
     let codec = HostCodec::new(&bytes).with_context(name)?;
-    let recordings = open(&codec)?;
-    let split = |recording: &Recording| ((1.0 - HELD_OUT) * recording.frames() as f64).ceil() as usize;
-    let training: Vec<Recording> = recordings.iter().map(|recording| recording.slice(0..split(recording))).collect();
-    let held_out = recordings.iter().map(|recording| recording.slice(split(recording)..recording.frames()));
-    let retrained = train(codec.model(), &training, &held_out.collect::<Vec<Recording>>(), config, seed);
+    let Divided { training, held_out } = open(&codec)?;
+    let retrained = train(codec.model(), &training, &held_out, config, seed);
     retrained.with_context(name)?.write(output)?;
     println!("Wrote {}.", output.display());
     Ok(())

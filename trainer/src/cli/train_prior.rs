@@ -8,16 +8,14 @@ use vq_core::Model;
 use super::output;
 use crate::codec::HostCodec;
 use crate::config::PriorConfig;
-use crate::data::Recording;
 use crate::export::container::{ContainerError, assemble};
 use crate::export::disassemble::disassemble;
 use crate::export::file::ModelBytes;
 use crate::export::priors::recurrent::RecurrentSizes;
 use crate::run::NamedTensors;
+use crate::train::Divided;
 use crate::train::prior::{Fitted, PriorSettings, fit, qualities};
 
-/// The part of every recording, at its end, that priors are compared on.
-const HELD_OUT: f64 = 0.1;
 /// Most samples of all recordings together that they are compared on.
 const MOST_COMPARED: usize = 60_000;
 
@@ -36,16 +34,15 @@ pub(super) fn run(
     model: &Path,
     output: &Path,
     retraining: &Retraining<'_>,
-    open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Vec<Recording>>,
+    open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Divided>,
 ) -> anyhow::Result<()> {
     let bytes = ModelBytes::open(model)?;
     let name = || model.display().to_string();
     let codec = HostCodec::new(&bytes).with_context(name)?;
     let channels = codec.kind().channels.len();
-    let recordings = open(&codec)?;
-    let split = |recording: &Recording| ((1.0 - HELD_OUT) * recording.frames() as f64) as usize * channels;
-    let training: Vec<i32> = recordings.iter().flat_map(|r| r.samples[..split(r)].iter().copied()).collect();
-    let held_out = shares(recordings.iter().map(|recording| &recording.samples[split(recording)..]), channels);
+    let Divided { training, held_out } = open(&codec)?;
+    let training: Vec<i32> = training.into_iter().flat_map(|recording| recording.samples).collect();
+    let held_out = shares(held_out.iter().map(|recording| recording.samples.as_slice()), channels);
     let retrained = train(codec.model(), &training, &held_out, retraining).with_context(name)?;
     retrained.write(output)?;
     println!("Wrote {}.", output.display());

@@ -10,6 +10,7 @@ mod file;
 mod image;
 mod preset;
 mod section;
+mod sweep;
 mod vae;
 mod validate;
 

@@ -13,8 +13,8 @@ use crate::run::Validation;
 /// Everything that a run learns from and is measured on.
 #[derive(Debug)]
 pub(super) enum Corpus {
-    /// Recordings.
-    Signal { windows: Windows, distortion: Distortion, validation: ValidationSet },
+    /// Recordings. What is large is boxed.
+    Signal { windows: Windows, distortion: Box<Distortion>, validation: Box<ValidationSet> },
     /// Images.
     Image(ImageCorpus),
 }

@@ -98,11 +98,11 @@ impl Distortion {
         let mut total = weighted.as_ref().unwrap_or(&per_window) * self.config.squared;
         let derivative = (self.config.derivative > 0.0).then(|| mean_of_windows(&difference(&error).square()) / 2.0);
         if let Some(derivative) = &derivative {
-            total = total + derivative * self.config.derivative;
+            total = &total + derivative * self.config.derivative;
         }
         let spectral = (self.config.spectral > 0.0).then(|| self.spectral(rebuilt, target));
         if let Some(spectral) = &spectral {
-            total = total + spectral * self.config.spectral;
+            total = &total + spectral * self.config.spectral;
         }
         let terms = [weighted, derivative, spectral].map(|term| term.map(|term| term.mean(Kind::Float)));
         Distorted { total, squared, terms }
@@ -121,7 +121,7 @@ impl Distortion {
             weighted = weighted * weights / even;
         }
         if let Some(weights) = &self.channel_weights {
-            weighted = weighted * weights;
+            weighted = &weighted * weights;
         }
         mean_of_windows(&weighted)
     }

@@ -39,6 +39,7 @@ pub use progress::Progress;
 pub use rate::{Cost, RateDistortion};
 pub use schedule::learning_rate;
 pub use session::Session;
+pub use sources::files;
 pub use sources::{Source, Sources};
-pub use split::Place;
+pub use split::{Divided, Place, divide};
 pub use windows::Windows;

@@ -96,8 +96,8 @@ impl Session {
         let distortion = Distortion::new(&config.distortion, prepared.channels(), seen, device)?;
         let corpus = Corpus::Signal {
             windows: Windows::new(prepared, hops * nets.hop, device)?,
-            distortion,
-            validation: ValidationSet::new(prepared, &nets, config, device)?,
+            distortion: Box::new(distortion),
+            validation: Box::new(ValidationSet::new(prepared, &nets, config, device)?),
         };
         let samples = (nets.hop * prepared.channels()) as f64;
         let codec = Codec::new(config, variables, Nets::Signal(nets), rate);

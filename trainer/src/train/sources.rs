@@ -110,7 +110,8 @@ fn begin_on_recordings(
 }
 
 /// Numbers of files, the same for the same path.
-fn files<'p>(paths: impl Iterator<Item = &'p Path>) -> Vec<usize> {
+#[must_use]
+pub fn files<'p>(paths: impl Iterator<Item = &'p Path>) -> Vec<usize> {
     let mut known = Vec::new();
     let number = |path| {
         let number = known.iter().position(|other| *other == path).unwrap_or(known.len());

@@ -96,6 +96,31 @@ fn split_all(recordings: &[Recording], places: &[Place], data: &DataConfig) -> R
     Ok(candidates.iter().enumerate().map(|(index, one)| Ranges::whole(one.frames, held_out.contains(&index))).collect())
 }
 
+/// Recordings, or stretches of them, to train on and to compare on.
+#[derive(Debug, Default)]
+pub struct Divided {
+    /// To train on.
+    pub training: Vec<Recording>,
+    /// Held out.
+    pub held_out: Vec<Recording>,
+}
+
+/// Divides recordings as a run is: whole ones are held out where the user says so, or where there are several patients; else the end of each.
+///
+/// # Errors
+/// If a recording would be trained on and held out, or a group names a recording that is not there.
+pub fn divide(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Divided, TrainError> {
+    let mut divided = Divided::default();
+    for (recording, ranges) in recordings.iter().zip(split(recordings, places, data)?) {
+        for (frames, part) in [(ranges.train, &mut divided.training), (ranges.validation, &mut divided.held_out)] {
+            if !frames.is_empty() {
+                part.push(recording.slice(frames));
+            }
+        }
+    }
+    Ok(divided)
+}
+
 /// The last part of a recording held out.
 fn cut(frames: usize, fraction: f64) -> Ranges {
     let held_out = (frames as f64 * fraction).round() as usize;
@@ -272,6 +297,24 @@ mod tests {
         assert_eq!(held_out(&split(&recordings, &places(&[true, false, true]), &data).unwrap()), [0, 2]);
         let error = split(&recordings, &places(&[true; 3]), &data).unwrap_err().to_string();
         assert!(error.contains("none to train on"), "{error}");
+    }
+
+    #[test]
+    fn recordings_are_divided_between_patients_where_there_are_several() {
+        let names = |recordings: &[Recording]| recordings.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        let four = recordings(&[100; 4]);
+        let divided = divide(&four, &places(&[false; 4]), &DataConfig::default()).unwrap();
+        assert_eq!((divided.training.len(), divided.held_out.len()), (3, 1));
+        assert!(!names(&divided.training).contains(&divided.held_out[0].name));
+        assert!(divided.held_out[0].frames() == 100);
+        let named = divide(&four, &places(&[false, true, true, false]), &DataConfig::default()).unwrap();
+        assert_eq!(
+            (names(&named.training), names(&named.held_out)),
+            (vec!["r0".into(), "r3".into()], vec!["r1".into(), "r2".into()])
+        );
+        let one = divide(&four[..1], &places(&[false]), &DataConfig::default()).unwrap();
+        assert_eq!((one.training[0].frames(), one.held_out[0].frames()), (80, 20));
+        assert_eq!(one.held_out[0].samples, four[0].samples[80..]);
     }
 
     #[test]
