@@ -62,10 +62,16 @@ impl RangeEncoder {
     }
 
     /// Appends the lowest `bits` bits of a number, at most 30, as they are.
+    #[inline(always)]
     pub fn encode_plain(&mut self, output: &mut [u8], value: u32, bits: u8) {
-        if bits == 0 {
-            return;
+        // Mostly there are none.
+        if bits > 0 {
+            self.encode_parts(output, value, bits);
         }
+    }
+
+    #[inline(never)]
+    fn encode_parts(&mut self, output: &mut [u8], value: u32, bits: u8) {
         let (high, low) = plain_parts(bits);
         for (bits, shift) in [(high, low), (low, 0)] {
             if bits > 0 {
@@ -195,10 +201,14 @@ impl<'p> RangeDecoder<'p> {
     }
 
     /// A number that was sent as it is, of at most 30 bits.
+    #[inline(always)]
     pub fn decode_plain(&mut self, bits: u8) -> u32 {
-        if bits == 0 {
-            return 0;
-        }
+        // Mostly there are none.
+        if bits > 0 { self.decode_parts(bits) } else { 0 }
+    }
+
+    #[inline(never)]
+    fn decode_parts(&mut self, bits: u8) -> u32 {
         let (high, low) = plain_parts(bits);
         let mut value = 0;
         for bits in [high, low] {
