@@ -69,6 +69,25 @@ proptest! {
     }
 
     #[test]
+    fn codes_are_the_same_without_their_costs(recipe in lively(), sizes in recurrent_sizes(), is_recurrent: bool) {
+        let exported = Recipe { stages: None, ..recipe.clone() }.export();
+        let plain = exported.integer.model().unwrap();
+        let recurrent = with_recurrent_prior(plain, sizes, recipe.seed);
+        let model = if is_recurrent { recurrent.model().unwrap() } else { plain };
+        for packet in encode(model, Options::new().packet_bytes(400), &recipe.signal(100)) {
+            let mut memories = [(); 2].map(|()| vec![0; model.prior_memory() / 2]);
+            let [first, second] = &mut memories;
+            let mut priced = packet_codes(model, &packet, first).unwrap();
+            let mut quick = packet_codes(model, &packet, second).unwrap().without_costs();
+            while let Some(hop) = priced.next_hop().map(Iterator::collect::<Vec<_>>) {
+                prop_assert_eq!(quick.next_hop().map(Iterator::collect::<Vec<_>>), Some(hop));
+                prop_assert!(priced.hop_cost() > 0 && quick.hop_cost() == 0);
+            }
+            prop_assert!(quick.next_hop().is_none());
+        }
+    }
+
+    #[test]
     fn costs_are_what_is_sent(recipe in lively(), sizes in recurrent_sizes(), quality in 1u8..=9) {
         let exported = Recipe { stages: None, ..recipe.clone() }.export();
         let recurrent = with_recurrent_prior(exported.integer.model().unwrap(), sizes, recipe.seed);

@@ -56,7 +56,9 @@ pub fn encode(model: Model<'_>, memory: &mut [u8]) -> Option<()> {
 
 /// Decodes the packets of every mode that the image has; `None` if the decoder was refused.
 pub fn decode(model: Model<'_>, memory: &mut [u8]) -> Option<()> {
-    let mut decoder = Decoder::new(model, memory).ok()?;
+    // Not moved, as the encoder is not.
+    let mut decoder = Decoder::new(model, memory);
+    let Ok(decoder) = &mut decoder else { return None };
     for packet in packets() {
         let Ok(mut blocks) = decoder.packet(packet) else { continue };
         while let Some(block) = blocks.next() {

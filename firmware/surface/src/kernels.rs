@@ -3,7 +3,7 @@
 use core::hint::black_box;
 
 use vq_core::kernels::portable::{Integer, requantize};
-use vq_core::kernels::{Arithmetic, Columns, Kernels, Native, Windows};
+use vq_core::kernels::{Arithmetic, Columns, Kernels, Native, Windows, gates};
 use vq_core::model::records::{Activation, Layer, Scaling, Step};
 
 use crate::{Opaque, keep};
@@ -13,6 +13,9 @@ pub(crate) fn call(opaque: &mut Opaque<'_>) {
     keep(Arithmetic::element_bytes(black_box(Arithmetic::Integer)));
     all::<Native>(opaque);
     all::<Integer>(opaque);
+    let (products, state) = opaque.elements.split_at_mut_checked(opaque.number / 2).unwrap_or_default();
+    gates::gates(products, state);
+    gates::definition(products, state);
 }
 
 fn all<K: Kernels<Element = i16>>(opaque: &mut Opaque<'_>) {
@@ -23,6 +26,7 @@ fn all<K: Kernels<Element = i16>>(opaque: &mut Opaque<'_>) {
     let half = opaque.half();
     let (input, output) = opaque.elements.split_at_mut_checked(opaque.number / 2).unwrap_or_default();
     K::convolution(&windows, activation, input, opaque.bytes, output);
+    K::product(number(), input, opaque.bytes, output);
     K::depthwise(&columns, activation, input, opaque.bytes, output);
     K::add(&black_box(Layer::NEUTRAL), input, output);
     K::subtract_vector(opaque.bytes, black_box(half), output);

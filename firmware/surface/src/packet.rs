@@ -63,6 +63,6 @@ fn coder(opaque: &mut Opaque<'_>) {
     let mut decoder = RangeDecoder::new(opaque.bytes);
     let start = |entry: u16| black_box(u32::from(entry));
     keep(RangeDecoder::decode(&mut decoder, black_box(byte), black_box(half), start));
-    keep(RangeDecoder::decode_near(&mut decoder, black_box(byte), black_box(half), black_box(half), start));
+    keep(RangeDecoder::decode_near(&mut decoder, black_box(byte), black_box(half), black_box(half), black_box));
     keep(RangeDecoder::decode_plain(&mut decoder, black_box(byte)));
 }

@@ -20,13 +20,14 @@ pub fn packet_codes<'a>(model: Model<'a>, packet: &'a [u8], memory: &'a mut [u16
         return Err(PacketError::Unsupported);
     }
     check_length(&model, &header, codes)?;
-    let prior = Prior::new(&model, header.quality, memory);
+    let mut prior = Prior::new(&model, memory);
+    prior.start_packet(&model, header.quality);
     let hops = if header.mode == Mode::BestEffort { header.hops } else { 0 };
     let mut coder = RangeDecoder::new(codes);
     if LEVELS && header.moved {
         (0..model.channels()).for_each(|_| _ = Level::decode(&mut coder));
     }
-    Ok(Codes { model, header, prior, coder, hops, fresh: true, cost: 0 })
+    Ok(Codes { model, header, prior, coder, hops, fresh: true, priced: true, cost: 0 })
 }
 
 /// The codes of a packet, hop by hop. Not an [`Iterator`], because every hop borrows the same memory.
@@ -38,6 +39,7 @@ pub struct Codes<'a> {
     coder: RangeDecoder<'a>,
     hops: u32,
     fresh: bool,
+    priced: bool,
     cost: u32,
 }
 
@@ -46,6 +48,12 @@ impl Codes<'_> {
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The same codes without what hops [cost](Self::hop_cost), which takes longer to find out than a decoder needs for a code.
+    #[must_use]
+    pub fn without_costs(self) -> Self {
+        Self { priced: false, ..self }
     }
 
     /// The next hop: the symbols that are sent at the packet's quality, each with its number among all symbols and its code.
@@ -59,15 +67,14 @@ impl Codes<'_> {
         self.fresh = false;
         self.cost = 0;
         for (index, symbol) in self.model.numbered_symbols(self.header.quality) {
-            let distribution = self.prior.distribution(&self.model, index, &symbol);
-            let code = distribution.decode(&mut self.coder);
-            self.cost += distribution.cost(code);
-            self.prior.set_code(index, code);
+            let cost = self.priced.then_some(&mut self.cost);
+            self.prior.decode_symbol(&self.model, index, &symbol, &mut self.coder, cost);
         }
         Some(self.prior.sent(&self.model))
     }
 
-    /// What the hop that was read last cost under the prior, in 1/256 bit: against [`Model::expected_hop_cost`], how surprising it was.
+    /// What the hop that was read last cost under the prior, in 1/256 bit: against [`Model::expected_hop_cost`], how surprising it was. 0 if that
+    /// was [not asked for](Self::without_costs).
     #[must_use]
     pub fn hop_cost(&self) -> u32 {
         self.cost

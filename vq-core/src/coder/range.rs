@@ -43,6 +43,7 @@ impl RangeEncoder {
     /// Appends the symbol whose interval is `start..start + size` of `0..2^total_bits`.
     ///
     /// Bytes beyond the end of `output` are counted and dropped: [`RangeEncoder::finish`] tells.
+    #[inline(never)]
     pub fn encode(&mut self, output: &mut [u8], start: u32, size: u32, total_bits: u8) {
         let total_bits = u32::from(total_bits.min(MAX_TOTAL_BITS));
         let unit = self.range >> total_bits;
@@ -61,10 +62,16 @@ impl RangeEncoder {
     }
 
     /// Appends the lowest `bits` bits of a number, at most 30, as they are.
+    #[inline(always)]
     pub fn encode_plain(&mut self, output: &mut [u8], value: u32, bits: u8) {
-        if bits == 0 {
-            return;
+        // Mostly there are none.
+        if bits > 0 {
+            self.encode_parts(output, value, bits);
         }
+    }
+
+    #[inline(never)]
+    fn encode_parts(&mut self, output: &mut [u8], value: u32, bits: u8) {
         let (high, low) = plain_parts(bits);
         for (bits, shift) in [(high, low), (low, 0)] {
             if bits > 0 {
@@ -168,37 +175,40 @@ impl<'p> RangeDecoder<'p> {
         low.0
     }
 
-    /// The same, where `guess` is the likeliest symbol: the search starts there and steps outward, so that it needs `start` twice
-    /// for that symbol and little more often for its neighbours.
-    pub fn decode_near(&mut self, total_bits: u8, count: u16, guess: u16, start: impl Fn(u16) -> u32) -> u16 {
+    /// The same, where `guess` is the likeliest symbol: the search starts there and steps outward, so that it needs `start` twice for that symbol and little
+    /// more often for its neighbours. It never asks for the start of the first symbol, unless that is the guess.
+    #[inline(always)]
+    pub fn decode_near(&mut self, total_bits: u8, count: u16, guess: u16, start: impl Fn(u32) -> u32) -> u16 {
         let unit = self.range >> total_bits.min(MAX_TOTAL_BITS);
-        let (mut low, mut high) = ((0, 0), (count, self.range));
-        let (mut place, mut step) = (guess.min(count.saturating_sub(1)), 1u16);
-        while high.0 - low.0 > 1 {
+        // Symbol `low` starts at or below the code, symbol `high` above it; both with where they start.
+        let (mut low, mut low_offset) = (0, 0);
+        let (mut high, mut high_offset) = (u32::from(count), self.range);
+        let (mut place, mut step) = (u32::from(guess.min(count.saturating_sub(1))), 1);
+        while high - low > 1 {
             let offset = start(place).wrapping_mul(unit);
-            let found = offset <= self.code;
-            if found {
-                low = (place, offset)
+            // In growing steps, and by halves where those would go too far.
+            if offset <= self.code {
+                (low, low_offset) = (place, offset);
+                place = low + step.min((high - low) >> 1);
             } else {
-                high = (place, offset)
+                (high, high_offset) = (place, offset);
+                place = high - step.min((high - low) >> 1);
             }
-            // Outward in growing steps as long as the other side is not known, then by halves.
-            place = match (found, low.0 == 0, high.0 == count) {
-                (true, _, true) => low.0.saturating_add(step).min(count - 1),
-                (false, true, _) => high.0.saturating_sub(step).max(1),
-                _ => low.0 + ((high.0 - low.0) >> 1),
-            };
-            step = step.saturating_mul(2);
+            step <<= 1;
         }
-        self.narrow(low.1, high.1);
-        low.0
+        self.narrow(low_offset, high_offset);
+        low as u16
     }
 
     /// A number that was sent as it is, of at most 30 bits.
+    #[inline(always)]
     pub fn decode_plain(&mut self, bits: u8) -> u32 {
-        if bits == 0 {
-            return 0;
-        }
+        // Mostly there are none.
+        if bits > 0 { self.decode_parts(bits) } else { 0 }
+    }
+
+    #[inline(never)]
+    fn decode_parts(&mut self, bits: u8) -> u32 {
         let (high, low) = plain_parts(bits);
         let mut value = 0;
         for bits in [high, low] {
@@ -305,7 +315,7 @@ mod tests {
             let mut guessing = decoder;
             for ((alphabet, symbol), pick) in symbols.iter().zip(&picks) {
                 prop_assert_eq!(alphabet.decode(&mut decoder), *symbol);
-                let (count, start) = (alphabet.starts.len() as u16, |symbol| alphabet.starts[usize::from(symbol)]);
+                let (count, start) = (alphabet.starts.len() as u16, |symbol| alphabet.starts[symbol as usize]);
                 prop_assert_eq!(guessing.decode_near(alphabet.total_bits, count, pick >> 3, start), *symbol);
             }
         }

@@ -3,6 +3,7 @@
 //! What is rare or cheap (the last vectors of a codebook, single latents, samples, depthwise convolutions of odd rows) is the portable form's. A
 //! convolution that no model asks for, because it would read or write out of bounds or is larger than the format allows, is not run.
 
+use super::memory::clear;
 use super::portable::{self, Integer};
 use super::{Columns, Kernels, Windows, form};
 use crate::model::plan::WINDOW_LIMIT;
@@ -291,6 +292,17 @@ impl Kernels for Checked {
         let only = Windows { count: 1, step: 0, ..*windows };
         if let Some(mut one) = Convolution::new(&only, activation, input, stream, output) {
             form::convolution(&mut one);
+        }
+    }
+
+    fn product(taps: usize, input: &[i16], stream: &[u8], output: &mut [i16]) {
+        let only = Windows { count: 1, step: 0, taps, outputs: output.len() };
+        if taps == 0 {
+            clear(output);
+        } else if cfg!(kernels = "armv6m") {
+            many_windows(&only, Activation::Linear, input, stream, output);
+        } else if let Some(mut one) = Convolution::new(&only, Activation::Linear, input, stream, output) {
+            form::product(&mut one);
         }
     }
 

@@ -22,6 +22,8 @@ mod dsp;
 #[cfg(feature = "f32")]
 pub mod float;
 #[allow(unsafe_code, reason = "naked functions")]
+pub mod gates;
+#[allow(unsafe_code, reason = "naked functions")]
 pub(crate) mod memory;
 pub mod portable;
 #[cfg(kernels = "rv32im")]
@@ -141,6 +143,15 @@ pub trait Kernels {
         stream: &[u8],
         output: &mut [Self::Element],
     );
+
+    /// A matrix times a vector: the convolution of one window without an activation, into all of `output`; zeros where `taps` is 0.
+    fn product(taps: usize, input: &[Self::Element], stream: &[u8], output: &mut [Self::Element]) {
+        if taps == 0 {
+            return memory::clear(output);
+        }
+        let windows = Windows { count: 1, step: taps, taps, outputs: output.len() };
+        Self::convolution(&windows, Activation::Linear, input, stream, output);
+    }
 
     /// Depthwise convolution: every element of a row is the weighted sum of the same element in the rows of its window, followed
     /// by the activation. `input` starts at the first window; `output` gets `count · width` elements without gaps.

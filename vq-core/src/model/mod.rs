@@ -151,13 +151,20 @@ impl<'a> Model<'a> {
 
     /// The first symbol from number `from` on that is sent at a quality (clamped to 1..=9), and its number.
     #[must_use]
+    #[inline(always)]
     pub fn next_symbol(&self, quality: u8, from: usize) -> Option<(usize, Symbol)> {
+        self.next_symbol_words(quality, from).map(|(index, words)| (index, Symbol::from_words(words)))
+    }
+
+    /// Its record: the callers read what they need of it.
+    #[inline(never)]
+    fn next_symbol_words(&self, quality: u8, from: usize) -> Option<(usize, &'a [u32; Symbol::WORDS])> {
         let stages = self.stages(quality);
         let mut index = from;
         loop {
-            let symbol = self.symbol(index)?;
-            if symbol.stage < stages {
-                return Some((index, symbol));
+            let words = self.symbol_words(index)?;
+            if Symbol::stage_of(words) < stages {
+                return Some((index, words));
             }
             index += 1;
         }
@@ -166,12 +173,16 @@ impl<'a> Model<'a> {
     /// A symbol by its number.
     #[must_use]
     pub fn symbol(&self, index: usize) -> Option<Symbol> {
+        self.symbol_words(index).map(Symbol::from_words)
+    }
+
+    #[inline(always)]
+    fn symbol_words(&self, index: usize) -> Option<&'a [u32; Symbol::WORDS]> {
         let directory = self.directory();
         if index >= usize::from(directory.symbol_count) {
             return None;
         }
-        let at = (directory.symbols as usize).saturating_add(index * Symbol::BYTES);
-        Some(Symbol::from_words(words_at(self.tables, at)))
+        words(self.tables, (directory.symbols as usize).wrapping_add(index.wrapping_mul(Symbol::BYTES)))
     }
 
     /// A byte of the quality table.

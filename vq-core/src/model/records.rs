@@ -290,6 +290,8 @@ pub enum SymbolKind {
 impl Symbol {
     /// Length of the record.
     pub const BYTES: usize = 16;
+    /// The same in words.
+    pub(crate) const WORDS: usize = Self::BYTES / 4;
 
     /// Number of codes: the vectors of a codebook, or every whole number of steps within the range of an integer latent,
     /// of which code 0 is the lowest.
@@ -313,9 +315,17 @@ impl Symbol {
         byte(first, 0) <= SymbolKind::Integer as u8 && byte(first, 3) == 0
     }
 
+    /// The stage of a record.
+    #[inline(always)]
+    pub(crate) fn stage_of(words: &[u32; Self::WORDS]) -> u8 {
+        let &[first, ..] = words;
+        byte(first, 2)
+    }
+
     /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
-    pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
+    #[inline(always)]
+    pub(crate) fn from_words(words: &[u32; Self::WORDS]) -> Self {
         let &[first, place, channels, table] = words;
         let kind = if byte(first, 0) == 0 { SymbolKind::Index } else { SymbolKind::Integer };
         Self {

@@ -2,7 +2,7 @@
 
 use super::records::Symbol;
 use super::{Model, QUALITIES};
-use crate::bytes::{array_at, high, i16_at, low, put, u8_at, u32_at, words};
+use crate::bytes::{array_at, byte, high, i16_at, low, put, u8_at, u32_at, words, words_at};
 use crate::features::PRIORS;
 use crate::prior::cell::GruCell;
 
@@ -240,12 +240,9 @@ impl<'a> Model<'a> {
     /// A symbol's part within the hop.
     #[must_use]
     pub fn in_hop(&self, recurrent: &RecurrentPrior, symbol: usize) -> InHop {
-        let at = (recurrent.in_hop as usize).saturating_add(symbol.saturating_mul(InHop::BYTES));
-        InHop {
-            units: u32_at(self.tables, at),
-            outputs: u32_at(self.tables, at + 4),
-            mean_shift: u8_at(self.tables, at + 8),
-        }
+        let at = (recurrent.in_hop as usize).wrapping_add(symbol.wrapping_mul(InHop::BYTES));
+        let &[units, outputs, mean_shift] = words_at(self.tables, at);
+        InHop { units, outputs, mean_shift: byte(mean_shift, 0) }
     }
 
     /// The tables from a weight stream on, of which a kernel takes what its sizes say: that they lie inside was checked.

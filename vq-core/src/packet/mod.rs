@@ -209,7 +209,7 @@ pub(crate) fn checksum_of(packet: &[u8]) -> u16 {
 }
 
 /// The checksum of a packet's bytes under a model's identity, which may come in pieces.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Checksum(u16);
 
 impl Checksum {

@@ -12,14 +12,9 @@
 //! `a` and `c` are i16 in 1/4096, as an ordinary weight stream gives them; `h`, `r`, `z` and `n` are in 1/32768. These are the equations and
 //! the order of gates of `torch.nn.GRU`.
 
-use super::sigmoid::{sigmoid, tanh};
-use crate::kernels::memory::clear;
-use crate::kernels::{Kernels, Windows};
+use crate::kernels::Kernels;
+use crate::kernels::gates::{GATES, gates};
 use crate::model::plan::block_stream_bytes;
-use crate::model::records::Activation;
-
-/// Gates of a unit.
-const GATES: usize = 3;
 
 /// A cell: the shapes and the two weight streams, of `3 · hidden` outputs each.
 #[derive(Debug, Clone, Copy)]
@@ -48,40 +43,19 @@ impl GruCell<'_> {
         Some([block_stream_bytes(inputs, outputs)?, block_stream_bytes(hidden, outputs)?])
     }
 
-    /// A gate's outputs of a product.
-    fn gate<'o>(&self, outputs: &'o [i16], gate: usize) -> &'o [i16] {
-        outputs.get(gate * self.hidden..).and_then(|rest| rest.get(..self.hidden)).unwrap_or_default()
-    }
-
     /// Takes one input into the state.
     ///
     /// `input` is readable up to the next multiple of 4 behind its `inputs` elements, `state` has `hidden` elements and `scratch` as many as
     /// [`scratch_elements`](Self::scratch_elements) says; what is missing is left as it was.
     pub fn step<K: Kernels<Element = i16>>(&self, input: &[i16], state: &mut [i16], scratch: &mut [i16]) {
         let outputs = GATES * self.hidden;
-        let (of_input, rest) = scratch.split_at_mut(outputs.min(scratch.len()));
-        let of_state = rest.get_mut(..outputs).unwrap_or_default();
-        product::<K>(self.inputs, input, self.input_stream, of_input);
-        product::<K>(self.hidden, state, self.state_stream, of_state);
-        let gate = |gate| self.gate(of_input, gate).iter().zip(self.gate(of_state, gate));
-        let (reset, update, new) = (gate(0), gate(1), gate(2));
-        for (((h, reset), update), (new, of_state)) in state.iter_mut().zip(reset).zip(update).zip(new) {
-            let r = sigmoid(i32::from(*reset.0) + i32::from(*reset.1));
-            let z = sigmoid(i32::from(*update.0) + i32::from(*update.1));
-            let n = tanh(i32::from(*new) + ((r * i32::from(*of_state) + (1 << 14)) >> 15));
-            *h = ((z * i32::from(*h) + ((1 << 15) - z) * n + (1 << 14)) >> 15) as i16;
-        }
+        let state = state.get_mut(..self.hidden).unwrap_or_default();
+        let Some(products) = scratch.get_mut(..2 * outputs) else { return };
+        let (of_input, of_state) = products.split_at_mut(outputs.min(products.len()));
+        K::product(self.inputs, input, self.input_stream, of_input);
+        K::product(self.hidden, state, self.state_stream, of_state);
+        gates(products, state);
     }
-}
-
-/// A product of a matrix and a vector, as a convolution of one window; zeros where the vector is empty.
-pub(crate) fn product<K: Kernels<Element = i16>>(taps: usize, input: &[i16], stream: &[u8], output: &mut [i16]) {
-    if taps == 0 {
-        clear(output);
-        return;
-    }
-    let windows = Windows { count: 1, step: taps, taps, outputs: output.len() };
-    K::convolution(&windows, Activation::Linear, input, stream, output);
 }
 
 #[cfg(test)]

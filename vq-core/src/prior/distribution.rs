@@ -1,10 +1,8 @@
-//! What a prior says about one symbol.
+//! What a prior of tables says about one symbol.
 
 use super::cost::interval_cost;
-use super::logistic::{Logistic, Plain};
 use crate::bytes::u16_at;
 use crate::coder::range::{MAX_TOTAL_BITS, RangeDecoder, RangeEncoder};
-use crate::features::PRIORS;
 use crate::model::priors::SymbolPrior;
 use crate::model::records::{Symbol, SymbolKind};
 
@@ -27,8 +25,6 @@ enum Shape<'a> {
     Even(u16),
     /// As a row of 16-bit numbers says.
     Row(&'a [u8]),
-    /// As a mean and a scale say, of steps: code `c` stands for `c - limit` of them.
-    Logistic(Logistic, i16),
 }
 
 /// How a code outside the entries is sent: as a plain number of this many bits.
@@ -63,22 +59,8 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    /// Steps of an integer latent around a mean.
-    pub(crate) fn logistic(symbol: &Symbol, logistic: Logistic) -> Self {
-        Self {
-            shape: Shape::Logistic(logistic, symbol.integer_limit()),
-            entries: logistic.entries(),
-            total_bits: MAX_TOTAL_BITS,
-            first: 0,
-            escape: Some(Escape { bits: symbol.bits, most: symbol.codes().saturating_sub(1) }),
-        }
-    }
-
     /// Sends a code.
     pub(crate) fn encode(&self, coder: &mut RangeEncoder, output: &mut [u8], code: u16) {
-        if let Some((logistic, limit)) = self.steps() {
-            return logistic.encode(coder, output, i32::from(code) - i32::from(limit), self.plain(limit));
-        }
         let last = self.entries.saturating_sub(1);
         let entry = code.wrapping_sub(self.first).min(last);
         let start = self.start(entry);
@@ -91,9 +73,6 @@ impl<'a> Distribution<'a> {
 
     /// What a code costs, in 1/256 bit.
     pub(crate) fn cost(&self, code: u16) -> u32 {
-        if let Some((logistic, limit)) = self.steps() {
-            return logistic.cost(i32::from(code) - i32::from(limit), self.plain(limit));
-        }
         let last = self.entries.saturating_sub(1);
         let entry = code.wrapping_sub(self.first).min(last);
         let end = if entry == last { 1 << self.total_bits } else { self.start(entry + 1) };
@@ -103,10 +82,6 @@ impl<'a> Distribution<'a> {
 
     /// Receives a code: whatever the bytes, one that the symbol has.
     pub(crate) fn decode(&self, coder: &mut RangeDecoder<'_>) -> u16 {
-        if let Some((logistic, limit)) = self.steps() {
-            let code = logistic.decode(coder, self.plain(limit)).saturating_add(i32::from(limit));
-            return code.clamp(0, self.escape.map_or(0, |escape| i32::from(escape.most))) as u16;
-        }
         let entry = coder.decode(self.total_bits, self.entries, |entry| self.start(entry));
         match self.escape {
             Some(escape) if entry == self.entries.saturating_sub(1) => {
@@ -116,23 +91,8 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    /// The mean and scale of steps, if that is what codes are, and the code of no step.
-    fn steps(&self) -> Option<(&Logistic, i16)> {
-        match &self.shape {
-            Shape::Logistic(logistic, limit) if PRIORS => Some((logistic, *limit)),
-            _ => None,
-        }
-    }
-
-    /// How a code far from the mean is sent.
-    fn plain(&self, limit: i16) -> Plain {
-        Plain { least: -i32::from(limit), bits: self.escape.map_or(0, |escape| escape.bits) }
-    }
-
     fn start(&self, entry: u16) -> u32 {
         match self.shape {
-            Shape::Logistic(logistic, _) if PRIORS => logistic.start(entry),
-            Shape::Logistic(..) => 0,
             Shape::Even(step) => u32::from(entry).wrapping_mul(u32::from(step)),
             Shape::Row(row) => u32::from(u16_at(row, usize::from(entry) * 2)),
         }

@@ -41,9 +41,9 @@ pub struct Logistic {
     first: i32,
     /// Entries on either side of the middle one.
     half: u16,
-    /// The mean's distance above the lower edge of the middle entry, in 1/256 entry.
-    offset: i32,
-    mantissa: i32,
+    /// An entry's lower edge in scales, in 1/2^`shift` of what [`sigmoid`] takes: `slope · entry − origin`.
+    slope: i32,
+    origin: i32,
     shift: u8,
     /// Plain bits of a code within its entry.
     plain: u8,
@@ -60,11 +60,14 @@ impl Logistic {
         let half = 2 + ((1u16 << single) >> 1);
         let middle = mean.saturating_add(128) >> 8;
         let within = mean.wrapping_sub(middle << 8);
+        let mantissa = MANTISSAS.get(usize::from(scale & 7)).copied().map_or(0, i32::from);
+        // The mean's distance above the lower edge of the middle entry, in 1/256 entry.
+        let offset = (128 + within) >> plain;
         Self {
             first: middle - (i32::from(half) << plain),
             half,
-            offset: (128 + within) >> plain,
-            mantissa: MANTISSAS.get(usize::from(scale & 7)).copied().map_or(0, i32::from),
+            slope: mantissa << 8,
+            origin: ((i32::from(half) << 8) + offset) * mantissa,
             shift: 6 + single,
             plain,
         }
@@ -79,16 +82,21 @@ impl Logistic {
     /// Where entry `entry` starts in `0..2^15`: 0 for the first, rising with the entry; 2^15 behind the last.
     #[must_use]
     pub fn start(&self, entry: u16) -> u32 {
-        if entry == 0 {
-            return 0;
+        match u32::from(entry) {
+            0 => 0,
+            entry if entry >= u32::from(self.entries()) => TOTAL,
+            entry => self.inner_start(entry),
         }
-        if entry >= self.entries() {
-            return TOTAL;
-        }
-        let distance = ((i32::from(entry) - i32::from(self.half)) << 8) - self.offset;
-        let below = sigmoid((distance * self.mantissa) >> self.shift) as u32;
+    }
+
+    /// The same of an entry that is neither the first nor behind the last.
+    #[inline(always)]
+    fn inner_start(&self, entry: u32) -> u32 {
+        // The product alone may be too large for its 32 bits; the difference is not.
+        let distance = self.slope.wrapping_mul(entry as i32).wrapping_sub(self.origin);
+        let below = sigmoid(distance >> (self.shift & 31)) as u32;
         let spread = TOTAL - u32::from(self.entries());
-        u32::from(entry) + ((spread * below) >> MAX_TOTAL_BITS)
+        entry + ((spread * below) >> MAX_TOTAL_BITS)
     }
 
     /// The entry that holds a code.
@@ -127,7 +135,7 @@ impl Logistic {
     /// Receives a code: whatever the bytes, one of the window or one that `escape` can hold.
     #[must_use]
     pub fn decode(&self, coder: &mut RangeDecoder<'_>, escape: Plain) -> i32 {
-        let entry = coder.decode_near(MAX_TOTAL_BITS, self.entries(), self.half, |entry| self.start(entry));
+        let entry = coder.decode_near(MAX_TOTAL_BITS, self.entries(), self.half, |entry| self.inner_start(entry));
         if self.is_escape(entry) {
             return escape.least.wrapping_add(coder.decode_plain(escape.bits) as i32);
         }

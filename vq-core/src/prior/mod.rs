@@ -13,6 +13,7 @@ mod distribution;
 pub mod logistic;
 mod recurrent;
 pub mod sigmoid;
+mod steps;
 
 pub(crate) use distribution::Distribution;
 pub use recurrent::{COARSENESS, FINENESS};
@@ -40,8 +41,9 @@ pub(crate) struct Prior<'a> {
 }
 
 impl<'a> Prior<'a> {
-    /// A prior at the start of a packet.
-    pub(crate) fn new(model: &Model<'a>, quality: u8, memory: &'a mut [u16]) -> Self {
+    /// A prior, which [`start_packet`](Self::start_packet) makes ready.
+    #[inline(never)]
+    pub(crate) fn new(model: &Model<'a>, memory: &'a mut [u16]) -> Self {
         let symbols = usize::from(model.header().symbols_per_hop).min(memory.len() / 2);
         // Never `None`, which the compiler does not see in every image.
         let (codes, rest) = memory.split_at_mut_checked(symbols).unwrap_or_default();
@@ -50,14 +52,12 @@ impl<'a> Prior<'a> {
         let rest = rest.get_mut(symbols % 2 * 2..).unwrap_or_default();
         let recurrent = Optional::new(|| {
             let elements = bytemuck::try_cast_slice_mut(rest).unwrap_or_default();
-            Some(Recurrent::new(model.recurrent_words()?, elements))
+            Some(Recurrent::new(model, model.recurrent_words()?, elements))
         });
-        let mut this = Self { quality, codes, past, has_past: false, recurrent, is_recurrent: false };
-        this.start_packet(model, quality);
-        this
+        Self { quality: 0, codes, past, has_past: false, recurrent, is_recurrent: false }
     }
 
-    /// Forgets everything.
+    /// Is at the start of a packet of a quality.
     pub(crate) fn start_packet(&mut self, model: &Model<'_>, quality: u8) {
         self.quality = quality;
         self.has_past = false;
@@ -92,17 +92,7 @@ impl<'a> Prior<'a> {
         }
     }
 
-    /// The in-hop part: what symbol number `index` may be, once the symbols before it are known.
-    ///
-    /// Symbols are asked for in order. After another choice of a code, the symbols behind it are asked for again, from the next one on.
-    pub(crate) fn distribution<'m>(&mut self, model: &Model<'m>, index: usize, symbol: &Symbol) -> Distribution<'m> {
-        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
-            return Distribution::logistic(symbol, recurrent.distribution(model, index, symbol, self.codes));
-        }
-        self.table_distribution(model, index, symbol, self.codes)
-    }
-
-    /// The same of tables, behind `codes` of the hop, one for every symbol of the model.
+    /// What symbol number `index` may be behind `codes` of the hop, one for every symbol of the model, if tables say so.
     pub(crate) fn table_distribution<'m>(
         &self,
         model: &Model<'m>,
@@ -134,6 +124,8 @@ impl<'a> Prior<'a> {
     }
 
     /// Sends the code of symbol number `index`.
+    ///
+    /// Symbols are sent and received in order. After another choice of a code it goes on from the symbol behind that one.
     pub(crate) fn encode_symbol(
         &mut self,
         model: &Model<'_>,
@@ -143,26 +135,35 @@ impl<'a> Prior<'a> {
         output: &mut [u8],
     ) {
         let code = self.codes.get(index).copied().unwrap_or(0);
-        self.distribution(model, index, symbol).encode(coder, output, code);
+        if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+            return recurrent.steps(model, index, self.codes).encode(coder, output, code);
+        }
+        self.table_distribution(model, index, symbol, self.codes).encode(coder, output, code);
     }
 
-    /// Receives the code of symbol number `index`, when those before it are known.
+    /// Receives the code of symbol number `index`, when those before it are known. What it costs, in 1/256 bit, is added to `cost` if that is asked for.
     pub(crate) fn decode_symbol(
         &mut self,
         model: &Model<'_>,
         index: usize,
         symbol: &Symbol,
         coder: &mut RangeDecoder<'_>,
+        cost: Option<&mut u32>,
     ) -> u16 {
-        let code = self.distribution(model, index, symbol).decode(coder);
-        self.set_code(index, code);
-        code
-    }
-
-    /// Takes the code of symbol number `index` for known.
-    pub(crate) fn set_code(&mut self, index: usize, code: u16) {
+        let code = if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+            let steps = recurrent.steps(model, index, self.codes);
+            let code = steps.decode(coder);
+            cost.into_iter().for_each(|cost| *cost += steps.cost(code));
+            code
+        } else {
+            let distribution = self.table_distribution(model, index, symbol, self.codes);
+            let code = distribution.decode(coder);
+            cost.into_iter().for_each(|cost| *cost += distribution.cost(code));
+            code
+        };
         if let Some(place) = self.codes.get_mut(index) {
             *place = code;
         }
+        code
     }
 }

@@ -6,22 +6,24 @@
 //! Codes of quality `q` stand for steps that are `2^((9 − q) / 2)` times as wide as those of quality 9. The net reads and foresees latents in
 //! steps of quality 9, whatever the packet's quality, so that all qualities share what it knows of the signal.
 
-use super::cell::{GruCell, product};
+use super::cell::GruCell;
 use super::logistic::{Logistic, UNIT_SCALE};
-use crate::kernels::Native;
-use crate::model::records::Symbol;
+use super::steps::Steps;
+use crate::kernels::{Kernels, Native};
 use crate::model::recurrent::{CONDITIONS, RecurrentPrior, most_scale};
 use crate::model::{Model, QUALITIES};
 
 /// Mean and scale.
 const OUTPUTS: usize = 2;
+/// Units of a symbol, where symbols have any.
+const UNITS: usize = 4;
 
 /// `round(16 · 2^((9 − q) / 2))`: a step of quality `q`, in 1/16 of one of quality 9.
 pub const COARSENESS: [u16; QUALITIES] = [256, 181, 128, 91, 64, 45, 32, 23, 16];
 /// `round(2^15 · 2^(−(9 − q) / 2))`: a step of quality 9, in 1/32768 of one of quality `q`.
 pub const FINENESS: [u16; QUALITIES] = [2048, 2896, 4096, 5793, 8192, 11585, 16384, 23170, 32768];
 /// By how many numbers a scale is less in steps of one quality than in those of the next better one: half an octave.
-const SCALES_PER_QUALITY: i32 = 4;
+const SCALES_PER_QUALITY: i16 = 4;
 
 /// The recurrent prior of a model at one quality, over memory of [`RecurrentPrior::memory_elements`] elements.
 #[derive(Debug)]
@@ -31,17 +33,48 @@ pub(crate) struct Recurrent<'a> {
     input: &'a mut [i16],
     /// What the cell computes with; after it the units of all symbols, then the readout.
     scratch: &'a mut [i16],
-    /// Qualities between that of the packet and the best.
-    below_best: usize,
+    quality: Quality,
+    /// The most steps of any symbol's code, and its bits as a plain number.
+    limit: i16,
+    bits: u8,
+    /// The number of the widest scale.
+    most_scale: u8,
+}
+
+/// What the net needs to know of the packet's quality.
+#[derive(Debug, Clone, Copy)]
+struct Quality {
+    /// A step, in 1/16 of one of quality 9.
+    coarseness: u16,
+    /// A step of quality 9, in 1/32768 of one of this quality.
+    fineness: u16,
+    /// The number of the scale of one step of quality 9.
+    unit_scale: i16,
+}
+
+impl Quality {
+    /// That of a packet (clamped to 1..=9).
+    fn new(quality: u8) -> Self {
+        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
+        // Both are always there.
+        let number = |table: &[u16; QUALITIES]| table.get(row).copied().unwrap_or(0);
+        let below_best = (QUALITIES - 1 - row) as i16;
+        let unit_scale = i16::from(UNIT_SCALE) - SCALES_PER_QUALITY * below_best;
+        Self { coarseness: number(&COARSENESS), fineness: number(&FINENESS), unit_scale }
+    }
 }
 
 impl<'a> Recurrent<'a> {
     /// A prior before its first packet.
-    pub(crate) fn new(record: &'a [u32; RecurrentPrior::WORDS], memory: &'a mut [i16]) -> Self {
+    pub(crate) fn new(model: &Model<'a>, record: &'a [u32; RecurrentPrior::WORDS], memory: &'a mut [i16]) -> Self {
         let sizes = RecurrentPrior::from_words(record);
         let length = sizes.input_taps() + usize::from(sizes.hidden);
         let (input, scratch) = memory.split_at_mut(length.min(memory.len()));
-        Self { record, input, scratch, below_best: 0 }
+        // All symbols have the same number of codes.
+        let symbol = model.symbol(0);
+        let limit = symbol.map_or(0, |symbol| symbol.integer_limit());
+        let (bits, most_scale) = symbol.map_or((0, 0), |symbol| (symbol.bits, most_scale(&symbol)));
+        Self { record, input, scratch, quality: Quality::new(0), limit, bits, most_scale }
     }
 
     #[inline(always)]
@@ -51,7 +84,7 @@ impl<'a> Recurrent<'a> {
 
     /// Is at the start of a packet of a quality.
     pub(crate) fn start_packet(&mut self, model: &Model<'_>, quality: u8) {
-        self.below_best = QUALITIES.saturating_sub(usize::from(quality)).min(QUALITIES - 1);
+        self.quality = Quality::new(quality);
         let record = self.record();
         let conditions = model.recurrent_conditions(&record, quality);
         let start = model.recurrent_start(&record);
@@ -64,10 +97,7 @@ impl<'a> Recurrent<'a> {
     /// The past part: takes the hop's codes, of which all but the last were looked at by symbols behind them, into the state.
     pub(crate) fn advance(&mut self, model: &Model<'_>, codes: &[u16]) {
         let record = self.record();
-        let last = usize::from(record.symbols).saturating_sub(1);
-        if let Some(symbol) = model.symbol(last) {
-            self.take(last, &symbol, codes);
-        }
+        self.take(usize::from(record.symbols).saturating_sub(1), codes);
         let (inputs, hidden) = (record.input_taps(), usize::from(record.hidden));
         let cell = GruCell {
             inputs,
@@ -87,11 +117,11 @@ impl<'a> Recurrent<'a> {
         let (codes, input) = self.input.split_at_mut(record.codes_width().min(self.input.len()));
         let rest = self.scratch.get_mut(record.all_units()..).unwrap_or_default();
         let (readout, rest) = rest.split_at_mut(outputs.min(rest.len()));
-        product::<Native>(taps, input, model.weight_stream(record.readout), readout);
+        Native::product(taps, input, model.weight_stream(record.readout), readout);
         if record.skip > 0 {
             let (symbols, outputs) = (usize::from(record.symbols), record.all_outputs());
             let skipping = rest.get_mut(..outputs).unwrap_or_default();
-            product::<Native>(symbols, codes, model.weight_stream(record.skip), skipping);
+            Native::product(symbols, codes, model.weight_stream(record.skip), skipping);
             let readout = readout.get_mut(record.all_units()..).unwrap_or_default();
             readout.iter_mut().zip(skipping).for_each(|(sum, value)| *sum = sum.saturating_add(*value));
         }
@@ -99,57 +129,56 @@ impl<'a> Recurrent<'a> {
 
     /// The in-hop part: what symbol number `index` may be behind `codes`, of which those before it are looked at. Symbols are asked for in order; after
     /// another choice of a code, again from the symbol behind it on.
-    pub(crate) fn distribution(&mut self, model: &Model<'_>, index: usize, symbol: &Symbol, codes: &[u16]) -> Logistic {
+    pub(crate) fn steps(&mut self, model: &Model<'_>, index: usize, codes: &[u16]) -> Steps {
         if let Some(before) = index.checked_sub(1) {
-            self.take(before, symbol, codes);
+            self.take(before, codes);
         }
         let record = self.record();
         let in_hop = model.in_hop(&record, index);
-        if record.units > 0 {
-            self.run_units(model, index, in_hop.units);
-        }
         let taps = record.output_taps(index);
-        let stream = model.weight_stream(in_hop.outputs);
-        let mut outputs = [0; OUTPUTS];
         let source = match usize::from(record.units) {
             0 => self.input.get(index - taps..),
-            units => self.scratch.get((index + 1) * units - taps..),
+            units => {
+                self.run_units(model, index, in_hop.units);
+                self.scratch.get((index + 1) * units - taps..)
+            }
         };
-        product::<Native>(taps, source.unwrap_or_default(), stream, &mut outputs);
+        let mut within = [0; OUTPUTS];
+        Native::product(taps, source.unwrap_or_default(), model.weight_stream(in_hop.outputs), &mut within);
         let place = 2 * record.all_units() + OUTPUTS * index;
-        let readout = self.scratch.get(place..).unwrap_or_default();
-        let [mean, scale] = outputs;
-        let sum =
-            |within: i16, output: usize| i32::from(within.saturating_add(readout.get(output).copied().unwrap_or(0)));
-        let fineness = FINENESS.iter().rev().nth(self.below_best).copied().map_or(0, i32::from);
+        let readout = self.scratch.get(place..).and_then(<[i16]>::first_chunk).copied().unwrap_or([0; OUTPUTS]);
+        let [mean, scale] = within;
+        let [mean_before, scale_before] = readout;
+        let sum = |within: i16, before: i16| i32::from(within.saturating_add(before));
         let shift = 15 - in_hop.mean_shift.min(8);
-        let mean = (sum(mean, 0) * fineness + (1 << (shift - 1))) >> shift;
-        let scale = i32::from(UNIT_SCALE) + ((sum(scale, 1) + 128) >> 8) - SCALES_PER_QUALITY * self.below_best as i32;
-        Logistic::new(mean, scale.clamp(0, i32::from(most_scale(symbol))) as u8)
+        let mean = (sum(mean, mean_before) * i32::from(self.quality.fineness) + (1 << (shift - 1))) >> shift;
+        let scale = i32::from(self.quality.unit_scale) + ((sum(scale, scale_before) + 128) >> 8);
+        let logistic = Logistic::new(mean, scale.clamp(0, i32::from(self.most_scale)) as u8);
+        Steps::new(logistic, self.limit, self.bits)
     }
 
-    /// Shows the net the code of symbol number `index`, whose bits are those of `symbol`.
-    fn take(&mut self, index: usize, symbol: &Symbol, codes: &[u16]) {
+    /// Shows the net the code of symbol number `index`.
+    #[inline(always)]
+    fn take(&mut self, index: usize, codes: &[u16]) {
         if let (Some(element), Some(code)) = (self.input.get_mut(index), codes.get(index)) {
-            let coarseness = COARSENESS.iter().rev().nth(self.below_best).copied().unwrap_or(0);
-            *element = compand(i32::from(*code) - i32::from(symbol.integer_limit()), coarseness);
+            *element = compand(i32::from(*code) - i32::from(self.limit), self.quality.coarseness);
         }
     }
 
     /// A symbol's units: what the readout says, and what the codes before it say.
     fn run_units(&mut self, model: &Model<'_>, index: usize, stream: u32) {
         let record = self.record();
-        let units = usize::from(record.units);
         let taps = record.unit_taps(index);
-        let stream = model.weight_stream(stream);
         let source = self.input.get(index - taps..).unwrap_or_default();
         let (values, readout) = self.scratch.split_at_mut(record.all_units().min(self.scratch.len()));
-        let values = values.get_mut(index * units..).and_then(|rest| rest.get_mut(..units)).unwrap_or_default();
-        product::<Native>(taps, source, stream, values);
-        let past = readout.get(index * units..).unwrap_or_default();
-        for (value, past) in values.iter_mut().zip(past) {
-            let sum = value.saturating_add(*past);
-            *value = sum.max(sum >> 3);
+        let values = values.get_mut(index * UNITS..).and_then(<[i16]>::first_chunk_mut::<UNITS>);
+        let past = readout.get(index * UNITS..).and_then(<[i16]>::first_chunk::<UNITS>);
+        if let (Some(values), Some(past)) = (values, past) {
+            Native::product(taps, source, model.weight_stream(stream), values);
+            for (value, past) in values.iter_mut().zip(past) {
+                let sum = value.saturating_add(*past);
+                *value = sum.max(sum >> 3);
+            }
         }
     }
 }

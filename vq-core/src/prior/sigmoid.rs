@@ -4,7 +4,7 @@
 //! but where the table ends: from an argument of 10 on (5 for `tanh`) the result stays.
 
 /// `round(2^15 / (1 + exp(−i / 16)))`, the table of the specification; the last entry stands twice, so that each has a next one.
-static TABLE: [u16; 162] = [
+pub(crate) static TABLE: [u16; 162] = [
     16384, 16896, 17407, 17916, 18421, 18923, 19420, 19912, 20397, 20874, 21344, 21804, 22255, 22696, 23127, 23547,
     23955, 24352, 24737, 25110, 25471, 25819, 26155, 26479, 26790, 27090, 27377, 27653, 27917, 28169, 28411, 28642,
     28862, 29072, 29272, 29462, 29644, 29816, 29979, 30135, 30282, 30422, 30555, 30680, 30799, 30912, 31018, 31119,

@@ -109,7 +109,7 @@ impl Mixture {
 
     /// Receives a distance: whatever the bytes, one that exists.
     pub(crate) fn decode(&self, coder: &mut RangeDecoder<'_>) -> i32 {
-        let entry = coder.decode_near(MAX_TOTAL_BITS, ENTRIES, HALF, |entry| self.start(entry));
+        let entry = coder.decode_near(MAX_TOTAL_BITS, ENTRIES, HALF, |entry| self.start(entry as u16));
         let above = entry.abs_diff(HALF);
         let magnitude = if above >= HALF {
             let octave = coder.decode(OCTAVE_BITS, 1 << OCTAVE_BITS, u32::from).max(8) as u8;

@@ -4,11 +4,11 @@
 //! step of the lattice, and the newest differences of the channels before. Its state gives gains for the past differences, whose sum predicts the
 //! point, and the two logistics of what is left. So one small net follows slopes, waves and noise, and knows how sure it is.
 
-use crate::kernels::Native;
+use crate::kernels::{Kernels, Native};
 use crate::model::Model;
 use crate::model::plan::block_stream_bytes;
 use crate::model::predictor::{DISTRIBUTION_OUTPUTS, KEPT_DIFFERENCES, MAX_CROSS, OWN_INPUTS, ResidualPredictor};
-use crate::prior::cell::{GruCell, product};
+use crate::prior::cell::GruCell;
 use crate::prior::logistic::{MANTISSAS, MAX_SCALE, UNIT_SCALE};
 use crate::prior::sigmoid::sigmoid;
 
@@ -104,7 +104,7 @@ impl<'a> Recurrent<'a> {
         let hidden = hidden.get_mut(..self.cell.hidden).unwrap_or_default();
         self.cell.step::<Native>(state.input, hidden, state.gates);
         let output = state.output.get_mut(..self.record.outputs()).unwrap_or_default();
-        product::<Native>(self.cell.hidden, hidden, self.readout, output);
+        Native::product(self.cell.hidden, hidden, self.readout, output);
 
         let output: &[i16] = output;
         let number = |place: usize| output.get(place).copied().map_or(0, i32::from);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::measure::{self, Counted};
 use super::table::Row;
 use super::targets::Target;
-use super::trace::Cost;
+use super::trace::{Cost, Trace};
 use crate::firmware::{self, BoardProgram};
 use crate::project::Project;
 use crate::setup::Toolchain;
@@ -39,15 +39,37 @@ impl Models {
 
     /// The rows of a target.
     pub(super) fn rows(&self, project: &Project, toolchain: &Toolchain, target: &Target) -> Result<Vec<Row>> {
+        let (cases, printed, trace) = self.measure(project, toolchain, target)?;
+        let frames = frames(&printed)?;
+        let costs = (0..).map(|index| measure::cost(target, &trace, index));
+        Ok(cases.iter().zip(costs).map(|(case, cost)| row(target, case, frames, Some(&cost))).collect())
+    }
+
+    /// The cases of a target, and their trace.
+    pub(super) fn trace(
+        &self,
+        project: &Project,
+        toolchain: &Toolchain,
+        target: &Target,
+    ) -> Result<(Vec<Counted>, Trace)> {
+        let (cases, _, trace) = self.measure(project, toolchain, target)?;
+        Ok((cases, trace))
+    }
+
+    /// Counts and traces the cases of a target; what else the program printed stands between.
+    fn measure(
+        &self,
+        project: &Project,
+        toolchain: &Toolchain,
+        target: &Target,
+    ) -> Result<(Vec<Counted>, String, Trace)> {
         let image = self.image(project, toolchain, target)?;
         let (cases, printed) = measure::count(target, &image, &self.folder)?;
-        let frames = frames(&printed)?;
         // Where the worst polls are, in the order of the cases.
         let places = printed.lines().filter_map(|line| line.strip_prefix("place "));
         let places: Vec<String> = places.map(str::to_owned).collect();
         let (_, trace) = measure::trace(target, &image, &self.folder, &places)?;
-        let costs = (0..).map(|index| measure::cost(target, &trace, index));
-        Ok(cases.iter().zip(costs).map(|(case, cost)| row(target, case, frames, Some(&cost))).collect())
+        Ok((cases, printed, trace))
     }
 
     fn image(&self, project: &Project, toolchain: &Toolchain, target: &Target) -> Result<PathBuf> {

@@ -12,7 +12,7 @@ mod table;
 pub(crate) mod targets;
 mod trace;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::firmware::{self, BoardProgram};
@@ -65,10 +65,10 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
     let targets = if arguments.targets.is_empty() { TARGETS.to_vec() } else { arguments.targets.clone() };
     let boards: Vec<_> = targets.iter().map(|target| target.board).collect();
     let toolchain = setup::device_quietly(project, &boards, false)?;
-    if let Some(case) = &arguments.disasm {
-        return disassemble(project, &toolchain, &targets, case);
-    }
     let models = Models::make(project)?;
+    if let Some(case) = &arguments.disasm {
+        return disassemble(project, &toolchain, &targets, &models, case);
+    }
     if arguments.check {
         for target in &targets {
             check(project, &toolchain, target, &models).with_context(|| target.board.core)?;
@@ -141,15 +141,32 @@ fn row(target: &Target, case: &Counted, cost: Option<&Cost>) -> Row {
     }
 }
 
-fn disassemble(project: &Project, toolchain: &Toolchain, targets: &[Target], name: &str) -> Result<()> {
+/// Prints the inner loop of a layer, or of a whole model.
+fn disassemble(
+    project: &Project,
+    toolchain: &Toolchain,
+    targets: &[Target],
+    models: &Models,
+    name: &str,
+) -> Result<()> {
     for target in targets {
         let image = firmware::build_program(project, toolchain, &target.board, &PROGRAM, None)?;
-        let (cases, trace): (Vec<Counted>, Trace) = measure::trace(target, &image, &project.root, &[])?;
-        let index = cases.iter().position(|case| case.name == name).with_context(|| {
-            let names: Vec<_> = cases.iter().map(|case| case.name.as_str()).collect();
-            format!("there is no case {name}; the cases are\n  {}", names.join("\n  "))
-        })?;
-        println!("\n{}, {}", target.name, listing::inner_loop(&cases[index], &trace, index, target.cycles.as_ref()));
+        let (layers, trace) = measure::trace(target, &image, &project.root, &[])?;
+        if print_inner_loop(target, &layers, &trace, name) {
+            continue;
+        }
+        let (cases, trace) = models.trace(project, toolchain, target)?;
+        if !print_inner_loop(target, &cases, &trace, name) {
+            let names: Vec<_> = layers.iter().chain(&cases).map(|case| case.name.as_str()).collect();
+            bail!("there is no case {name}; the cases are\n  {}", names.join("\n  "));
+        }
     }
     Ok(())
+}
+
+/// `false` if there is no such case.
+fn print_inner_loop(target: &Target, cases: &[Counted], trace: &Trace, name: &str) -> bool {
+    let Some(index) = cases.iter().position(|case| case.name == name) else { return false };
+    println!("\n{}, {}", target.name, listing::inner_loop(&cases[index], trace, index, target.cycles.as_ref()));
+    true
 }

@@ -21,8 +21,12 @@ use crate::toolchains;
 use tally::Tally;
 
 /// vq-core's features, in every set that one may build for a device.
-const CORE_FEATURES: [&str; 9] = [
+const CORE_FEATURES: [&str; 13] = [
     "",
+    "choice",
+    "levels",
+    "budget",
+    "priors,prediction,choice,levels,budget",
     "f32",
     "micromath,prediction",
     "metadata,priors,depthwise",

@@ -13,7 +13,7 @@ use firmware_kernels::stream::{
 };
 use static_cell::ConstStaticCell;
 use vq_core::kernels::portable::Integer;
-use vq_core::kernels::{Columns, FORM, Kernels, Native, Windows};
+use vq_core::kernels::{Columns, FORM, Kernels, Native, Windows, gates};
 use vq_core::model::records::{Activation, Kind, Layer};
 
 /// Longest window.
@@ -57,6 +57,8 @@ fn compare(buffers: &mut Buffers, seed: u32, tiles: u32) -> bool {
             0 => add(buffers, &mut random),
             1 => nearest(buffers, &mut random),
             2..=4 => depthwise(buffers, &mut random),
+            5..=6 => product(buffers, &mut random),
+            7 => gate_units(buffers, &mut random),
             _ => convolution(buffers, &mut random),
         };
         let Some(case_tiles) = case else {
@@ -113,6 +115,46 @@ fn convolution(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
         return None;
     }
     Some((windows.count * windows.outputs.div_ceil(4)) as u32)
+}
+
+/// Vectors of every length, also of none, and often two outputs, which have a kernel of their own.
+fn product(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
+    let taps = random.range(0, MAX_TAPS);
+    let outputs = if random.range(0, 1) == 0 { 2 } else { random.range(1, MAX_OUTPUTS) };
+    let (offset, start) = (random.range(0, 3), random.range(0, 1) * (outputs % 2));
+    let input = &mut buffers.input[offset..offset + taps.next_multiple_of(4)];
+    random.activations(input);
+    let words = &mut buffers.words[..stream_bytes(outputs, taps) / 4];
+    fill_stream(random, words, taps);
+    let stream = as_bytes(words);
+    buffers.expected.fill(UNTOUCHED);
+    buffers.found.fill(UNTOUCHED);
+    Integer::product(taps, input, stream, &mut buffers.expected[start..start + outputs]);
+    Native::product(taps, input, stream, &mut buffers.found[start..start + outputs]);
+    if buffers.expected != buffers.found {
+        print_line!("product {} taps {} outputs offset {} start {}", taps, outputs, offset, start);
+        return None;
+    }
+    Some(outputs.div_ceil(4) as u32)
+}
+
+/// Units of every number, whose products are of all sizes.
+fn gate_units(buffers: &mut Buffers, random: &mut Random) -> Option<u32> {
+    let units = random.range(0, 33);
+    let products = &mut buffers.input[..6 * units];
+    random.activations(products);
+    let small = random.range(0, 15);
+    products.iter_mut().for_each(|product| *product >>= small);
+    buffers.expected.fill(UNTOUCHED);
+    random.activations(&mut buffers.expected[..units]);
+    buffers.found.copy_from_slice(&buffers.expected);
+    gates::definition(products, &mut buffers.expected[..units]);
+    gates::gates(products, &mut buffers.found[..units]);
+    if buffers.expected != buffers.found {
+        print_line!("gates of {} units", units);
+        return None;
+    }
+    Some(units.div_ceil(4) as u32)
 }
 
 /// Rows of every width and windows of every length; those of three and five rows that move by one row often, as they have kernels

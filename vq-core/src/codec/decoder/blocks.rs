@@ -253,7 +253,7 @@ impl Blocks<'_, '_> {
             decoder.order.advance(self.hop);
             return;
         };
-        let code = decoder.prior.decode_symbol(&decoder.model, index, &symbol, &mut self.codes);
+        let code = decoder.prior.decode_symbol(&decoder.model, index, &symbol, &mut self.codes, None);
         with_lines!(decoder.model, decoder.lines, |K, lines| {
             let latents = decoder.stream.input::<K>(lines);
             codebook::decode::<K>(&decoder.model, decoder.prior.quality(), &symbol, code, latents);

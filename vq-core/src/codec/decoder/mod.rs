@@ -96,7 +96,7 @@ impl<'a> Decoder<'a> {
         clear::<u32>(bytemuck::try_cast_slice_mut(lines).unwrap_or_default());
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
-        let prior = Prior::new(&model, 1, codes);
+        let prior = Prior::new(&model, codes);
         let stream = Stream::decoder(&model);
         Ok(Self {
             model,

@@ -6,7 +6,6 @@
 
 use super::{Encoder, EncoderError};
 use crate::codec::level::{Level, worst_level_bytes};
-use crate::coder::range::RangeEncoder;
 use crate::features::LEVELS;
 use crate::kernels::{Arithmetic, Kernels, Native};
 use crate::model::records::Scaling;
@@ -151,10 +150,10 @@ impl Encoder<'_> {
     }
 
     /// Sends the levels of the packet under construction, in front of its codes.
-    pub(super) fn encode_levels(&mut self, coder: &mut RangeEncoder) {
+    pub(super) fn encode_levels(&mut self) {
         for channel in 0..self.model.channels() {
             let level = self.level(Which::Packet, channel);
-            level.encode(coder, self.packet.get_mut(crate::packet::MAX_HEADER_BYTES..).unwrap_or_default());
+            level.encode(&mut self.trial, self.packet.get_mut(crate::packet::MAX_HEADER_BYTES..).unwrap_or_default());
         }
     }
 

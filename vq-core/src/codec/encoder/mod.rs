@@ -30,6 +30,7 @@ use crate::packet::{Header, Mode};
 use crate::prior::Prior;
 use crate::residual::Predictor;
 use budget::Account;
+use packing::Seal;
 use surprise::Surprise;
 use work::{Step, Work};
 
@@ -49,87 +50,95 @@ pub enum Progress<'p> {
 /// Frames come by [`push`](Encoder::push), which does all the work that a frame brings, or through a
 /// [`FrameQueue`](crate::FrameQueue) that an interrupt feeds and [`poll`](Encoder::poll) takes from, a bounded piece of work per call.
 #[derive(Debug)]
+// In this order, because a Cortex-M0 reaches what lies near with shorter instructions: bytes within the first 32, words within 128.
+#[repr(C)]
 pub struct Encoder<'a> {
-    model: Model<'a>,
-    options: Options,
-    /// Among which codes are chosen, if the model does not say the nearest.
-    paths: Optional<Paths<'a>, { CHOICE as usize }>,
-    stream: Stream<'a>,
-    /// The prior, which also holds the codes of the newest hop.
-    prior: Prior<'a>,
-    /// The coder after the last hop of the packet under construction.
-    coder: RangeEncoder,
-    /// What bounded and lossless packets are predicted with.
-    predictor: Optional<Predictor<'a>, { PREDICTION as usize }>,
-    /// Line buffers, of whole elements; in bounded and lossless packets the predictor's state.
-    lines: &'a mut [u8],
-    /// Hops of samples, a ring of `[hops, frames, channels]`: those that are in no packet yet, and the one that is filled. Empty if only
-    /// the nets run.
-    kept: &'a mut [i32],
-    /// Levels of the channels, and what was seen of their samples.
-    levels: &'a mut [i32],
-    /// Hops in the block that the levels are judged by.
-    block_hops: usize,
-    /// Hops that are still to be packed before the first one that was taken at another level.
-    hops_to_level: Option<usize>,
-    /// Whether a channel of the packet under construction is not where it was trained.
-    moved: bool,
-    /// The place of the oldest of them, and how many are whole.
-    oldest: usize,
-    pending: usize,
-    /// The packet under construction, behind room for the longest header.
-    packet: &'a mut [u8],
-    /// The mode of the packet under construction, and the one that was asked for.
-    mode: Mode,
-    chosen_mode: Mode,
-    /// The quality of the packet under construction, and the one that was asked for, or the best that the budget may choose.
+    /// The quality of the packet under construction.
     quality: u8,
+    /// The quality that was asked for, or the best that the budget may choose.
     chosen_quality: u8,
     /// Stages of the symbols of the newest hop that were found.
     found: u8,
-    /// What was sent against the budget, if there is one.
-    account: Optional<Account, { BUDGET as usize }>,
-    /// How surprising the newest hops of best effort were.
-    surprise: Surprise,
-    /// The smallest limit of packets of these options.
-    least_packet_bytes: usize,
-    /// Hops that are still to be clear of saturation until best effort goes on; 0 where it does.
-    fallen: u8,
-    /// Times that best effort fell back, and how many of them because of a surprise.
-    fallbacks: u64,
-    surprises: u64,
-    /// Whether a sample of the hop under construction is beyond what the nets can represent.
-    beyond: bool,
-    /// What is to be done next.
-    work: Work,
-    /// Frames in the hop under construction.
-    filled: usize,
-    /// The header of the newest packet, and how many bytes its codes have.
-    sent: Option<(Header, usize)>,
-    /// Samples beyond what the net's input can hold.
-    saturated: u64,
-    /// Frames that were fed and are not in the stream.
-    lost: u64,
-    /// Frames that were taken before a loss and came too late for a packet.
-    unsent: usize,
-    /// Frames to drop until one is the first of a hop again, after a loss.
-    dropping: usize,
-    /// Index of the first hop of the packet under construction.
-    hop: u32,
-    /// Hops still to run before the first latents are those of hop 0: the encoder's look-ahead.
-    skip: usize,
-    /// Hops in the packet under construction.
-    hops: u32,
     /// Whether the newest hop did not fit in the packet before and waits to be the first of this one.
     waiting: bool,
     /// Whether a frame was taken since the stream, or its part after a loss, began.
     started: bool,
     /// Whether a poll may have left work undone.
     polling: bool,
-    /// Hops of the last frame that are still to be run, once the stream, or its part before a loss, is at its end.
-    closing: Option<usize>,
     /// Whether that end is a loss, after which the stream goes on.
     cut: bool,
+    /// Whether a sample of the hop under construction is beyond what the nets can represent.
+    beyond: bool,
+    /// Whether a channel of the packet under construction is not where it was trained.
+    moved: bool,
+    /// Hops that are still to be clear of saturation until best effort goes on; 0 where it does.
+    fallen: u8,
+    /// What is to be done next.
+    work: Work,
+    /// Frames in the hop under construction.
+    filled: usize,
+    /// Index of the first hop of the packet under construction.
+    hop: u32,
+    /// Hops in the packet under construction.
+    hops: u32,
+    /// Hops still to run before the first latents are those of hop 0: the encoder's look-ahead.
+    skip: usize,
+    /// Hops of the last frame that are still to be run, once the stream, or its part before a loss, is at its end.
+    closing: Option<usize>,
+    model: Model<'a>,
+    stream: Stream<'a>,
+    /// The packet under construction, behind room for the longest header.
+    packet: &'a mut [u8],
+    /// Line buffers, of whole elements; in bounded and lossless packets the predictor's state.
+    lines: &'a mut [u8],
+    /// The coder after the last hop of the packet under construction.
+    coder: RangeEncoder,
+    /// The same with what is coded of the next hop.
+    trial: RangeEncoder,
+    /// The packet that is sealed.
+    seal: Seal,
+    options: Options,
+    /// The mode of the packet under construction.
+    mode: Mode,
+    /// The mode that was asked for.
+    chosen_mode: Mode,
+    /// The prior, which also holds the codes of the newest hop.
+    prior: Prior<'a>,
+    /// Frames that were taken before a loss and came too late for a packet.
+    unsent: usize,
+    /// Frames to drop until one is the first of a hop again, after a loss.
+    dropping: usize,
+    /// The header of the newest packet, and how many bytes its codes have.
+    sent: Option<(Header, usize)>,
+    /// The smallest limit of packets of these options.
+    least_packet_bytes: usize,
+    /// Samples beyond what the net's input can hold.
+    saturated: u64,
+    /// Frames that were fed and are not in the stream.
+    lost: u64,
+    /// Hops of samples, a ring of `[hops, frames, channels]`: those that are in no packet yet, and the one that is filled. Empty if only
+    /// the nets run.
+    kept: &'a mut [i32],
+    /// The place of the oldest hop that is kept, and how many are whole.
+    oldest: usize,
+    pending: usize,
+    /// What bounded and lossless packets are predicted with.
+    predictor: Optional<Predictor<'a>, { PREDICTION as usize }>,
+    /// Among which codes are chosen, if the model does not say the nearest.
+    paths: Optional<Paths<'a>, { CHOICE as usize }>,
+    /// What was sent against the budget, if there is one.
+    account: Optional<Account, { BUDGET as usize }>,
+    /// Levels of the channels, and what was seen of their samples.
+    levels: &'a mut [i32],
+    /// Hops in the block that the levels are judged by.
+    block_hops: usize,
+    /// Hops that are still to be packed before the first one that was taken at another level.
+    hops_to_level: Option<usize>,
+    /// How surprising the newest hops of best effort were.
+    surprise: Surprise,
+    /// Times that best effort fell back, and how many of them because of a surprise.
+    fallbacks: u64,
+    surprises: u64,
 }
 
 impl<'a> Encoder<'a> {
@@ -180,8 +189,9 @@ impl<'a> Encoder<'a> {
             options,
             paths: Optional::new(|| Paths::new(model, paths)),
             stream: Stream::encoder(&model),
-            prior: Prior::new(&model, quality, codes),
+            prior: Prior::new(&model, codes),
             coder: RangeEncoder::new(),
+            trial: RangeEncoder::new(),
             predictor: Optional::new(|| Some(Predictor::new(model))),
             lines,
             kept,
@@ -205,6 +215,7 @@ impl<'a> Encoder<'a> {
             surprises: zero as u64,
             beyond: false,
             work: Work::Begin,
+            seal: Seal::default(),
             filled: zero,
             sent: None,
             saturated: zero as u64,

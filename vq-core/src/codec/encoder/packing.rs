@@ -10,7 +10,7 @@ use crate::packet::{CHECKSUM_BYTES, Checksum, Header, MAX_HEADER_BYTES};
 const CHECKED_BYTES: usize = 32;
 
 /// A packet that is complete but for its checksum.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Seal {
     /// Where the packet begins and its checksum goes, in the buffer.
     start: usize,
@@ -21,33 +21,39 @@ pub(super) struct Seal {
 }
 
 impl Encoder<'_> {
+    /// What codes the symbols of a hop, from its first one on.
+    pub(super) fn begin_code(&mut self) -> Work {
+        self.trial = self.coder;
+        Work::Code(0)
+    }
+
     /// Codes a symbol of the newest hop; behind the last one the packet takes the hop, if it fits.
-    pub(super) fn code(&mut self, from: usize, mut coder: RangeEncoder) {
+    pub(super) fn code(&mut self, from: usize) {
         if LEVELS && from == 0 && self.hops == 0 && self.moved {
-            self.encode_levels(&mut coder);
+            self.encode_levels();
         }
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
         if let Some((index, symbol)) = self.model.next_symbol(self.quality, from) {
-            self.prior.encode_symbol(&self.model, index, &symbol, &mut coder, output);
-            self.work = Work::Code(index + 1, coder);
+            self.prior.encode_symbol(&self.model, index, &symbol, &mut self.trial, output);
+            self.work = Work::Code(index + 1);
             return;
         }
-        if PREDICTION && self.is_surprised(coder.bits().saturating_sub(self.coder.bits())) {
+        if PREDICTION && self.is_surprised(self.trial.bits().saturating_sub(self.coder.bits())) {
             // The samples are kept: they are sent in another mode.
             self.fall_back();
             return if self.hops > 0 { self.begin_seal() } else { self.begin_packet() };
         }
-        self.place_hop(coder);
+        self.place_hop();
     }
 
-    /// Takes a hop into the packet, if it fits; the coder is that of the packet with the hop.
-    pub(super) fn place_hop(&mut self, coder: RangeEncoder) {
+    /// Takes a hop that is coded into the packet, if it fits.
+    pub(super) fn place_hop(&mut self) {
         let header = Header::bytes(self.packet_mode(), self.options.index_form(), self.hops + 1);
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
         // A hop that does not fit waits: it fits in an empty packet.
-        self.waiting = header + coder.finish(output) + CHECKSUM_BYTES > self.options.max_packet_bytes();
+        self.waiting = header + self.trial.finish(output) + CHECKSUM_BYTES > self.options.max_packet_bytes();
         if !self.waiting {
-            self.coder = coder;
+            self.coder = self.trial;
             self.hops += 1;
             self.prior.advance(&self.model);
             self.release_hop();
@@ -78,17 +84,18 @@ impl Encoder<'_> {
         let codes = self.coder.finish(self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default());
         self.sent = Some((header, codes));
         let checksum = Checksum::new(&self.model.identity());
-        self.work = Work::Seal(Seal { start, end: MAX_HEADER_BYTES + codes, checked: start, checksum });
+        self.seal = Seal { start, end: MAX_HEADER_BYTES + codes, checked: start, checksum };
+        self.work = Work::Seal;
     }
 
     /// Adds some bytes to the checksum, and the checksum to the packet. Behind that the next packet begins, with the hop
     /// that waits.
-    pub(super) fn seal(&mut self, seal: Seal) -> Step {
-        let Seal { start, end, checked, checksum } = seal;
+    pub(super) fn seal(&mut self) -> Step {
+        let Seal { start, end, checked, checksum } = self.seal;
         let next = end.min(checked + CHECKED_BYTES);
         let checksum = checksum.with(self.packet.get(checked..next).unwrap_or_default());
+        (self.seal.checked, self.seal.checksum) = (next, checksum);
         if next < end {
-            self.work = Work::Seal(Seal { checked: next, checksum, ..seal });
             return Step::Working;
         }
         crate::bytes::put(self.packet, end, checksum.value().to_le_bytes());

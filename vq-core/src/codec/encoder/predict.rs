@@ -3,7 +3,6 @@
 use super::Encoder;
 use super::surprise::Surprise;
 use super::work::{Step, Work};
-use crate::coder::range::RangeEncoder;
 use crate::features::{LEVELS, PREDICTION};
 use crate::kernels::memory::clear;
 use crate::packet::{MAX_HEADER_BYTES, Mode};
@@ -145,7 +144,7 @@ impl Encoder<'_> {
                 self.work = match self.waiting {
                     false => Work::Gather,
                     true if self.quality != before => self.begin_search(),
-                    true => Work::Code(0, self.coder),
+                    true => self.begin_code(),
                 };
             }
         }
@@ -190,10 +189,10 @@ impl Encoder<'_> {
     pub(super) fn gather_predicted(&mut self) -> Step {
         if let Some(predictor) = self.predictor.as_mut().filter(|_| self.pending > 0) {
             let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
-            let mut coder = self.coder;
+            self.trial = self.coder;
             // What a hop is counts when the packet has taken it.
-            { *predictor.raw_hops() }.encode(&mut coder, output, None);
-            self.work = Work::Predict(0, coder);
+            { *predictor.raw_hops() }.encode(&mut self.trial, output, None);
+            self.work = Work::Predict(0);
             return Step::Working;
         }
         if self.filled < self.model.hop() {
@@ -222,7 +221,7 @@ impl Encoder<'_> {
     }
 
     /// Codes a sample of the oldest hop; behind the last one chooses between this and sending them as they are.
-    pub(super) fn predict(&mut self, index: usize, mut coder: RangeEncoder) {
+    pub(super) fn predict(&mut self, index: usize) {
         let (channels, start) = (self.model.channels(), self.kept_place(0));
         let points = self.model.hop() * channels;
         let Some(predictor) = self.predictor.as_mut() else { return };
@@ -231,36 +230,36 @@ impl Encoder<'_> {
             let channel = index.checked_rem(channels).unwrap_or(0);
             let place = Place { channel, first: self.hops == 0 && index < channels };
             let point = predictor.point(channel, self.kept.get(start + index).copied().unwrap_or(0));
-            predictor.encode(self.lines, place, point, &mut coder, output);
-            self.work = Work::Predict(index + 1, coder);
+            predictor.encode(self.lines, place, point, &mut self.trial, output);
+            self.work = Work::Predict(index + 1);
             return;
         }
         let hop = self.kept.get(start..).unwrap_or_default().iter().take(points).enumerate();
         let widths =
             hop.map(|(index, sample)| width(predictor.point(index.checked_rem(channels).unwrap_or(0), *sample)));
         let width = widths.max().unwrap_or(1);
-        let bits = coder.bits().saturating_sub(self.coder.bits());
+        let bits = self.trial.bits().saturating_sub(self.coder.bits());
         if bits <= points as u64 * u64::from(width) + RAW_MARGIN {
             predictor.raw_hops().count(None);
-            return self.place_hop(coder);
+            return self.place_hop();
         }
-        let mut coder = self.coder;
-        predictor.raw_hops().encode(&mut coder, output, Some(width));
-        self.work = Work::Raw(0, width, coder);
+        self.trial = self.coder;
+        predictor.raw_hops().encode(&mut self.trial, output, Some(width));
+        self.work = Work::Raw(0, width);
     }
 
     /// Sends a sample of the oldest hop as it is.
-    pub(super) fn send_raw(&mut self, index: usize, width: u8, mut coder: RangeEncoder) {
+    pub(super) fn send_raw(&mut self, index: usize, width: u8) {
         let (channels, start) = (self.model.channels(), self.kept_place(0));
         if index >= self.model.hop() * channels {
-            return self.place_hop(coder);
+            return self.place_hop();
         }
         let Some(predictor) = self.predictor.as_mut() else { return };
         let channel = index.checked_rem(channels).unwrap_or(0);
         let point = predictor.point(channel, self.kept.get(start + index).copied().unwrap_or(0));
         let output = self.packet.get_mut(MAX_HEADER_BYTES..).unwrap_or_default();
-        encode_point(&mut coder, output, point, width);
+        encode_point(&mut self.trial, output, point, width);
         predictor.restart(self.lines, channel, point);
-        self.work = Work::Raw(index + 1, width, coder);
+        self.work = Work::Raw(index + 1, width);
     }
 }

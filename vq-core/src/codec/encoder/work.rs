@@ -1,10 +1,8 @@
 //! A hop's work in steps: layer by layer, symbol by symbol.
 
 use super::Encoder;
-use super::packing::Seal;
 use crate::codebook;
 use crate::codec::with_lines;
-use crate::coder::range::RangeEncoder;
 use crate::features::{CHOICE, PREDICTION};
 use crate::kernels::Native;
 use crate::model::records::SymbolKind;
@@ -22,14 +20,14 @@ pub(super) enum Work {
     Search(usize),
     /// Follows this path to all codes of the first symbol from this number on.
     Choose { from: usize, path: usize },
-    /// Codes the first symbol from this number on. The coder is that of the packet with the hop's symbols before it.
-    Code(usize, RangeEncoder),
-    /// Predicts and codes this sample of the oldest hop that is kept. The coder is that of the packet with the samples before it.
-    Predict(usize, RangeEncoder),
+    /// Codes the first symbol from this number on.
+    Code(usize),
+    /// Predicts and codes this sample of the oldest hop that is kept.
+    Predict(usize),
     /// Sends this sample of that hop as it is, in so many bits.
-    Raw(usize, u8, RangeEncoder),
+    Raw(usize, u8),
     /// Puts header and checksum around the codes.
-    Seal(Seal),
+    Seal,
 }
 
 /// What came of a step.
@@ -59,10 +57,10 @@ impl Encoder<'_> {
             Work::Layer(index) => self.run_layer(index),
             Work::Search(from) => self.search(from),
             Work::Choose { from, path } => self.choose(from, path),
-            Work::Code(from, coder) => self.code(from, coder),
-            Work::Predict(index, coder) => self.predict(index, coder),
-            Work::Raw(index, width, coder) => self.send_raw(index, width, coder),
-            Work::Seal(seal) => return self.seal(seal),
+            Work::Code(from) => self.code(from),
+            Work::Predict(index) => self.predict(index),
+            Work::Raw(index, width) => self.send_raw(index, width),
+            Work::Seal => return self.seal(),
         }
         Step::Working
     }
@@ -130,7 +128,7 @@ impl Encoder<'_> {
         }
         let Some((index, symbol)) = self.model.next_symbol(self.quality, from) else {
             self.prior.codes_mut().iter_mut().zip(paths.best()).for_each(|(to, code)| *to = *code);
-            self.work = Work::Code(0, self.coder);
+            self.work = self.begin_code();
             return;
         };
         paths.expand(&self.prior, index, &symbol, path);
@@ -145,7 +143,7 @@ impl Encoder<'_> {
     fn search(&mut self, from: usize) {
         let Some((index, symbol)) = self.model.next_symbol(self.quality, from) else {
             self.found = self.found.max(self.model.stages(self.quality));
-            self.work = Work::Code(0, self.coder);
+            self.work = self.begin_code();
             return;
         };
         self.work = Work::Search(index + 1);

@@ -40,6 +40,9 @@ pub(super) fn convolution(convolution: &mut Convolution<'_>) {
     unsafe { convolution::convolution(&raw const arguments) }
 }
 
+/// As any one window.
+pub(super) use convolution as product;
+
 /// Columns, where there are four windows; otherwise rows.
 #[inline]
 pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {

@@ -3,12 +3,12 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
+use super::requantize::{allow_dsp, linear, requantize};
 
-/// Two channels of two windows: the `$half`s of a block are told apart by their offsets from `lr`, the block's start.
-/// `$end` loads the row's length into `r12`.
+/// Two channels of two windows: the halves of a block are told apart by their offsets from `lr`, the block's start. `$activate` loads where the
+/// activation of this half is, `$end` the row's length into `r12`, and `$relu` and `$store` are labels.
 macro_rules! channels {
-    ($saturate:ident, $bias:literal, $low:literal, $high:literal, $first:literal, $second:literal, $end:literal) => {
+    ($bias:literal, $low:literal, $high:literal, $first:literal, $second:literal, $activate:literal, $end:literal, $relu:literal, $store:literal) => {
         concat!(
             "ldrd r7,r9,[lr,#",
             $bias,
@@ -47,16 +47,27 @@ macro_rules! channels {
             $first,
             "]
             ",
-            requantize!($saturate, "r7", "r5", "r6"),
-            requantize!($saturate, "r8", "r5", "r6"),
+            requantize!(linear, "r7", "r5", "r6"),
+            requantize!(linear, "r8", "r5", "r6"),
             "ldrd r5,r6,[lr,#",
             $second,
             "]
             ",
-            requantize!($saturate, "r9", "r5", "r6"),
-            requantize!($saturate, "r10", "r5", "r6"),
+            requantize!(linear, "r9", "r5", "r6"),
+            requantize!(linear, "r10", "r5", "r6"),
             "pkhbt r7,r7,r9,lsl #16
             pkhbt r8,r8,r10,lsl #16
+            ldr pc,[sp,#",
+            $activate,
+            "]
+        ",
+            $relu,
+            ":
+            usat16 r7,#15,r7
+            usat16 r8,#15,r8
+        ",
+            $store,
+            ":
             ",
             $end,
             "
@@ -67,69 +78,93 @@ macro_rules! channels {
     };
 }
 
-/// The convolution of `count` pairs of windows, not 0, to rows of `row` bytes, a multiple of 8 and not 0.
-///
-/// The frame: 0 end of the row, 4 row, 8 window, 12 stream, 16 count.
-macro_rules! convolution {
-    ($(#[$doc:meta])* $name:ident, $saturate:ident) => {
-        $(#[$doc])*
-        ///
-        /// # Safety
-        /// Two windows per count, the stream for all outputs and the rows must be valid to read, read and write; the first two
-        /// word aligned.
-        #[unsafe(naked)]
-        pub(super) unsafe extern "C" fn $name(
-            input: *const i16,
-            stream: *const u8,
-            output: *mut i16,
-            row: usize,
-            count: usize,
-        ) {
-            naked_asm!(
-                concat!(
-                    allow_dsp!(),
-                    "push {{r4-r11,lr}}
-                    ldr r4,[sp,#36]
-                    mov r11,r2
-                    push {{r0,r1,r4}}
-                    push {{r2,r3}}
-                9:
-                    ldrd r12,lr,[sp,#8]
-                    ldr r5,[sp,#4]
-                    ldm r12,{{r0-r4}}
-                    add r12,r12,#8
-                    str r12,[sp,#8]
-                    add r5,r5,r11
-                    str r5,[sp]
-                2:
-                    ",
-                    channels!($saturate, "0", "16", "32", "48", "56", "ldr r12,[sp,#4]"),
-                    channels!($saturate, "8", "24", "40", "64", "72", "ldrd r5,r12,[sp]"),
-                    "cmp r11,r5
-                    add lr,lr,#80
-                    bne 2b
-                    ldr r5,[sp,#16]
-                    add r11,r11,r12
-                    subs r5,r5,#1
-                    str r5,[sp,#16]
-                    bne 9b
-                    add sp,#20
-                    pop {{r4-r11,pc}}"
-                )
-            )
-        }
+/// Leaky ReLU of the two elements of `$pair`: negative ones are halved three times, rounding down. `r12` is 0; `r5` is lost.
+macro_rules! leaky_pair {
+    ($pair:literal) => {
+        concat!(
+            "shadd16 r5,",
+            $pair,
+            ",r12
+            shadd16 r5,r5,r12
+            shadd16 r5,r5,r12
+            ssub16 r6,",
+            $pair,
+            ",r12
+            sel ",
+            $pair,
+            ",",
+            $pair,
+            ",r5
+            "
+        )
     };
 }
 
-convolution! {
-    /// Without an activation.
-    convolution_linear, linear
-}
-convolution! {
-    /// With ReLU.
-    convolution_relu, relu
-}
-convolution! {
-    /// With leaky ReLU.
-    convolution_leaky_relu, leaky_relu
+/// The convolution of `count` pairs of windows, not 0, to rows of `row` bytes, a multiple of 8 and not 0.
+///
+/// The frame: 0 end of the row, 4 row, 8 window, 12 stream, 16 count, 20 activation in the first half of a block, 24 in the second.
+///
+/// # Safety
+/// Two windows per count, the stream for all outputs and the rows must be valid to read, read and write; the first two word aligned.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn convolution(
+    input: *const i16,
+    stream: *const u8,
+    output: *mut i16,
+    row: usize,
+    count: usize,
+    activation: usize,
+) {
+    naked_asm!(concat!(
+        allow_dsp!(),
+        "push {{r4-r11,lr}}
+            ldrd r4,r7,[sp,#36]
+            mov r11,r2
+            adr.w r5,4f+1
+            adr.w r6,7f+1
+            cmp r7,#1
+            blo 1f
+            adr.w r5,3f+1
+            adr.w r6,6f+1
+            beq 1f
+            adr.w r5,5f+1
+            adr.w r6,8f+1
+        1:
+            push {{r0,r1,r4,r5,r6}}
+            push {{r2,r3}}
+        9:  // A pair of windows.
+            ldrd r12,lr,[sp,#8]
+            ldr r5,[sp,#4]
+            ldm r12,{{r0-r4}}
+            add r12,r12,#8
+            str r12,[sp,#8]
+            add r5,r5,r11
+            str r5,[sp]
+        2:  // A block of four channels.
+            ",
+        channels!("0", "16", "32", "48", "56", "20", "ldr r12,[sp,#4]", "3", "4"),
+        channels!("8", "24", "40", "64", "72", "24", "ldrd r5,r12,[sp]", "6", "7"),
+        "cmp r11,r5
+            add lr,lr,#80
+            bne 2b
+            ldr r5,[sp,#16]
+            add r11,r11,r12
+            subs r5,r5,#1
+            str r5,[sp,#16]
+            bne 9b
+            add sp,#28
+            pop {{r4-r11,pc}}
+
+        5:  // Leaky ReLU in the first half.
+            adr.w r10,4b+1
+            b 10f
+        8:  // And in the second.
+            adr.w r10,7b+1
+        10:
+            mov r12,#0
+            ",
+        leaky_pair!("r7"),
+        leaky_pair!("r8"),
+        "bx r10"
+    ))
 }

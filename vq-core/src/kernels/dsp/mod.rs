@@ -12,6 +12,7 @@ pub(super) mod nearest;
 mod pairs;
 mod requantize;
 mod single;
+mod two;
 
 use super::Kernels;
 use super::checked::{Convolution, Depthwise};
@@ -43,6 +44,17 @@ pub(super) fn convolution(convolution: &mut Convolution<'_>) {
     }
 }
 
+/// Two outputs have a kernel of their own.
+#[inline(always)]
+pub(super) fn product(product: &mut Convolution<'_>) {
+    if product.outputs != 2 {
+        return one_window(product, 0);
+    }
+    let (input, output) = product.window_and_row(0);
+    // SAFETY: `Convolution` holds bounds of the window and the row and alignment of the stream.
+    unsafe { two::product(input, product.stream.as_ptr(), output, product.window / 4) }
+}
+
 #[inline]
 fn one_window(convolution: &mut Convolution<'_>, index: usize) {
     let (input, output) = convolution.window_and_row(index);
@@ -61,14 +73,18 @@ fn two_windows(convolution: &mut Convolution<'_>, count: usize) {
 
 #[inline]
 fn first_layer(convolution: &mut Convolution<'_>, count: usize) {
-    let kernel = match convolution.activation {
-        Activation::Linear => first::convolution_linear,
-        Activation::Relu => first::convolution_relu,
-        Activation::LeakyRelu => first::convolution_leaky_relu,
-    };
     let (input, output) = convolution.window_and_row(0);
     // SAFETY: `Convolution` holds bounds of twice `count` windows and rows, the caller has checked their alignment and shape.
-    unsafe { kernel(input, convolution.stream.as_ptr(), output, convolution.outputs * 2, count) }
+    unsafe {
+        first::convolution(
+            input,
+            convolution.stream.as_ptr(),
+            output,
+            convolution.outputs * 2,
+            count,
+            convolution.activation as usize,
+        )
+    }
 }
 
 /// Columns, where their weights fit registers and there are enough windows to pay for loading them; the other windows one by one.

@@ -57,10 +57,8 @@ macro_rules! one_group {
 }
 
 /// Requantizes a block and stores it; then the next block, or the end.
-///
-/// `$store` stores the two words of `r4` and `r6`.
 macro_rules! finish {
-    ($saturate:ident, $store:literal) => {
+    ($saturate:ident) => {
         concat!(
             "ldm lr!,{{r2,r3,r8,r9}}
             ",
@@ -75,121 +73,115 @@ macro_rules! finish {
             ldrd r2,r3,[sp,#8]
             cmp r2,r3
             bhi 7f
-            ",
-            $store,
-            "
+            strd r4,r6,[r2],#8
             str r2,[sp,#8]
             bne 2b
-            add sp,#20
+            add sp,#24
             pop {{r4-r11,pc}}
             "
         )
     };
 }
 
-/// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes: `$check` comes first,
-/// `$entry` leaves in `r6` where `$enter` jumps into `$groups`.
+/// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes.
 ///
-/// The frame: 0 window, 4 entry into the loop, 8 output, 12 last whole block's output, 16 finish for the activation.
-macro_rules! convolution {
-    (
-        $(#[$doc:meta])* $visibility:vis $name:ident, $check:literal, $entry:literal, $enter:literal, $groups:ident, $store:literal,
-        $($anywhere:tt)*
-    ) => {
-        $(#[$doc])*
-        ///
-        /// # Safety
-        /// The window, the stream for all outputs, word aligned, and the row must be valid to read, read and write.
-        #[unsafe(naked)]
-        $visibility unsafe extern "C" fn $name(
-            input: *const i16,
-            stream: *const u8,
-            output: *mut i16,
-            window: usize,
-            row: usize,
-            activation: usize,
-        ) {
-            naked_asm!(concat!(
-                allow_dsp!(),
-                $check,
-                "push {{r4-r11,lr}}
-                ldrd r4,r5,[sp,#36]
-                mov lr,r1
-                add r1,r0,r3
-                add r4,r2,r4
-                sub r4,r4,#8
-                ",
-                $entry,
-                "
-                adr.w r7,5f+1
-                cmp r5,#1
-                beq 9f
-                ite lo
-                adrlo.w r7,4f+1
-                adrhs.w r7,6f+1
-            9:
-                push {{r2,r4,r7}}
-                push {{r0,r6}}
+/// A window and a row at whole words are read and written two words at a time; a number of groups that is no multiple of eight enters the loop further on.
+/// Others have a loop of their own, and every block of them is finished where the last one of the former is that has fewer than four channels.
+///
+/// The frame: 0 window, 4 entry into the loop, 8 output, 12 last whole block's output, or 0 where rows lie anywhere, 16 finish for the activation,
+/// 20 last whole block's output where rows lie anywhere, or 0.
+///
+/// # Safety
+/// The window, the stream for all outputs, word aligned, and the row must be valid to read, read and write.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn convolution(
+    input: *const i16,
+    stream: *const u8,
+    output: *mut i16,
+    window: usize,
+    row: usize,
+    activation: usize,
+) {
+    naked_asm!(concat!(
+        allow_dsp!(),
+        "push {{r4-r11,lr}}
+            ldrd r4,r5,[sp,#36]
+            mov lr,r1
+            add r1,r0,r3
+            add r4,r2,r4
+            sub r4,r4,#8
+            mov r8,#0
+            orr r12,r0,r2
+            tst r12,#2
+            bne 10f
+            rsb r3,r3,#0
+            ubfx r3,r3,#3,#3
+            mov r6,#72
+            adr.w r9,3f+1
+            mla r6,r3,r6,r9
+        1:
+            adr.w r7,5f+1
+            cmp r5,#1
+            beq 9f
+            ite lo
+            adrlo.w r7,4f+1
+            adrhs.w r7,6f+1
+        9:
+            push {{r2,r4,r7,r8}}
+            push {{r0,r6}}
 
-            2:  // A block: one window, four channels.
-                ldm lr!,{{r4-r7}}
-                ",
-                $enter,
-                "
-            3:
-                ",
-                $groups!(),
-                "cmp r0,r1
-                bne 3b
-                ldr pc,[sp,#16]
-            4:
-                ",
-                finish!(linear, $store),
-                "5:
-                ",
-                finish!(relu, $store),
-                "6:
-                ",
-                finish!(leaky_relu, $store),
-                "7:  // The last block has fewer than four channels.
-                add r3,r3,#8
-                strh r4,[r2],#2
-                cmp r2,r3
-                beq 8f
-                lsr r4,r4,#16
-                strh r4,[r2],#2
-                cmp r2,r3
-                it ne
-                strhne r6,[r2]
-            8:
-                add sp,#20
-                pop {{r4-r11,pc}}"
-            ), $($anywhere)*)
-        }
-    };
-}
+        2:  // A block: one window, four channels.
+            ldm lr!,{{r4-r7}}
+            ldm sp,{{r0,pc}}
+        3:
+            ",
+        eight_groups!(),
+        "cmp r0,r1
+            bne 3b
+            ldr pc,[sp,#16]
+        4:
+            ",
+        finish!(linear),
+        "5:
+            ",
+        finish!(relu),
+        "6:
+            ",
+        finish!(leaky_relu),
+        "7:  // A block that lies anywhere, or has fewer than four channels.
+            ldr r8,[sp,#20]
+            cmp r2,r8
+            bhi 8f
+            str r4,[r2],#4
+            str r6,[r2],#4
+            str r2,[sp,#8]
+            bne 2b
+            b 12f
+        8:
+            orr r3,r3,r8
+            add r3,r3,#8
+            strh r4,[r2],#2
+            cmp r2,r3
+            beq 12f
+            lsr r4,r4,#16
+            strh r4,[r2],#2
+            cmp r2,r3
+            it ne
+            strhne r6,[r2]
+        12:
+            add sp,#24
+            pop {{r4-r11,pc}}
 
-convolution! {
-    /// For a window and a row at whole words; leaves others to [`convolution_anywhere`]. A number of groups that is no multiple of
-    /// eight enters the loop further on.
-    pub(super) convolution,
-    "orr r12,r0,r2\ntst r12,#2\nbne.w {anywhere}\n",
-    "rsb r3,r3,#0
-    ubfx r3,r3,#3,#3
-    mov r6,#72
-    adr.w r8,3f+1
-    mla r6,r3,r6,r8",
-    "ldm sp,{{r0,pc}}",
-    eight_groups,
-    "strd r4,r6,[r2],#8",
-    anywhere = sym convolution_anywhere
-}
-convolution! {
-    /// For a window and a row at any element, which a layer with one channel may have.
-    convolution_anywhere,
-    "",
-    "",
-    "ldr r0,[sp]",
-    one_group,
-    "str r4,[r2],#4\nstr r6,[r2],#4",
+        10: // A window or a row at an odd element.
+            mov r8,r4
+            mov r4,#0
+            adr.w r6,11f+1
+            b 1b
+        11:
+            ",
+        one_group!(),
+        "cmp r0,r1
+            bne 11b
+            ldr pc,[sp,#16]"
+    ))
 }

@@ -43,6 +43,9 @@ pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
     unsafe { depthwise::depthwise(&raw const arguments) }
 }
 
+/// As any one window.
+pub(super) use convolution as product;
+
 /// The compiler's own code: a sum has no inner loop to win.
 pub(super) fn add(layer: &Layer, a: &[i16], b: &mut [i16]) {
     Integer::add(layer, a, b);
