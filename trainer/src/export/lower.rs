@@ -5,7 +5,7 @@ use vq_core::model::records::{self, Kind, Layer, Scaling};
 use super::container::NetParts;
 use super::proof::{Bounds, accumulator_fits};
 use super::reference::{Evaluated, Rows};
-use super::rounding::Inputs;
+use super::rounding::{Inputs, Rounding};
 use super::trained::{Normalization, TrainedNet};
 use super::window::WindowLayer;
 use crate::architecture::{Activation, Operation, Shape, Source};
@@ -105,7 +105,7 @@ impl Lowering<'_> {
     ///
     /// # Errors
     /// The layer that cannot be proven or scaled.
-    pub fn lower(&self) -> Result<NetParts, LoweringError> {
+    pub fn lower(&self, rounding: Rounding) -> Result<NetParts, LoweringError> {
         let last = self.net.spec.nodes.len() - 1;
         let mut scales: Vec<Scale> = Vec::with_capacity(last + 1);
         let mut layers = Vec::with_capacity(last + 1);
@@ -124,7 +124,7 @@ impl Lowering<'_> {
                     let window = WindowLayer::new(operation, inputs, &self.net.weights[index]);
                     let Some(window) = window else { continue };
                     describe(&mut layer, &window);
-                    self.convolution(&window, from, wanted, index)?
+                    self.convolution(&window, from, wanted, index, rounding)?
                 }
             };
             scales.push(scale);
@@ -182,16 +182,19 @@ impl Lowering<'_> {
         from: Scale,
         wanted: Scale,
         index: usize,
+        rounding: Rounding,
     ) -> Result<(Scale, Vec<u8>), LoweringError> {
         let node = &self.net.spec.nodes[index];
         let bounds = self.bounds_of(node.source);
         let rows = self.rows_of(node.source);
-        let shared = (!window.depthwise).then(|| Inputs::measure(window, rows, 0));
+        let inputs = |output: usize| (rounding == Rounding::Compensated).then(|| Inputs::measure(window, rows, output));
+        let shared = if window.depthwise { None } else { inputs(0) };
         let mut channels = Vec::with_capacity(window.outputs);
         for output in 0..window.outputs {
-            let own = window.depthwise.then(|| Inputs::measure(window, rows, output));
-            let round = |weights: &[f64]| {
-                own.as_ref().or(shared.as_ref()).map_or_else(|| nearest(weights), |inputs| inputs.round(weights))
+            let own = if window.depthwise { inputs(output) } else { None };
+            let round = |weights: &[f64]| match own.as_ref().or(shared.as_ref()) {
+                Some(inputs) => inputs.round(weights),
+                None => nearest(weights),
             };
             let channel = quantize_channel(window.filter(output), window.bias[output], from, bounds, round)
                 .ok_or_else(|| LoweringError::Overflow { net: self.name, layer: node.name.clone() })?;

@@ -11,12 +11,13 @@ pub mod file;
 pub mod from_run;
 pub mod layout;
 pub mod lower;
+mod measure;
 pub mod nearest;
 pub mod predictor;
 pub mod priors;
 pub mod proof;
 pub mod reference;
-mod rounding;
+pub mod rounding;
 pub mod summary;
 pub mod surprise;
 pub mod symbols;
@@ -41,6 +42,7 @@ use predictor::PredictorParts;
 use priors::recurrent::RecurrentParts;
 use priors::{PriorError, PriorParts};
 use reference::{Evaluated, Rows, forward};
+use rounding::Rounding;
 use trained::{TrainedModel, TrainedModelError, TrainedNet, TrainedQuantizer};
 use window::WindowLayer;
 
@@ -181,10 +183,10 @@ pub fn export_within(
         output: input_scale,
     };
     let quantizer = symbols::integer(&trained.quantizer, rows, latent_scale);
-    let mut integer = ModelParts {
+    let parts = ModelParts {
         arithmetic: Arithmetic::Integer,
-        encoder: encoder.lower()?,
-        decoder: decoder.lower()?,
+        encoder: encoder.lower(Rounding::Nearest)?,
+        decoder: decoder.lower(Rounding::Nearest)?,
         scaling: scalings,
         priors: PriorParts::uniform(&quantizer.symbols),
         symbols: quantizer.symbols,
@@ -196,6 +198,7 @@ pub fn export_within(
         test_frames: test_frames.clone(),
         metadata: metadata.clone(),
     };
+    let mut integer = rounding::decide(parts, [&encoder, &decoder], samples)?;
     // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
     let uniform = assemble(&integer)?;
     let model = uniform.model().map_err(ContainerError::from)?;

@@ -4,7 +4,6 @@
 //! that were not counted. A quality takes the cheapest of them whose error is not above that of its nearest codes. If the qualities together do
 //! not become cheaper, the model has no choice, and codes are the nearest ones.
 
-mod measure;
 mod weights;
 
 use vq_core::Model;
@@ -15,9 +14,9 @@ use vq_core::model::{QUALITIES, symbol_table_bytes};
 use super::ExportError;
 use super::container::{ContainerError, ModelParts, assemble};
 use super::file::ModelBytes;
+use super::measure::{Measured, Stretches, measure};
 use super::priors::PriorParts;
 use super::symbols::place;
-use measure::{Measured, Stretches, measure};
 
 pub use weights::{Effects, effects, weighted_starts};
 

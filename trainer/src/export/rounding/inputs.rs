@@ -1,14 +1,12 @@
-//! Which of the two int8 numbers beside a weight is taken: not the nearer one of each, but those whose errors cancel over the inputs that a
-//! layer really has.
+//! Rounding that lets the errors of a filter's weights cancel (Frantar et al. 2022, *GPTQ*, arXiv 2210.17323, equation 3; behind it the optimal brain
+//! surgeon of Hassibi and Stork, 1993).
 //!
 //! Neighbouring inputs of a filter are alike, so one weight's error can be taken back by the next one's. Taps are rounded one after another, those
-//! with the strongest inputs first, and what each loses is given to those that are left in the proportion that hides it best (Frantar et al. 2022,
-//! *GPTQ*, arXiv 2210.17323, equation 3; LeCun, Denker & Solla's optimal brain surgeon behind it). Nothing of it is seen on the device: the same bytes, with
-//! a smaller error.
+//! with the strongest inputs first, and what each loses is given to those that are left in the proportion that hides it best.
 
-use super::lower::WEIGHT_MAX;
-use super::reference::Rows;
-use super::window::WindowLayer;
+use crate::export::lower::WEIGHT_MAX;
+use crate::export::reference::Rows;
+use crate::export::window::WindowLayer;
 
 /// Windows that are looked at, evenly over all there are.
 const MOST_WINDOWS: usize = 1 << 14;
@@ -18,7 +16,7 @@ const DAMPING: f64 = 1e-3;
 
 /// How the inputs of a filter move together, as its rounding needs it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Inputs {
+pub(in crate::export) struct Inputs {
     /// Taps, those with the strongest inputs first.
     order: Vec<usize>,
     /// The second moments `[taps, taps]`, in that order.
@@ -29,7 +27,7 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// The inputs of an output's taps where a layer's windows lie over `rows`; `channel` is the output's own one, which a depthwise filter reads alone.
-    pub(super) fn measure(layer: &WindowLayer, rows: &Rows, channel: usize) -> Self {
+    pub(in crate::export) fn measure(layer: &WindowLayer, rows: &Rows, channel: usize) -> Self {
         let windows = Windows { layer, rows, channel };
         let (count, taps) = (windows.count(), layer.taps);
         let every = count.div_ceil(MOST_WINDOWS).max(1);
@@ -63,7 +61,7 @@ impl Inputs {
     }
 
     /// Weights, in steps of their scale, as whole numbers: the nearest ones where nothing better is found.
-    pub(super) fn round(&self, weights: &[f64]) -> Vec<i8> {
+    pub(in crate::export) fn round(&self, weights: &[f64]) -> Vec<i8> {
         let sorted: Vec<f64> = self.order.iter().map(|&tap| weights[tap]).collect();
         let nearest: Vec<f64> = sorted.iter().map(|&weight| whole(weight)).collect();
         let compensated = self.compensated(sorted.clone());
