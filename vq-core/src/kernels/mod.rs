@@ -29,6 +29,9 @@ pub mod portable;
 #[cfg(kernels = "rv32im")]
 #[allow(unsafe_code, reason = "naked functions")]
 mod rv32im;
+#[cfg(host = "x86")]
+#[allow(unsafe_code, reason = "intrinsics read and write by pointers")]
+pub mod x86;
 
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
@@ -45,8 +48,11 @@ use rv32im as form;
 #[cfg(kernels)]
 pub use checked::Checked as Native;
 /// The integer arithmetic in the form for this target.
-#[cfg(not(kernels))]
+#[cfg(not(any(kernels, host)))]
 pub use portable::Integer as Native;
+/// The integer arithmetic in the form for this target.
+#[cfg(host = "x86")]
+pub use x86::Host as Native;
 
 /// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m`, `arm-dsp` or `rv32im`.
 #[cfg(kernels)]
