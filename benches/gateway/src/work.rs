@@ -73,7 +73,7 @@ impl Traffic {
         let mut all = vec![Vec::new(); self.packets.len()];
         self.decode_into(model, |device, frames| all[device].extend_from_slice(frames))?;
         write_numbers(folder, &format!("samples-{link}.i32"), &all.concat())?;
-        let latents = self.packets.iter().map(|packets| latents(&model, packets)).collect::<Result<Vec<_>>>()?;
+        let latents = self.packets.iter().map(|packets| latents(&model, packets)).collect::<Result<Vec<_>, _>>()?;
         write_numbers(folder, &format!("latents-{link}.i16"), &latents.concat())
     }
 }

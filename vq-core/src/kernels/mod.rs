@@ -4,8 +4,8 @@
 //! The `f32` form is the reference that the integers are measured against. `build.rs` chooses the form by the target:
 //! [`Native`] is its arithmetic and [`FORM`] its name.
 //!
-//! Forms are naked functions, the one place in this crate with `unsafe`: [`portable`] is the twin that each is tested against,
-//! on the core itself.
+//! Forms are naked functions, or intrinsics on a host, the one place in this crate with `unsafe`: [`portable`] is the twin that each is tested against,
+//! on the core itself. With the feature `std` a host of x86-64 has one too, whose [`FORM`] is still `portable`: the processor is asked at run time.
 
 #[cfg(kernels = "armv6m")]
 #[allow(unsafe_code, reason = "naked functions")]
