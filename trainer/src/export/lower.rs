@@ -4,7 +4,8 @@ use vq_core::model::records::{self, Kind, Layer, Scaling};
 
 use super::container::NetParts;
 use super::proof::{Bounds, accumulator_fits};
-use super::reference::Evaluated;
+use super::reference::{Evaluated, Rows};
+use super::rounding::Inputs;
 use super::trained::{Normalization, TrainedNet};
 use super::window::WindowLayer;
 use crate::architecture::{Activation, Operation, Shape, Source};
@@ -12,7 +13,7 @@ use crate::architecture::{Activation, Operation, Shape, Source};
 /// Room above the largest activation that was measured, before int16 saturates.
 const HEADROOM: f64 = 2.0;
 /// The largest weight.
-const WEIGHT_MAX: f64 = 127.0;
+pub(super) const WEIGHT_MAX: f64 = 127.0;
 
 /// Why a net cannot be lowered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -51,7 +52,9 @@ pub struct Lowering<'a> {
     pub net: &'a TrainedNet,
     /// The shapes of its nodes.
     pub shapes: &'a [Shape],
-    /// What each node gave for representative input.
+    /// Representative input.
+    pub inputs: &'a Rows,
+    /// What each node gave for it.
     pub measured: &'a [Evaluated],
     /// The scale of the input line.
     pub input: Scale,
@@ -137,6 +140,14 @@ impl Lowering<'_> {
         }
     }
 
+    /// What a source gave for representative input.
+    fn rows_of(&self, source: Source) -> &Rows {
+        match source {
+            Source::Input => self.inputs,
+            Source::Node(index) => &self.measured[index].output,
+        }
+    }
+
     /// What a source's activations are bounded by.
     fn bounds_of(&self, source: Source) -> Bounds {
         match source {
@@ -174,9 +185,15 @@ impl Lowering<'_> {
     ) -> Result<(Scale, Vec<u8>), LoweringError> {
         let node = &self.net.spec.nodes[index];
         let bounds = self.bounds_of(node.source);
+        let rows = self.rows_of(node.source);
+        let shared = (!window.depthwise).then(|| Inputs::measure(window, rows, 0));
         let mut channels = Vec::with_capacity(window.outputs);
         for output in 0..window.outputs {
-            let channel = quantize_channel(window.filter(output), window.bias[output], from, bounds)
+            let own = window.depthwise.then(|| Inputs::measure(window, rows, output));
+            let round = |weights: &[f64]| {
+                own.as_ref().or(shared.as_ref()).map_or_else(|| nearest(weights), |inputs| inputs.round(weights))
+            };
+            let channel = quantize_channel(window.filter(output), window.bias[output], from, bounds, round)
                 .ok_or_else(|| LoweringError::Overflow { net: self.name, layer: node.name.clone() })?;
             channels.push(channel);
         }
@@ -205,15 +222,26 @@ pub(super) struct IntegerChannel {
     pub(super) step: f64,
 }
 
-/// Rounds a channel's weights to int8 at the finest scale whose accumulator provably fits; `None` if there is none.
-pub(super) fn quantize_channel(filter: &[f32], bias: f32, from: Scale, bounds: Bounds) -> Option<IntegerChannel> {
+/// Weights in steps, each rounded by itself.
+pub(super) fn nearest(weights: &[f64]) -> Vec<i8> {
+    weights.iter().map(|weight| weight.round().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8).collect()
+}
+
+/// A channel's weights as int8 at the finest scale whose accumulator provably fits, `round`ed from steps of that scale; `None` if there is none.
+pub(super) fn quantize_channel(
+    filter: &[f32],
+    bias: f32,
+    from: Scale,
+    bounds: Bounds,
+    round: impl Fn(&[f64]) -> Vec<i8>,
+) -> Option<IntegerChannel> {
     let peak = filter.iter().fold(0.0f32, |peak, weight| peak.max(weight.abs()));
     // A channel of zero weights is its bias alone: any scale will do that keeps it well inside the accumulator.
     let alone = (f64::from(bias.abs()) / (from * f64::from(1 << 20))).max(f64::MIN_POSITIVE.sqrt());
     let mut scale = if peak > 0.0 { f64::from(peak) / WEIGHT_MAX } else { alone };
     for _ in 0..48 {
-        let weights: Vec<i8> =
-            filter.iter().map(|w| (f64::from(*w) / scale).round().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8).collect();
+        let steps: Vec<f64> = filter.iter().map(|weight| f64::from(*weight) / scale).collect();
+        let weights = round(&steps);
         let bias = (f64::from(bias) / (from * scale)).round();
         if bias.abs() < 2f64.powi(31) && accumulator_fits(bias as i64, &weights, bounds) {
             let step = if peak > 0.0 || bias != 0.0 { from * scale } else { 0.0 };
@@ -362,11 +390,11 @@ mod tests {
 
     #[test]
     fn a_bias_beyond_the_accumulator_coarsens_the_weights() {
-        let fine = quantize_channel(&[1.0, -1.0], 0.0, 1e-4, Bounds::FULL).unwrap();
+        let fine = quantize_channel(&[1.0, -1.0], 0.0, 1e-4, Bounds::FULL, nearest).unwrap();
         assert_eq!((fine.weights.as_slice(), fine.bias), ([127, -127].as_slice(), 0));
-        let coarse = quantize_channel(&[1.0, -1.0], 2000.0, 1e-4, Bounds::FULL).unwrap();
+        let coarse = quantize_channel(&[1.0, -1.0], 2000.0, 1e-4, Bounds::FULL, nearest).unwrap();
         assert!(coarse.weights[0] < 127 && coarse.weights[0] > 50, "{:?}", coarse.weights);
         assert!(accumulator_fits(coarse.bias.into(), &coarse.weights, Bounds::FULL));
-        assert!(quantize_channel(&[1e-30], 1e30, 1e-4, Bounds::FULL).is_none());
+        assert!(quantize_channel(&[1e-30], 1e30, 1e-4, Bounds::FULL, nearest).is_none());
     }
 }

@@ -18,6 +18,7 @@ pub mod predictor;
 pub mod priors;
 pub mod proof;
 pub mod reference;
+mod rounding;
 pub mod summary;
 pub mod surprise;
 pub mod symbols;
@@ -47,6 +48,8 @@ use window::WindowLayer;
 
 /// Most frames that ranges are measured on.
 const MEASURED_FRAMES: usize = 120_000;
+/// Stretches that they are taken from, evenly over all samples: one recording alone does not stand for the others.
+const MEASURED_STRETCHES: usize = 24;
 /// Hops of signal in the self-test.
 const TEST_HOPS: usize = 8;
 
@@ -165,6 +168,7 @@ pub fn export_within(
         name: "encoder",
         net: &trained.encoder,
         shapes: &encoder_shapes,
+        inputs: &measured.input,
         measured: &measured.encoder,
         input: input_scale,
         output: latent_scale,
@@ -173,6 +177,7 @@ pub fn export_within(
         name: "decoder",
         net: &trained.decoder,
         shapes: &decoder_shapes,
+        inputs: &measured.quantized,
         measured: &measured.decoder,
         input: latent_scale,
         output: input_scale,
@@ -249,6 +254,8 @@ impl ModelParts {
 
 /// What every node gives for representative input.
 struct Measured {
+    /// Samples as the encoder sees them.
+    input: Rows,
     encoder: Vec<Evaluated>,
     /// Latents as the decoder sees them.
     quantized: Rows,
@@ -258,26 +265,38 @@ struct Measured {
 impl Measured {
     fn new(trained: &TrainedModel, samples: &[i32], shapes: &[Shape]) -> Result<Self, ExportError> {
         let (channels, hop) = (trained.normalization.len(), trained.encoder.spec.input_rows);
-        let frames = (samples.len() / channels).min(MEASURED_FRAMES) / hop * hop;
         let need = hop * 16;
-        if frames < need {
+        if samples.len() / channels < need {
             return Err(ExportError::TooShort { frames: samples.len() / channels, need });
         }
-        let values = samples[..frames * channels]
+        let values = representative(samples, hop * channels)
             .chunks_exact(channels)
             .flat_map(|frame| frame.iter().zip(&trained.normalization))
             .map(|(count, normal)| {
                 ((i64::from(*count) - i64::from(normal.offset)) as f64 / f64::from(normal.scale)) as f32
             })
             .collect();
-        let encoder = forward(&trained.encoder, &Rows { channels, values });
+        let input = Rows { channels, values };
+        let encoder = forward(&trained.encoder, &input);
         let width = shapes.last().map_or(1, |shape| shape.channels);
         let latents = encoder.last().map_or(&[][..], |latents| &latents.output.values);
         let values = latents.chunks_exact(width).flat_map(|latent| trained.quantizer.nearest(latent)).collect();
         let quantized = Rows { channels: width, values };
         let decoder = forward(&trained.decoder, &quantized);
-        Ok(Self { encoder, quantized, decoder })
+        Ok(Self { input, encoder, quantized, decoder })
     }
+}
+
+/// Whole hops of `hop` numbers: all samples if they are few, else stretches evenly from all of them.
+fn representative(samples: &[i32], hop: usize) -> Vec<i32> {
+    let hops = samples.len() / hop;
+    let most = MEASURED_FRAMES / hop.max(1);
+    if hops <= most {
+        return samples[..hops * hop].to_vec();
+    }
+    let stretch = most.div_ceil(MEASURED_STRETCHES);
+    let start = |index: usize| index * (hops - stretch) / (MEASURED_STRETCHES - 1) * hop;
+    (0..MEASURED_STRETCHES).flat_map(|index| &samples[start(index)..][..stretch * hop]).copied().collect()
 }
 
 impl Measured {
