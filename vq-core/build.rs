@@ -8,10 +8,16 @@ use std::env;
 fn main() {
     println!("cargo:rustc-check-cfg=cfg(kernels, values(none(), \"dsp\", \"armv7m\", \"armv6m\", \"rv32im\"))");
     println!("cargo:rustc-check-cfg=cfg(optional_dsp)");
+    println!("cargo:rustc-check-cfg=cfg(host, values(none(), \"x86\"))");
     println!("cargo:rustc-check-cfg=cfg(compressed)");
     println!("cargo:rerun-if-changed=build.rs");
     let target = env::var("TARGET").unwrap_or_default();
     let has_dsp_feature = env::var_os("CARGO_FEATURE_CORTEX_M33_DSP").is_some();
+    // What a processor can do is asked at run time, which takes the standard library.
+    if target.starts_with("x86_64") && env::var_os("CARGO_FEATURE_STD").is_some() {
+        println!("cargo:rustc-cfg=host");
+        println!("cargo:rustc-cfg=host=\"x86\"");
+    }
     if let Some(form) = form(&target, has_dsp_feature) {
         println!("cargo:rustc-cfg=kernels");
         println!("cargo:rustc-cfg=kernels=\"{form}\"");

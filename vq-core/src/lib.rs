@@ -37,6 +37,7 @@
 //! * `heapless`: a queue of packets for a radio that is slower than the encoder for a while (`packet::PacketQueue`).
 //! * `embedded-io`: frames of packets into a serial port or a flash chip (`packet::FrameWriter`).
 //! * `defmt`: `defmt::Format` for all errors, and for what packets and blocks say of themselves.
+//! * `std`: kernels for the host's processor, on x86-64 with AVX2, chosen at run time. For gateways; it needs the standard library there.
 //! * `metadata`: reading a model's name, rate, channels and training run from its postcard message.
 #![no_std]
 #![deny(unsafe_code)]

@@ -6,9 +6,10 @@
 use vq_core::Model;
 use vq_core::kernels::float::Float;
 use vq_core::kernels::portable::Integer;
-use vq_core::kernels::{Arithmetic, Columns, Kernels, Windows};
+use vq_core::kernels::{Arithmetic, Kernels};
 use vq_core::model::plan::row_elements;
-use vq_core::model::records::{Kind, Layer, Net};
+
+use super::lines::run;
 
 /// A layer of both models.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,61 +73,6 @@ fn lines<K: Kernels>(model: &Model<'_>, samples: &[i32]) -> [Vec<Vec<K::Element>
         lines.remove(0);
         lines
     })
-}
-
-/// The input and what every layer gives.
-fn run<K: Kernels>(model: &Model<'_>, net: &Net, input: Vec<K::Element>, hops: usize) -> Vec<Vec<K::Element>> {
-    let mut lines = vec![input];
-    for index in 0..usize::from(net.count) {
-        let layer = model.layer(net, index);
-        let input = &lines[usize::from(layer.input)];
-        let width = model.line(net, usize::from(layer.input)).row_elements() as usize;
-        let output = match layer.kind {
-            Kind::Add => add::<K>(&layer, input, &lines[usize::from(layer.other)]),
-            Kind::Convolution | Kind::Depthwise => filter::<K>(model, &layer, input, width, hops),
-        };
-        lines.push(output);
-    }
-    lines
-}
-
-fn add<K: Kernels>(layer: &Layer, a: &[K::Element], b: &[K::Element]) -> Vec<K::Element> {
-    let mut sum = b.to_vec();
-    K::add(layer, a, &mut sum);
-    sum
-}
-
-/// A convolution, a transposed one or a depthwise one, with zeros around its input.
-fn filter<K: Kernels>(
-    model: &Model<'_>,
-    layer: &Layer,
-    input: &[K::Element],
-    width: usize,
-    hops: usize,
-) -> Vec<K::Element> {
-    let output_width = row_elements(layer.channels) as usize;
-    let (kernel, stride, upsample) =
-        (usize::from(layer.kernel), usize::from(layer.stride), usize::from(layer.upsample.max(1)));
-    let padding = usize::from(layer.padding);
-    let rows = hops * usize::from(layer.rows);
-    // A transposed convolution's window ends at its newest row; its output is brought forward by the padding afterwards.
-    let (before, late) = if upsample > 1 { (kernel - 1, padding) } else { (padding, 0) };
-    let count = (rows + late).div_ceil(upsample);
-    let mut padded = vec![K::Element::default(); before * width];
-    padded.extend_from_slice(input);
-    padded.resize(((count.max(1) - 1) * stride + kernel) * width, K::Element::default());
-    let mut output = vec![K::Element::default(); count * upsample * output_width];
-    let weights = model.weights(layer);
-    if layer.kind == Kind::Depthwise {
-        let columns = Columns { count, stride, kernel, width: output_width };
-        K::depthwise(&columns, layer.activation, &padded, weights, &mut output);
-    } else {
-        let windows = Windows { count, step: stride * width, taps: kernel * width, outputs: upsample * output_width };
-        K::convolution(&windows, layer.activation, &padded, weights, &mut output);
-    }
-    output.drain(..late * output_width);
-    output.truncate(rows * output_width);
-    output
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! [`TrainedModel`] (floats, in the layout of tch) → ranges measured by [`mod@reference`] → [`lower`] and [`symbols`] → [`container`],
 //! first with uniform codes, then with the [`priors`] of what that model encodes.
 
+pub mod as_floats;
 pub mod choice;
 pub mod comparison;
 pub mod container;
@@ -10,6 +11,7 @@ pub mod disassemble;
 pub mod file;
 pub mod from_run;
 pub mod layout;
+pub mod lines;
 pub mod lower;
 mod measure;
 pub mod nearest;

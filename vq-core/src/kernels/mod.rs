@@ -4,8 +4,8 @@
 //! The `f32` form is the reference that the integers are measured against. `build.rs` chooses the form by the target:
 //! [`Native`] is its arithmetic and [`FORM`] its name.
 //!
-//! Forms are naked functions, the one place in this crate with `unsafe`: [`portable`] is the twin that each is tested against,
-//! on the core itself.
+//! Forms are naked functions, or intrinsics on a host, the one place in this crate with `unsafe`: [`portable`] is the twin that each is tested against,
+//! on the core itself. With the feature `std` a host of x86-64 has one too, whose [`FORM`] is still `portable`: the processor is asked at run time.
 
 #[cfg(kernels = "armv6m")]
 #[allow(unsafe_code, reason = "naked functions")]
@@ -29,6 +29,9 @@ pub mod portable;
 #[cfg(kernels = "rv32im")]
 #[allow(unsafe_code, reason = "naked functions")]
 mod rv32im;
+#[cfg(host = "x86")]
+#[allow(unsafe_code, reason = "intrinsics read and write by pointers")]
+pub mod x86;
 
 use crate::model::records::{Activation, Layer, Scaling, Step};
 
@@ -45,8 +48,11 @@ use rv32im as form;
 #[cfg(kernels)]
 pub use checked::Checked as Native;
 /// The integer arithmetic in the form for this target.
-#[cfg(not(kernels))]
+#[cfg(not(any(kernels, host)))]
 pub use portable::Integer as Native;
+/// The integer arithmetic in the form for this target.
+#[cfg(host = "x86")]
+pub use x86::Host as Native;
 
 /// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m`, `arm-dsp` or `rv32im`.
 #[cfg(kernels)]

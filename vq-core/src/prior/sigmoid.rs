@@ -19,7 +19,7 @@ pub(crate) static TABLE: [u16; 162] = [
 ];
 
 /// The argument at which the table ends.
-const END: i32 = 160 << 8;
+pub(crate) const END: i32 = 160 << 8;
 
 /// `1 / (1 + exp(−x))`: 1..=32767, never falling.
 #[inline]

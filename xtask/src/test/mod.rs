@@ -21,7 +21,7 @@ use crate::toolchains;
 use tally::Tally;
 
 /// vq-core's features, in every set that one may build for a device.
-const CORE_FEATURES: [&str; 13] = [
+const CORE_FEATURES: [&str; 14] = [
     "",
     "choice",
     "levels",
@@ -34,6 +34,7 @@ const CORE_FEATURES: [&str; 13] = [
     "heapless",
     "embedded-io",
     "defmt",
+    "std",
     "heapless,embedded-io,defmt",
 ];
 /// The cores that each of them is checked for: the smallest and the most usual one.

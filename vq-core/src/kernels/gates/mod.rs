@@ -13,7 +13,9 @@ pub(crate) const GATES: usize = 3;
 pub fn gates(products: &[i16], state: &mut [i16]) {
     #[cfg(any(kernels = "armv7m", kernels = "dsp"))]
     thumb::gates(products, state);
-    #[cfg(not(any(kernels = "armv7m", kernels = "dsp")))]
+    #[cfg(host = "x86")]
+    super::x86::gates(products, state);
+    #[cfg(not(any(kernels = "armv7m", kernels = "dsp", host)))]
     definition(products, state);
 }
 
