@@ -153,7 +153,7 @@ impl RateDistortion {
 
     fn judged(&self, path: &Path) -> anyhow::Result<Judged> {
         let whole = self.signal.open(path)?;
-        let stretch = self.stretch.range(&whole)?;
+        let stretch = self.stretch.within(&whole.name, whole.frames(), whole.rate())?;
         Ok(Judged { whole, stretch })
     }
 
@@ -194,7 +194,7 @@ impl RateDistortion {
             return Ok(());
         }
         for Judged { whole, stretch } in judged {
-            if let Some(known) = known_to_model(&codec.model(), whole, stretch) {
+            if let Some(known) = known_to_model(&codec.model(), &whole.name, &whole.sha256(), stretch) {
                 anyhow::bail!(
                     "frames {} to {} of {} are among what this model was trained on: give other recordings or --from, or --on-training-data to see it nevertheless",
                     known.frames.start,
