@@ -51,9 +51,18 @@ pub(super) fn open(paths: &[PathBuf], wanted: WantedShape) -> Result<Opened, Ima
             );
             return Err(ImageError::Malformed { path: path.clone(), what });
         }
-        scaled += usize::from((picture.height() as usize, picture.width() as usize) != (shape.height, shape.width));
         recoloured += usize::from(usize::from(picture.color().has_color()) * 2 + 1 != shape.channels);
-        append(&fit(&picture.to_rgb8(), shape), &picture, shape, &mut pixels);
+        let (rows, columns) = (picture.height() as usize / shape.height, picture.width() as usize / shape.width);
+        let whole = picture.to_rgb8();
+        if wanted.tiles && rows * columns > 0 {
+            for piece in tiles(&whole, shape, (rows, columns)) {
+                append(&piece, &picture, shape, &mut pixels);
+                names.push(path.display().to_string());
+            }
+            continue;
+        }
+        scaled += usize::from((picture.height() as usize, picture.width() as usize) != (shape.height, shape.width));
+        append(&fit(&whole, shape), &picture, shape, &mut pixels);
         names.push(path.display().to_string());
     }
     let Some(shape) = shape else { return Err(ImageError::Empty { path: PathBuf::from(".") }) };
@@ -65,6 +74,9 @@ pub(super) fn open(paths: &[PathBuf], wanted: WantedShape) -> Result<Opened, Ima
             shape.height,
             shape.width
         ));
+    }
+    if wanted.tiles {
+        remarks.push(format!("{} images of {shape}, cut from {} pictures", names.len(), paths.len()));
     }
     if recoloured > 0 {
         let what =
@@ -110,6 +122,17 @@ fn fit(picture: &RgbImage, shape: ImageShape) -> RgbImage {
         false => resize(picture, columns, rows, FilterType::CatmullRom),
     };
     crop_imm(&scaled, (columns - width) / 2, (rows - height) / 2, width, height).to_image()
+}
+
+/// As many pieces of the size as fit in rows and columns, around a picture's middle.
+fn tiles(picture: &RgbImage, shape: ImageShape, (rows, columns): (usize, usize)) -> impl Iterator<Item = RgbImage> {
+    let (height, width) = (shape.height as u32, shape.width as u32);
+    let left = (picture.width() - columns as u32 * width) / 2;
+    let top = (picture.height() - rows as u32 * height) / 2;
+    let places = (0..rows as u32).flat_map(move |row| (0..columns as u32).map(move |column| (row, column)));
+    places.map(move |(row, column)| {
+        crop_imm(picture, left + column * width, top + row * height, width, height).to_image()
+    })
 }
 
 /// Appends a picture's bytes, channel by channel.
