@@ -100,8 +100,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vq", type=pathlib.Path, default=HERE / "../../target/release/vq", help="the program")
     parser.add_argument("--device", default="cpu", help="cpu or cuda, for both")
-    parser.add_argument("--steps", type=int, default=600, help="steps of a round that are timed")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=200, help="steps of a turn that are timed")
+    parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()
     vq, device, warm = arguments.vq.resolve(), arguments.device, 60
     steps = arguments.steps + warm
@@ -111,8 +111,8 @@ def main():
         check(vq, folder, device)
         counts, run = folder / "long.raw", folder / "long"
         wave(1 << 18).tofile(counts)
-        print("round   vq train: ms a step, processor's   eager PyTorch: ms a step, processor's", flush=True)
-        for number in range(arguments.rounds):
+        print(" turn   vq train: ms a step, processor's   eager PyTorch: ms a step, processor's", flush=True)
+        for number in range(arguments.turns):
             started = train(vq, counts, run, warm, device, warm)
             whole = train(vq, counts, run, steps, device, warm)
             clock = {line["step"]: line["seconds"] for line in lines(run)}

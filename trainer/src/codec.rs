@@ -13,6 +13,7 @@ use crate::export::container::identity;
 use crate::export::file::{HostMemory, ModelBytes};
 use crate::hexadecimal::hexadecimal;
 use crate::stream::{self, Segment, StreamHeader};
+pub use pass::{See, Write};
 use timeline::{MOST_SAMPLES, Timeline};
 
 /// A limit of a packet's bytes beyond this is none.

@@ -11,6 +11,12 @@ use crate::stream;
 /// Bytes of a file that are made before they are given on.
 const PIECE: usize = 1 << 16;
 
+/// Takes bytes of a file as they are made.
+pub type Write<'w> = dyn FnMut(&[u8]) -> Result<(), CodecError> + 'w;
+
+/// Sees decoded frames, `[time, channels]`, and where they begin.
+pub type See<'s> = dyn FnMut(usize, &[i32]) -> Result<(), CodecError> + 's;
+
 impl HostCodec<'_> {
     /// Encodes as [`encode`](Self::encode) does, and hands the file's bytes to `write`, piece by piece.
     ///
@@ -20,7 +26,7 @@ impl HostCodec<'_> {
         &self,
         recording: &StoredRecording,
         options: Options,
-        write: &mut dyn FnMut(&[u8]) -> Result<(), CodecError>,
+        write: &mut Write<'_>,
     ) -> Result<Encoded, CodecError> {
         self.in_pieces(recording, options, PIECE, write)
     }
@@ -31,7 +37,7 @@ impl HostCodec<'_> {
         recording: &StoredRecording,
         options: Options,
         least: usize,
-        write: &mut dyn FnMut(&[u8]) -> Result<(), CodecError>,
+        write: &mut Write<'_>,
     ) -> Result<Encoded, CodecError> {
         let mut encoded = self.encode_blocks(recording, options, &mut |encoded| {
             if encoded.file.len() >= least { encoded.hand_on(write) } else { Ok(()) }
@@ -49,7 +55,7 @@ impl HostCodec<'_> {
         &self,
         recording: &StoredRecording,
         options: Options,
-        see: &mut dyn FnMut(usize, &[i32]) -> Result<(), CodecError>,
+        see: &mut See<'_>,
     ) -> Result<Encoded, CodecError> {
         let width = recording.channels.len();
         let mut timeline = Timeline::new(&recording.channels, Some(0), Some(recording.frames() as u64));
@@ -84,7 +90,7 @@ impl HostCodec<'_> {
 }
 
 impl Encoded {
-    fn hand_on(&mut self, write: &mut dyn FnMut(&[u8]) -> Result<(), CodecError>) -> Result<(), CodecError> {
+    fn hand_on(&mut self, write: &mut Write<'_>) -> Result<(), CodecError> {
         write(&self.file)?;
         self.handed_on += self.file.len() as u64;
         self.file.clear();

@@ -169,6 +169,28 @@ mod tests {
     }
 
     #[test]
+    fn larger_pictures_are_cut_into_pieces_and_smaller_ones_scaled() {
+        let folder = tempfile::tempdir().unwrap();
+        let level = |x: u32, y: u32| Rgb([(x / 4 * 10 + y / 4) as u8; 3]);
+        // Two by three pieces of four, with one column left over at each side.
+        RgbImage::from_fn(14, 8, |x, y| level(x.saturating_sub(1).min(11), y))
+            .save(folder.path().join("a.png"))
+            .unwrap();
+        RgbImage::from_pixel(3, 3, Rgb([9; 3])).save(folder.path().join("b.png")).unwrap();
+        let wanted = WantedShape { height: 4, width: 4, tiles: true, ..WantedShape::default() };
+        let opened = open(&list(folder.path()).unwrap(), wanted).unwrap();
+        let levels: Vec<u8> = (0..opened.images.len()).map(|index| opened.images.image(index)[5]).collect();
+        assert_eq!(levels, [0, 10, 20, 1, 11, 21, 9]);
+        assert!((0..6).all(|index| opened.images.image(index).iter().all(|level| *level == levels[index])));
+        assert_eq!(opened.images.names[0], opened.images.names[5]);
+        assert!(
+            opened.remarks[1].contains("7 images") && opened.remarks[1].contains("2 pictures"),
+            "{:?}",
+            opened.remarks
+        );
+    }
+
+    #[test]
     fn other_sizes_are_covered_and_cropped_in_the_middle() {
         // Three bands; scaled by one half to cover 2 by 2, the outer ones are cut.
         let picture = RgbImage::from_fn(12, 4, |x, _| Rgb([[0, 0, 255][x as usize / 4], 0, 0]));

@@ -134,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn pieces_of_a_picture_are_held_out_together() {
+        let mut set = numbered(40);
+        set.names = (0..40).map(|index| format!("picture {}", index / 4)).collect();
+        let (training, held_out) = set.split(0.2);
+        assert_eq!((training.len(), held_out.len()), (32, 8));
+        assert!(held_out.names.iter().all(|name| !training.names.contains(name)), "{:?}", held_out.names);
+    }
+
+    #[test]
     fn images_that_are_in_both_are_left_out() {
         let (all, some) = (numbered(10), numbered(4));
         let rest = all.without(&some);

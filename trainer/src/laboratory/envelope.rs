@@ -2,18 +2,18 @@
 
 use super::curve::{Curve, Point, RecordCurve};
 
-/// The lower envelope of a family's curves, all over the same records: the settings that no other beats in both mean rate and mean
-/// squared error. They are chosen once, on the means over the records, as whoever deploys a family chooses them; each is named after its
-/// model. `None` without a curve.
+/// The lower envelope of a family's curves, all over the same records: the settings that no other beats in both mean rate and mean squared
+/// error, and that lie above no member's curve, drawn straight from point to point in logarithms. They are chosen once, on the means over the
+/// records, as whoever deploys a family chooses them; each is named after its model. `None` without a curve.
 #[must_use]
 pub fn envelope(family: &[&Curve]) -> Option<Curve> {
     let first = family.first()?;
-    let means: Vec<(usize, Point)> = family
-        .iter()
-        .enumerate()
-        .flat_map(|(member, curve)| curve.mean().into_iter().map(move |point| (member, point)))
-        .collect();
-    let mut chosen: Vec<&(usize, Point)> = means.iter().filter(|(_, point)| is_best(point, &means)).collect();
+    let means: Vec<Vec<Point>> = family.iter().map(|curve| rising(curve.mean())).collect();
+    let all = || means.iter().enumerate().flat_map(|(member, points)| points.iter().map(move |point| (member, point)));
+    let is_best = |point: &Point| {
+        !all().any(|(_, other)| beats(other, point)) && !means.iter().any(|curve| passes_below(curve, point))
+    };
+    let mut chosen: Vec<(usize, &Point)> = all().filter(|(_, point)| is_best(point)).collect();
     chosen.sort_by(|(_, a), (_, b)| a.bits_per_sample.total_cmp(&b.bits_per_sample));
     chosen.dedup_by(|(_, a), (_, b)| a.same_figures(b));
     let records = first.records.iter().enumerate().map(|(index, record)| {
@@ -29,13 +29,28 @@ pub fn envelope(family: &[&Curve]) -> Option<Curve> {
     Some(Curve { name, learned: true, regime: first.regime, records: records.collect() })
 }
 
-/// Whether no other point takes fewer bits at no larger an error, or as many at a smaller one.
-fn is_best(point: &Point, all: &[(usize, Point)]) -> bool {
-    let figures = |point: &Point| (point.bits_per_sample, point.mean_squared_error);
-    let (bits, error) = figures(point);
-    !all.iter().any(|(_, other)| {
-        let (other_bits, other_error) = figures(other);
-        (other_bits < bits && other_error <= error) || (other_bits <= bits && other_error < error)
+/// Points by their rate.
+fn rising(mut points: Vec<Point>) -> Vec<Point> {
+    points.sort_by(|a, b| a.bits_per_sample.total_cmp(&b.bits_per_sample));
+    points
+}
+
+/// Whether a point takes fewer bits than another at no larger an error, or as many at a smaller one.
+fn beats(point: &Point, other: &Point) -> bool {
+    let (bits, error) = (point.bits_per_sample, point.mean_squared_error);
+    (bits < other.bits_per_sample && error <= other.mean_squared_error)
+        || (bits <= other.bits_per_sample && error < other.mean_squared_error)
+}
+
+/// Whether a curve has less error at a point's rate, between two of its own points.
+fn passes_below(curve: &[Point], point: &Point) -> bool {
+    curve.windows(2).any(|pair| {
+        let (bits, from, to) = (point.bits_per_sample.ln(), pair[0].bits_per_sample.ln(), pair[1].bits_per_sample.ln());
+        let [low, high] = [&pair[0], &pair[1]].map(|end| end.mean_squared_error.ln());
+        // Without an error the logarithm is no number that can be compared.
+        from < bits
+            && bits < to
+            && low + (high - low) * (bits - from) / (to - from) < point.mean_squared_error.ln() - 1e-9
     })
 }
 
@@ -66,10 +81,11 @@ mod tests {
 
     #[test]
     fn each_rate_has_the_member_that_loses_least() {
-        // The first is better below one bit, the second above; what is best in the mean is taken in every record.
+        // The first is better below one bit, the second above; what is best in the mean is taken in every record. No other setting has both fewer bits
+        // and less error than the second's first, but the first's curve passes below it.
         let coarse =
             model("coarse", &[&[(0.25, 40.0), (0.5, 20.0), (2.0, 9.0)], &[(0.25, 60.0), (0.5, 30.0), (2.0, 11.0)]]);
-        let fine = model("fine", &[&[(0.5, 50.0), (1.0, 6.0), (2.0, 3.0)], &[(0.5, 25.0), (1.0, 14.0), (2.0, 5.0)]]);
+        let fine = model("fine", &[&[(0.4, 41.0), (1.0, 6.0), (2.0, 3.0)], &[(0.4, 43.0), (1.0, 14.0), (2.0, 5.0)]]);
         let family = envelope(&[&coarse, &fine]).unwrap();
         let settings = |record: usize| -> Vec<&str> {
             family.records[record].points.iter().map(|point| point.setting.as_str()).collect()

@@ -33,7 +33,7 @@ pub enum Sources {
     /// Recordings of one kind of signal.
     Recordings(Vec<Source>),
     /// Images of one size.
-    Images(ImageSources),
+    Images(Box<ImageSources>),
 }
 
 impl From<Vec<Source>> for Sources {
@@ -44,7 +44,7 @@ impl From<Vec<Source>> for Sources {
 
 impl From<ImageSources> for Sources {
     fn from(images: ImageSources) -> Self {
-        Self::Images(images)
+        Self::Images(Box::new(images))
     }
 }
 
@@ -63,7 +63,7 @@ impl Sources {
     pub(super) fn begin(self, config: &Config, device: Device, made: Provenance) -> Result<Begun, TrainError> {
         match self {
             Self::Recordings(sources) => begin_on_recordings(sources, config, device, made),
-            Self::Images(sources) => begin_on_images(sources, config, device, made),
+            Self::Images(sources) => begin_on_images(*sources, config, device, made),
         }
     }
 }
