@@ -1,5 +1,6 @@
 //! Whole recordings through `vq-core`: what `vq encode`, `vq decode` and `vq eval` share, so that they cannot disagree.
 
+mod pass;
 mod timeline;
 
 use vq_core::packet::{self, CHECKSUM_BYTES, MAX_HEADER_BYTES, MAX_HOPS};
@@ -7,11 +8,12 @@ use vq_core::{
     Decoder, DecoderError, Encoder, EncoderError, Level, Mode, Model, ModelError, Options, PacketError, Surprisal,
 };
 
-use crate::data::{Channel, Gaps, Recording, SignalKind};
+use crate::data::{Channel, DataError, Gaps, Recording, SignalKind, StoredRecording};
 use crate::export::container::identity;
 use crate::export::file::{HostMemory, ModelBytes};
 use crate::hexadecimal::hexadecimal;
 use crate::stream::{self, Segment, StreamHeader};
+pub use pass::{See, Write};
 use timeline::{MOST_SAMPLES, Timeline};
 
 /// A limit of a packet's bytes beyond this is none.
@@ -32,6 +34,12 @@ pub enum CodecError {
     /// The options do not suit the model, or the recording has other channels.
     #[error("cannot encode")]
     Encoder(#[from] EncoderError),
+    /// The recording could not be read while it was encoded, or the file not written.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The decoder refused a packet that was just made.
+    #[error("a packet cannot be decoded: please report this")]
+    Packet(#[source] PacketError),
     /// The decoder could not be made.
     #[error("cannot decode")]
     Decoder(#[from] DecoderError),
@@ -84,8 +92,9 @@ pub struct HostCodec<'a> {
 /// A recording as a `.vqs` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// The file's bytes.
+    /// The file's bytes, but those that were handed on while it was made.
     pub file: Vec<u8>,
+    handed_on: u64,
     /// Number of packets.
     pub packets: usize,
     /// Bytes of the packets, without the file's framing.
@@ -188,8 +197,19 @@ impl<'a> HostCodec<'a> {
     /// # Errors
     /// Limits that cannot hold one hop, or a recording with another number of channels.
     pub fn encode(&self, recording: &Recording, options: Options) -> Result<Encoded, CodecError> {
+        self.encode_blocks(&recording.clone().into(), options, &mut |_| Ok(()))
+    }
+
+    /// Encodes a recording block by block; `look` sees what there is after each packet.
+    fn encode_blocks(
+        &self,
+        recording: &StoredRecording,
+        options: Options,
+        look: &mut dyn FnMut(&mut Encoded) -> Result<(), CodecError>,
+    ) -> Result<Encoded, CodecError> {
         let mut encoded = Encoded {
             file: Vec::new(),
+            handed_on: 0,
             packets: 0,
             packet_bytes: 0,
             code_bytes: 0,
@@ -207,9 +227,12 @@ impl<'a> HostCodec<'a> {
         for (channel, own) in recording.channels.iter().enumerate() {
             encoder.set_input(channel, self.level(channel, own))?;
         }
-        for frame in recording.samples.chunks_exact(recording.channels.len()) {
-            if let Some(packet) = encoder.push(frame)? {
-                encoded.append(packet, &self.model);
+        for block in recording.blocks(0..recording.frames()) {
+            for frame in block?.chunks_exact(recording.channels.len()) {
+                if let Some(packet) = encoder.push(frame)? {
+                    encoded.append(packet, &self.model);
+                    look(&mut encoded)?;
+                }
             }
         }
         encoded.clipped_samples = encoder.saturated_samples();
@@ -243,7 +266,7 @@ impl<'a> HostCodec<'a> {
         codes.saturating_add(MAX_HEADER_BYTES + CHECKSUM_BYTES).max(MOST_PACKET_BYTES + 1)
     }
 
-    fn header(&self, recording: &Recording, options: Options) -> StreamHeader {
+    fn header(&self, recording: &StoredRecording, options: Options) -> StreamHeader {
         StreamHeader {
             model_identity: self.model.identity(),
             model_name: self.name.clone(),
@@ -316,6 +339,12 @@ impl<'a> HostCodec<'a> {
 }
 
 impl Encoded {
+    /// Bytes of the whole file.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.handed_on + self.file.len() as u64
+    }
+
     fn append(&mut self, packet: &[u8], model: &Model<'_>) {
         stream::append_packet(&mut self.file, packet);
         self.packets += 1;

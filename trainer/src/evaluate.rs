@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use vq_core::{Options, Surprisal};
 
 use crate::codec::{CodecError, Encoded, HostCodec};
-use crate::data::Recording;
-use crate::metrics::{self, Distortion};
+use crate::data::{Channel, Recording, StoredRecording};
+use crate::metrics::{self, Comparison, Distortion};
 use crate::stream;
 
 /// One recording's results. Everything counts the bytes that `vq encode` writes and the samples that `vq decode` returns.
@@ -83,15 +83,44 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
     let file = stream::parse(&encoded.file);
     let segment = file.segments.first().cloned().unwrap_or_default();
     let decoded = codec.decode(&segment, &recording.name)?.recording;
-    let channels = &recording.channels;
-    let distortion = Distortion::measure(&recording.samples, &decoded.samples, channels);
-    let bits_per_sample = metrics::bits_per_sample(encoded.file.len() as u64, recording.frames(), channels.len());
+    let distortion = Distortion::measure(&recording.samples, &decoded.samples, &recording.channels);
+    let row = row(codec, (&recording.name, &recording.channels), options, &encoded, &distortion)?;
+    Ok(Evaluated { row, encoded, decoded })
+}
+
+/// The results of [`evaluate`] for a recording that may be longer than memory.
+///
+/// # Errors
+/// As [`evaluate`], and a recording that cannot be read.
+pub fn evaluate_stored(
+    codec: &HostCodec<'_>,
+    recording: &StoredRecording,
+    options: Options,
+) -> Result<Evaluation, CodecError> {
+    let mut comparison = Comparison::new(&recording.channels);
+    let width = recording.channels.len();
+    let encoded = codec.encode_and_decode(recording, options, &mut |from, decoded| {
+        comparison.add(&recording.samples(from..from + decoded.len() / width)?, decoded);
+        Ok(())
+    })?;
+    row(codec, (&recording.name, &recording.channels), options, &encoded, &comparison.distortion())
+}
+
+fn row(
+    codec: &HostCodec<'_>,
+    (name, channels): (&str, &[Channel]),
+    options: Options,
+    encoded: &Encoded,
+    distortion: &Distortion,
+) -> Result<Evaluation, CodecError> {
+    let frames = distortion.samples / channels.len() as u64;
+    let bits_per_sample = metrics::bits_per_sample(encoded.file_bytes(), frames as usize, channels.len());
     let source_bits = metrics::source_bits(channels);
     let bound_lsb = options.chosen_mode().bound();
     let packet_surprisal_percent: Vec<Option<u32>> = encoded.surprisals.iter().map(Surprisal::percent).collect();
     let row = Evaluation {
-        name: recording.name.clone(),
-        samples: recording.frames() as u64,
+        name: name.to_owned(),
+        samples: frames,
         channels: channels.len() as u64,
         source_bits,
         bits_per_sample,
@@ -108,7 +137,7 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
         packets: encoded.packets,
         moved_packets: encoded.moved_packets,
         fallbacks: encoded.fallbacks,
-        header_bytes: encoded.file.len() - encoded.code_bytes,
+        header_bytes: encoded.file_bytes() as usize - encoded.code_bytes,
         delay_seconds: codec.delay_seconds(options.chosen_mode(), encoded.longest_packet_hops).iter().sum(),
         bound_lsb,
         surprisal_percent: overall_surprisal(&encoded.surprisals),
@@ -118,7 +147,7 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
     if let Some(bound) = bound_lsb.filter(|bound| distortion.max_error_lsb > u64::from(*bound)) {
         return Err(CodecError::Bound { bound, error: distortion.max_error_lsb });
     }
-    Ok(Evaluated { row, encoded, decoded })
+    Ok(row)
 }
 
 fn mean(qualities: &[u8]) -> Option<f64> {
@@ -178,6 +207,8 @@ fn whole_if_whole<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{OpenOptions, open_stored};
+    use crate::export::file::ModelBytes;
 
     fn row(unit: &str, prdn_percent: Option<f64>) -> Evaluation {
         Evaluation {
@@ -205,6 +236,27 @@ mod tests {
             surprisal_percent: Some(101.5),
             surprisal_max_percent: Some(140.0),
             packet_surprisal_percent: vec![Some(99), None],
+        }
+    }
+
+    #[test]
+    fn a_recording_in_its_file_has_the_results_of_one_in_memory() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/mitdb-208.hea");
+        let stored = open_stored(&path, &OpenOptions::default()).unwrap().stretch(60_000..75_003);
+        let recording = stored.clone().whole().unwrap();
+        let bytes = ModelBytes::open("ecg-small".as_ref()).unwrap();
+        let codec = HostCodec::new(&bytes).unwrap();
+        let bounded = Options::new().mode(vq_core::Mode::Bounded(3));
+        for options in [Options::new().quality(4), bounded, Options::new().packet_bytes(80)] {
+            let whole = evaluate(&codec, &recording, options).unwrap();
+            assert_eq!(evaluate_stored(&codec, &stored, options).unwrap(), whole.row);
+            let mut pieces = Vec::new();
+            let encoded = codec.encode_to(&stored, options, &mut |piece| {
+                pieces.push(piece.to_vec());
+                Ok(())
+            });
+            assert_eq!(encoded.unwrap().file_bytes(), whole.encoded.file.len() as u64);
+            assert_eq!(pieces.concat(), whole.encoded.file);
         }
     }
 

@@ -29,18 +29,14 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(original: impl Iterator<Item = i32>, decoded: impl Iterator<Item = i32>, offset: i32) -> Self {
-        let mut sums = Self::default();
-        for (x, decoded) in original.zip(decoded) {
-            let error = i64::from(x).abs_diff(i64::from(decoded));
-            let physical = i64::from(x) - i64::from(offset);
-            sums.samples += 1;
-            sums.squared_error += u128::from(error).pow(2);
-            sums.largest_error = sums.largest_error.max(error);
-            sums.physical += i128::from(physical);
-            sums.squared_physical += u128::from(physical.unsigned_abs()).pow(2);
-        }
-        sums
+    fn add(&mut self, x: i32, decoded: i32, offset: i32) {
+        let error = i64::from(x).abs_diff(i64::from(decoded));
+        let physical = i64::from(x) - i64::from(offset);
+        self.samples += 1;
+        self.squared_error += u128::from(error).pow(2);
+        self.largest_error = self.largest_error.max(error);
+        self.physical += i128::from(physical);
+        self.squared_physical += u128::from(physical.unsigned_abs()).pow(2);
     }
 
     /// Σ(x − mean(x))²: what the offset is does not matter to it.
@@ -79,7 +75,9 @@ impl Distortion {
     /// # Panics
     /// If the lengths differ, or are no multiple of the channels.
     pub fn measure(original: &[i32], decoded: &[i32], channels: &[Channel]) -> Self {
-        Self::over(original, decoded, channels, 0..channels.len())
+        let mut comparison = Comparison::new(channels);
+        comparison.add(original, decoded);
+        comparison.distortion()
     }
 
     /// Compares one channel of two signals of equal length, `[time, channels]`.
@@ -87,20 +85,16 @@ impl Distortion {
     /// # Panics
     /// If there is no such channel, the lengths differ, or are no multiple of the channels.
     pub fn of_channel(original: &[i32], decoded: &[i32], channels: &[Channel], channel: usize) -> Self {
-        Self::over(original, decoded, channels, channel..channel + 1)
+        let mut comparison = Comparison::new(channels);
+        comparison.add(original, decoded);
+        Self::over(&channels[channel..=channel], &comparison.sums[channel..=channel])
     }
 
-    fn over(original: &[i32], decoded: &[i32], channels: &[Channel], chosen: std::ops::Range<usize>) -> Self {
-        let width = channels.len();
-        assert!(original.len() == decoded.len() && original.len().is_multiple_of(width));
-        let unit = &channels[chosen.start].unit;
-        let same_unit = channels[chosen.clone()].iter().all(|channel| channel.unit == *unit);
+    fn over(channels: &[Channel], sums: &[Sums]) -> Self {
+        let same_unit = channels.iter().all(|channel| channel.unit == channels[0].unit);
         let (mut samples, mut squared_error, mut largest_error) = (0, 0.0, 0);
         let (mut squared_deviation, mut squared_physical, mut squared_error_in_units) = (0.0, 0.0, 0.0);
-        for index in chosen {
-            let of = |signal: &[i32]| signal.iter().skip(index).step_by(width).copied().collect::<Vec<i32>>();
-            let channel = &channels[index];
-            let sums = Sums::of(of(original).into_iter(), of(decoded).into_iter(), channel.offset);
+        for (channel, sums) in channels.iter().zip(sums) {
             samples += sums.samples;
             largest_error = sums.largest_error.max(largest_error);
             squared_error += sums.squared_error as f64;
@@ -120,6 +114,39 @@ impl Distortion {
             snr_db: (squared_deviation > 0.0 && squared_error > 0.0)
                 .then(|| 10.0 * (squared_deviation / squared_error).log10()),
         }
+    }
+}
+
+/// A comparison of two signals, piece by piece.
+#[derive(Debug, Clone)]
+pub struct Comparison<'c> {
+    channels: &'c [Channel],
+    sums: Vec<Sums>,
+}
+
+impl<'c> Comparison<'c> {
+    /// Nothing compared yet, of signals of these channels, at least one.
+    pub fn new(channels: &'c [Channel]) -> Self {
+        Self { channels, sums: vec![Sums::default(); channels.len()] }
+    }
+
+    /// Compares the next pieces of both signals, of equal length, `[time, channels]`.
+    ///
+    /// # Panics
+    /// If the lengths differ, or are no multiple of the channels.
+    pub fn add(&mut self, original: &[i32], decoded: &[i32]) {
+        let width = self.channels.len();
+        assert!(original.len() == decoded.len() && original.len().is_multiple_of(width));
+        for (original, decoded) in original.chunks_exact(width).zip(decoded.chunks_exact(width)) {
+            for (index, (sums, channel)) in self.sums.iter_mut().zip(self.channels).enumerate() {
+                sums.add(original[index], decoded[index], channel.offset);
+            }
+        }
+    }
+
+    /// What was compared, over all channels.
+    pub fn distortion(&self) -> Distortion {
+        Distortion::over(self.channels, &self.sums)
     }
 }
 

@@ -94,7 +94,7 @@ fn recording(folder: &Path, frames: usize) -> PathBuf {
 fn start(path: &Path, config: &Config, folder: &Path) -> Job {
     let options = OpenOptions { rate_millihertz: Some(100_000), columns: vec!["ecg".into()], ..OpenOptions::default() };
     let recording = open(path, &options).unwrap();
-    let sources = vec![Source { path: path.into(), options, recording, held_out: false }];
+    let sources = vec![Source { path: path.into(), options, recording: recording.into(), held_out: false }];
     Job::start(sources, config, folder, "cpu", vec!["test".into()]).unwrap()
 }
 
@@ -365,7 +365,7 @@ fn what_cannot_be_trained_or_resumed_is_refused_with_what_to_do() {
     let try_start = |config: &Config, name: &str| {
         let options = OpenOptions { rate_millihertz: Some(100_000), ..OpenOptions::default() };
         let recording = open(&path, &options).unwrap();
-        let sources = vec![Source { path: path.clone(), options, recording, held_out: false }];
+        let sources = vec![Source { path: path.clone(), options, recording: recording.into(), held_out: false }];
         Job::start(sources, config, &temporary.path().join(name), "cpu", Vec::new())
     };
     let message = |config: &Config| try_start(config, "refused").unwrap_err().to_string();

@@ -12,7 +12,9 @@ use super::output;
 use crate::bitrate::Bitrate;
 use crate::bound::ErrorBound;
 use crate::codec::HostCodec;
-use crate::data::{self, Channel, DataError, Format, OpenOptions, RatePolicy, Recording, SampleType, SignalKind};
+use crate::data::{
+    self, Channel, DataError, Format, OpenOptions, RatePolicy, Recording, SampleType, SignalKind, StoredRecording,
+};
 use crate::export::file::{ModelBytes, ModelFileError};
 
 /// How to read recordings.
@@ -69,16 +71,24 @@ impl SignalArguments {
     /// # Errors
     /// What [`data::open`] refuses.
     pub fn open(&self, path: &Path) -> Result<Recording, DataError> {
-        let recording = data::open(path, &self.options())?;
-        tell_remarks(&recording);
+        self.open_stored(path)?.whole()
+    }
+
+    /// Opens a recording that stays in its file where its format allows, and tells what the reader found out.
+    ///
+    /// # Errors
+    /// What [`data::open_stored`] refuses.
+    pub(super) fn open_stored(&self, path: &Path) -> Result<StoredRecording, DataError> {
+        let recording = data::open_stored(path, &self.options())?;
+        tell(&recording.name, &recording.remarks);
         Ok(recording)
     }
 }
 
 /// Prints a recording's remarks as notes.
-fn tell_remarks(recording: &Recording) {
-    for remark in &recording.remarks {
-        output::note(&format!("{}: {remark}", recording.name));
+fn tell(name: &str, remarks: &[String]) {
+    for remark in remarks {
+        output::note(&format!("{name}: {remark}"));
     }
 }
 
@@ -102,20 +112,29 @@ pub(super) struct FitArguments {
 impl FitArguments {
     /// Lets a recording be encoded with a model, and tells what had to be changed.
     pub(super) fn admit(&self, recording: Recording, codec: &HostCodec<'_>) -> Result<Recording, DataError> {
-        self.with(recording, codec, data::admit)
+        self.admit_stored(recording.into(), codec)?.whole()
+    }
+
+    /// The same of a recording that stays in its file.
+    pub(super) fn admit_stored(
+        &self,
+        recording: StoredRecording,
+        codec: &HostCodec<'_>,
+    ) -> Result<StoredRecording, DataError> {
+        self.with(recording, codec, data::admit_stored)
     }
 
     /// Moves a recording to a model's scale too.
     pub(super) fn fit(&self, recording: Recording, codec: &HostCodec<'_>) -> Result<Recording, DataError> {
-        self.with(recording, codec, data::fit)
+        self.with(recording.into(), codec, data::fit_stored)?.whole()
     }
 
     fn with(
         &self,
-        mut recording: Recording,
+        mut recording: StoredRecording,
         codec: &HostCodec<'_>,
-        fit: fn(Recording, &SignalKind, RatePolicy) -> Result<Recording, DataError>,
-    ) -> Result<Recording, DataError> {
+        fit: fn(StoredRecording, &SignalKind, RatePolicy) -> Result<StoredRecording, DataError>,
+    ) -> Result<StoredRecording, DataError> {
         let policy = match (self.resample, self.assume_rate) {
             (true, _) => RatePolicy::Resample,
             (_, true) => RatePolicy::Assume,
@@ -124,7 +143,7 @@ impl FitArguments {
         // What was found in reading has been told.
         recording.remarks.clear();
         let fitted = fit(recording, codec.kind(), policy)?;
-        tell_remarks(&fitted);
+        tell(&fitted.name, &fitted.remarks);
         Ok(fitted)
     }
 }
@@ -264,7 +283,7 @@ impl StretchArguments {
     /// # Errors
     /// If it is empty, or not within the recording.
     pub fn slice(&self, recording: Recording) -> anyhow::Result<Recording> {
-        let stretch = self.range(&recording)?;
+        let stretch = self.within(&recording.name, recording.frames(), recording.rate())?;
         Ok(if stretch == (0..recording.frames()) { recording } else { recording.slice(stretch) })
     }
 
@@ -272,15 +291,18 @@ impl StretchArguments {
     ///
     /// # Errors
     /// If it is empty, or not within the recording.
-    pub fn range(&self, recording: &Recording) -> anyhow::Result<Range<usize>> {
-        let frames = recording.frames();
-        let frame = |position: Position| position.frame(recording);
+    pub fn range(&self, recording: &StoredRecording) -> anyhow::Result<Range<usize>> {
+        self.within(&recording.name, recording.frames(), recording.rate())
+    }
+
+    /// The frames of the stretch in a recording of a name, of so many frames at a rate in hertz.
+    pub(super) fn within(&self, name: &str, frames: usize, rate: f64) -> anyhow::Result<Range<usize>> {
+        let frame = |position: Position| position.frame(rate);
         let (from, to) = (self.from.map_or(0, frame), self.to.map_or(frames, frame));
         anyhow::ensure!(
             from < to && to <= frames,
-            "{}: frames {from} to {to} are no stretch of a recording of {frames} frames ({} s); give other --from and --to",
-            recording.name,
-            recording.seconds(),
+            "{name}: frames {from} to {to} are no stretch of a recording of {frames} frames ({} s); give other --from and --to",
+            frames as f64 / rate,
         );
         Ok(from..to)
     }
@@ -294,10 +316,10 @@ pub(super) enum Position {
 }
 
 impl Position {
-    fn frame(self, recording: &Recording) -> usize {
+    fn frame(self, rate: f64) -> usize {
         match self {
             Self::Frame(frame) => frame,
-            Self::Seconds(seconds) => (seconds * recording.rate()).round() as usize,
+            Self::Seconds(seconds) => (seconds * rate).round() as usize,
         }
     }
 }

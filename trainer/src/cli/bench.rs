@@ -14,8 +14,10 @@ use super::output;
 use crate::codec::HostCodec;
 use crate::data::Recording;
 use crate::export::file::ModelBytes;
+#[cfg(feature = "png")]
+use crate::laboratory::png;
 use crate::laboratory::{
-    Curve, Neural, Point, RateDifference, Regime, families, family_curve, known_to_model, model_curve, plot,
+    Curve, Neural, Point, RateDifference, Regime, envelope, families, family_curve, known_to_model, model_curve, plot,
 };
 use crate::run::write_atomically;
 
@@ -45,6 +47,9 @@ struct RateDistortion {
     /// The models: .vqm files or names of models that ship; without any, the opponents alone.
     #[arg(long, value_name = "M.vqm|NAME", num_args = 1..)]
     models: Vec<PathBuf>,
+    /// The models are one family, as `vq train --sweep` makes them: the lower envelope of all is one curve more.
+    #[arg(long, requires = "models")]
+    family: bool,
     /// Recordings of whose same stretch opponents learn the states that their packets start from, as models have learned theirs. Without any, and as one
     /// stream, they start flat.
     #[arg(long, value_name = "RECORDS", num_args = 1..)]
@@ -68,8 +73,8 @@ struct RateDistortion {
     /// Bits per sample of the opponent between which differences are taken.
     #[arg(long, value_name = "A,B", value_delimiter = ',', num_args = 2, default_values_t = [0.15, 1.2])]
     between: Vec<f64>,
-    /// Write a plot of the packets' curves.
-    #[arg(long, value_name = "FILE.svg")]
+    /// Write a plot of the packets' curves, as SVG or PNG.
+    #[arg(long, value_name = "FILE.svg|.png")]
     plot: Option<PathBuf>,
     /// Judge models on data that they were trained on.
     #[arg(long)]
@@ -83,6 +88,38 @@ struct RateDistortion {
     fit: FitArguments,
     #[command(flatten)]
     signal: SignalArguments,
+}
+
+/// How a plot is written.
+#[derive(Debug, Clone, Copy)]
+enum PlotFormat {
+    Svg,
+    #[cfg(feature = "png")]
+    Png,
+}
+
+impl PlotFormat {
+    /// The format that a file's name stands for.
+    fn of(path: &Path) -> anyhow::Result<Self> {
+        match path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase().as_str() {
+            "svg" => Ok(Self::Svg),
+            #[cfg(feature = "png")]
+            "png" => Ok(Self::Png),
+            #[cfg(not(feature = "png"))]
+            "png" => {
+                anyhow::bail!("{}: this program was built without the feature `png`: name it .svg", path.display())
+            }
+            _ => anyhow::bail!("{}: plots are SVG or PNG: name it .svg or .png", path.display()),
+        }
+    }
+
+    fn bytes(self, picture: String) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Self::Svg => Ok(picture.into_bytes()),
+            #[cfg(feature = "png")]
+            Self::Png => Ok(png(&picture)?),
+        }
+    }
 }
 
 /// A recording, whole, and the stretch of it that is judged.
@@ -101,13 +138,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 impl RateDistortion {
     fn run(&self) -> anyhow::Result<()> {
-        if let Some(path) = &self.plot {
-            ensure!(
-                path.extension().is_some_and(|ending| ending == "svg"),
-                "{}: plots are SVG; name it .svg",
-                path.display()
-            );
-        }
+        let plot_format = self.plot.as_deref().map(PlotFormat::of).transpose()?;
         ensure!(self.between[0] < self.between[1], "--between takes the lower rate first");
         let judged = self.records.iter().map(|path| self.judged(path)).collect::<anyhow::Result<Vec<Judged>>>()?;
         let recordings: Vec<Recording> =
@@ -131,6 +162,11 @@ impl RateDistortion {
             for path in &self.models {
                 curves.push(self.model_curve(path, &judged, regime).with_context(|| path.display().to_string())?);
             }
+            if self.family {
+                let members: Vec<&Curve> = curves.iter().filter(|curve| curve.regime == regime).collect();
+                let family = envelope(&members);
+                curves.extend(family);
+            }
             for (neural, admitted) in &neural {
                 curves.extend(neural.curves(admitted, regime)?);
             }
@@ -139,11 +175,11 @@ impl RateDistortion {
             curves.extend(families.iter().map(|family| family_curve(family, &recordings, regime)));
         }
         let differences = self.differences(&curves);
-        if let Some(path) = &self.plot {
+        if let (Some(path), Some(format)) = (&self.plot, plot_format) {
             let in_packets: Vec<Curve> =
                 curves.iter().filter(|curve| curve.regime != Regime::Stream).cloned().collect();
             let title = format!("{} recordings, packets of {} bytes", recordings.len(), self.packet_bytes);
-            write_atomically(path, plot(&title, &in_packets)?.as_bytes())?;
+            write_atomically(path, &format.bytes(plot(&title, &in_packets)?)?)?;
         }
         match self.json {
             true => output::print(&serde_json::to_string(&json!({ "curves": curves, "differences": differences }))?),
@@ -153,7 +189,7 @@ impl RateDistortion {
 
     fn judged(&self, path: &Path) -> anyhow::Result<Judged> {
         let whole = self.signal.open(path)?;
-        let stretch = self.stretch.range(&whole)?;
+        let stretch = self.stretch.within(&whole.name, whole.frames(), whole.rate())?;
         Ok(Judged { whole, stretch })
     }
 
@@ -194,7 +230,7 @@ impl RateDistortion {
             return Ok(());
         }
         for Judged { whole, stretch } in judged {
-            if let Some(known) = known_to_model(&codec.model(), whole, stretch) {
+            if let Some(known) = known_to_model(&codec.model(), &whole.name, &whole.sha256(), stretch) {
                 anyhow::bail!(
                     "frames {} to {} of {} are among what this model was trained on: give other recordings or --from, or --on-training-data to see it nevertheless",
                     known.frames.start,

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::arguments::{CodingArguments, FitArguments, ModelArgument, SignalArguments};
 use super::output;
+use crate::codec::{CodecError, Encoded};
 use crate::data::files;
 use crate::metrics;
 
@@ -35,10 +36,12 @@ const BITRATE_TOLERANCE: f64 = 1.1;
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let bytes = arguments.model.read()?;
     let codec = arguments.model.codec(&bytes)?;
-    let recording = arguments.fit.admit(arguments.signal.open(&arguments.input)?, &codec)?;
+    let recording = arguments.fit.admit_stored(arguments.signal.open_stored(&arguments.input)?, &codec)?;
     let input = || arguments.input.display().to_string();
     let options = arguments.coding.options(&codec, &recording.channels, recording.frames()).with_context(input)?;
-    let encoded = codec.encode(&recording, options).with_context(input)?;
+    let encoded: Result<Encoded, CodecError> =
+        files::write_pieces(&arguments.output, |write| codec.encode_to(&recording, options, write));
+    let encoded = encoded.with_context(input)?;
     if encoded.clipped_samples > 0 {
         output::warn(&format!(
             "{}: {} samples are beyond what model `{}` can represent, and were clipped",
@@ -65,9 +68,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             codec.name()
         ));
     }
-    files::write(&arguments.output, &encoded.file)?;
-    let (frames, channels, size) = (recording.frames(), recording.channels.len(), encoded.file.len());
-    let rate = metrics::bits_per_sample(size as u64, frames, channels).unwrap_or_default();
+    let (frames, channels, size) = (recording.frames(), recording.channels.len(), encoded.file_bytes());
+    let rate = metrics::bits_per_sample(size, frames, channels).unwrap_or_default();
     output::note(&format!(
         "{}: {frames} frames of {channels} channels in {size} bytes, {} packets; {rate:.4} bits per sample",
         recording.name, encoded.packets

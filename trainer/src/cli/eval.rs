@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::arguments::{CodingArguments, FitArguments, ModelArgument, SignalArguments, StretchArguments};
 use super::output;
 use crate::codec::HostCodec;
-use crate::data::Recording;
-use crate::evaluate::{Evaluations, evaluate};
+use crate::data::StoredRecording;
+use crate::evaluate::{Evaluations, evaluate_stored};
 use crate::laboratory::known_to_model;
 
 /// Measure a model's rate and distortion on recordings.
@@ -55,17 +55,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let codec = model.codec(&bytes)?;
     let mut rows = Vec::new();
     for path in &arguments.records {
-        let whole = arguments.signal.open(path)?;
+        let whole = arguments.signal.open_stored(path)?;
         let stretch = arguments.stretch.range(&whole)?;
         if !arguments.on_training_data {
             refuse_known(&codec, &whole, &stretch)?;
         }
-        let recording = arguments.stretch.slice(whole)?;
-        let recording = arguments.fit.admit(recording, &codec)?;
+        let recording = arguments.fit.admit_stored(whole.stretch(stretch), &codec)?;
         let options = arguments.coding.options(&codec, &recording.channels, recording.frames());
         let context = || path.display().to_string();
-        let evaluated = evaluate(&codec, &recording, options.with_context(context)?).with_context(context)?;
-        rows.push(evaluated.row);
+        rows.push(evaluate_stored(&codec, &recording, options.with_context(context)?).with_context(context)?);
     }
     let evaluations = Evaluations::new(rows);
     match arguments.json {
@@ -75,8 +73,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Refuses a stretch that the model was trained on: what it keeps of that says nothing of other recordings.
-fn refuse_known(codec: &HostCodec<'_>, whole: &Recording, stretch: &Range<usize>) -> anyhow::Result<()> {
-    let Some(known) = known_to_model(&codec.model(), whole, stretch) else { return Ok(()) };
+fn refuse_known(codec: &HostCodec<'_>, whole: &StoredRecording, stretch: &Range<usize>) -> anyhow::Result<()> {
+    let known = known_to_model(&codec.model(), &whole.name, &whole.sha256()?, stretch);
+    let Some(known) = known else { return Ok(()) };
     anyhow::bail!(
         "frames {} to {} of {} are among what this model was trained on: give other recordings or --from, or --on-training-data to \
          measure on them nevertheless",

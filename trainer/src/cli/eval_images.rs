@@ -12,7 +12,8 @@ pub(super) fn run(run: &Path, images: &[PathBuf], device: &str, json: bool) -> a
     prepare_process(device)?;
     let trained = TrainedImages::load(&RunFolder::new(run), device)?;
     let shape = trained.record().images.shape;
-    let wanted = WantedShape { channels: shape.channels, height: shape.height, width: shape.width, multiple: 1 };
+    let tiles = trained.record().images.wanted.tiles;
+    let wanted = WantedShape { channels: shape.channels, height: shape.height, width: shape.width, multiple: 1, tiles };
     let opened = open(images, wanted)?;
     opened.remarks.iter().for_each(|remark| output::note(remark));
     // Of a folder with a test set, that is what a run may be measured on.

@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             show(arguments.json, &summary, &summary.lines())
         }
         _ => {
-            let summary = RecordingSummary::new(&arguments.signal.open(&arguments.file)?);
+            let summary = RecordingSummary::new(&arguments.signal.open_stored(&arguments.file)?)?;
             show(arguments.json, &summary, &summary.lines())
         }
     }

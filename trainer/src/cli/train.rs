@@ -14,7 +14,7 @@ use super::{train_config, train_images, train_predictor, train_sweep};
 use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
 use crate::config::{Config, DataConfig, ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
-use crate::data::{OpenOptions, RatePolicy, Recording, fit};
+use crate::data::{OpenOptions, RatePolicy, StoredRecording, fit_stored, open_stored};
 use crate::export::from_run::TrainedRun;
 use crate::images::is_images;
 use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, Record, RunRecord, Validation, now_rfc3339};
@@ -205,8 +205,8 @@ fn retrain_predictor(model: &Path, arguments: &Arguments) -> anyhow::Result<()> 
 /// The recordings, as a model takes them, and those of them that candidates are compared on: of others than what is trained on, where there are several.
 fn open(codec: &HostCodec<'_>, arguments: &Arguments, data: &DataConfig) -> anyhow::Result<Divided> {
     let paths = || arguments.records.iter().chain(&arguments.held_out);
-    let open = |path: &PathBuf| Ok(fit(arguments.signal.open(path)?, codec.kind(), RatePolicy::Refuse)?);
-    let recordings = paths().map(open).collect::<anyhow::Result<Vec<Recording>>>()?;
+    let open = |path: &PathBuf| Ok(fit_stored(arguments.signal.open_stored(path)?, codec.kind(), RatePolicy::Refuse)?);
+    let recordings = paths().map(open).collect::<anyhow::Result<Vec<StoredRecording>>>()?;
     let numbers = files(paths().map(PathBuf::as_path)).into_iter().enumerate();
     let places: Vec<Place> =
         numbers.map(|(index, file)| Place { file, held_out: index >= arguments.records.len() }).collect();
@@ -246,7 +246,7 @@ pub(super) fn start(arguments: &Arguments, output: Option<&Path>, lambda: Option
     let mut sources = Vec::new();
     let trained = arguments.records.iter().map(|path| (path, false));
     for (path, held_out) in trained.chain(arguments.held_out.iter().map(|path| (path, true))) {
-        let recording = arguments.signal.open(path)?;
+        let recording = arguments.signal.open_stored(path)?;
         // The run may be resumed from another folder.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let options = arguments.signal.options();
@@ -254,7 +254,7 @@ pub(super) fn start(arguments: &Arguments, output: Option<&Path>, lambda: Option
             let channels = recording.channels.iter().map(|channel| channel.name.clone()).collect::<Vec<_>>();
             for name in channels {
                 let options = OpenOptions { columns: vec![name], ..options.clone() };
-                let recording = crate::data::open(&path, &options)?;
+                let recording = open_stored(&path, &options)?;
                 sources.push(Source { path: path.clone(), options, recording, held_out });
             }
         } else {

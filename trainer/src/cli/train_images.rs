@@ -26,6 +26,7 @@ pub(super) fn open(arguments: &Arguments, config: &Config) -> anyhow::Result<Ima
         height: image.height,
         width: image.width,
         multiple: config.image_plan().factor(),
+        tiles: image.tiles,
     };
     // The run may be resumed from another folder.
     let paths: Vec<PathBuf> =

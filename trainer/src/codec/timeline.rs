@@ -16,7 +16,9 @@ pub(super) struct Timeline {
     start: Option<i64>,
     /// Frames of the whole stream, if known.
     frames: Option<u64>,
+    /// Those that were not [taken](Self::take).
     pub(super) samples: Vec<i32>,
+    taken: u64,
     pub(super) gaps: Gaps,
     pub(super) new_streams: Vec<usize>,
 }
@@ -25,7 +27,7 @@ impl Timeline {
     pub(super) fn new(channels: &[Channel], start: Option<u64>, frames: Option<u64>) -> Self {
         let rest = channels.iter().map(|channel| channel.offset).collect();
         let start = start.map(|start| start as i64);
-        Self { rest, start, frames, samples: Vec::new(), gaps: Gaps::default(), new_streams: Vec::new() }
+        Self { rest, start, frames, samples: Vec::new(), taken: 0, gaps: Gaps::default(), new_streams: Vec::new() }
     }
 
     /// Puts a block where it belongs.
@@ -54,7 +56,13 @@ impl Timeline {
     }
 
     fn position(&self) -> u64 {
-        (self.samples.len() / self.rest.len()) as u64
+        (self.taken + self.samples.len() as u64) / self.rest.len() as u64
+    }
+
+    /// The frames that were placed since the last call, `[time, channels]`.
+    pub(super) fn take(&mut self) -> Vec<i32> {
+        self.taken += self.samples.len() as u64;
+        std::mem::take(&mut self.samples)
     }
 
     /// Counts frames up to a position as lost.

@@ -29,6 +29,9 @@ section! {
         height: usize = 0,
         /// Columns of the images; 0 takes the first image's.
         width: usize = 0,
+        /// Whether pictures that are larger are cut into pieces of the size, as many as fit, rather than scaled: for few large photographs. Pieces of one
+        /// picture are held out together.
+        tiles: bool = false,
         /// Every other image is mirrored, left to right, by chance.
         mirror: bool = false,
         /// "squared" or "absolute": how reconstructions are compared with images, which have a variance of 1 there.

@@ -121,6 +121,9 @@ section! {
         /// Whether all channels are divided by one number, so that an error of one count weighs the same in each; if not, each channel's errors weigh
         /// by its own standard deviation.
         common_scale: bool = false,
+        /// MiB that the samples of all recordings may take in memory, 4 bytes each. If they take more, they stay in their files, and each step reads its
+        /// windows from there; text tables are in memory in any case.
+        memory: usize = 1024,
     }
 }
 

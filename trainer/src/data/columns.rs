@@ -38,32 +38,70 @@ pub(super) fn fill_gaps(
     values: &mut [f64],
     remarks: &mut Vec<String>,
 ) -> Result<(), DataError> {
-    let missing = values.iter().filter(|value| !value.is_finite()).count();
-    if missing == 0 {
-        return Ok(());
-    }
-    if missing * 2 > values.len() {
-        return Err(DataError::unsuitable(
-            file,
-            format!("{missing} of the {} samples of column `{name}` are missing", values.len()),
-            "leave the column out with --columns, or cut the file to where it was recorded",
-        ));
-    }
+    let gaps = Missing::of(values);
+    let Some(remark) = gaps.remark(file, name)? else { return Ok(()) };
     let mut last = values.iter().copied().find(|value| value.is_finite()).unwrap_or_default();
-    let (mut longest, mut run) = (0, 0);
     for value in values {
         if value.is_finite() {
-            (last, run) = (*value, 0);
+            last = *value;
         } else {
             *value = last;
-            run += 1;
-            longest = longest.max(run);
         }
     }
-    remarks.push(format!(
-        "column `{name}`: {missing} samples are missing, {longest} in a row at most; the value before is held"
-    ));
+    remarks.push(remark);
     Ok(())
+}
+
+/// How many values of a column are missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Missing {
+    values: usize,
+    missing: usize,
+    longest: usize,
+    /// Missing ones in a row up to now.
+    run: usize,
+}
+
+impl Missing {
+    fn of(values: &[f64]) -> Self {
+        let mut gaps = Self::default();
+        values.iter().for_each(|value| gaps.count(*value));
+        gaps
+    }
+
+    /// Counts the next value.
+    pub(super) fn count(&mut self, value: f64) {
+        self.values += 1;
+        self.run = if value.is_finite() { 0 } else { self.run + 1 };
+        self.missing += usize::from(self.run > 0);
+        self.longest = self.longest.max(self.run);
+    }
+
+    /// What a user should know of it; `None` if all values are there.
+    ///
+    /// # Errors
+    /// If more than half are missing.
+    pub(super) fn remark(&self, file: &str, name: &str) -> Result<Option<String>, DataError> {
+        let Self { values, missing, longest, .. } = self;
+        if missing * 2 > *values {
+            return Err(DataError::unsuitable(
+                file,
+                format!("{missing} of the {values} samples of column `{name}` are missing"),
+                "leave the column out with --columns, or cut the file to where it was recorded",
+            ));
+        }
+        Ok((*missing > 0).then(|| {
+            format!(
+                "column `{name}`: {missing} samples are missing, {longest} in a row at most; the value before is held"
+            )
+        }))
+    }
+}
+
+/// The count of a value; `None` if it does not fit.
+pub(super) fn count(value: f64, counts_per_unit: f64) -> Option<i32> {
+    let count = (value * counts_per_unit).round();
+    (count.abs() <= lattice::LARGEST_COUNT).then_some(count as i32)
 }
 
 impl Column<'_> {
@@ -80,39 +118,44 @@ impl Column<'_> {
         place: impl Fn(usize) -> String,
         remarks: &mut Vec<String>,
     ) -> Result<(Vec<i32>, Channel), DataError> {
+        let channel = self.channel(file, lsb, unit, remarks)?;
+        let count = |(index, value): (usize, &f64)| {
+            count(*value, channel.counts_per_unit)
+                .ok_or_else(|| self.too_many_steps(file, &place(index), *value, &channel))
+        };
+        let counts = self.values.iter().enumerate().map(count).collect::<Result<Vec<i32>, DataError>>()?;
+        Ok((counts, channel))
+    }
+
+    /// What counts of the column mean: in steps of `lsb`, or of the step that the values show.
+    ///
+    /// # Errors
+    /// If no step can be found, or `lsb` is none.
+    pub(super) fn channel(
+        &self,
+        file: &str,
+        lsb: Option<f64>,
+        unit: Option<&str>,
+        remarks: &mut Vec<String>,
+    ) -> Result<Channel, DataError> {
         let Lattice { counts_per_unit, source_bits } = match lsb {
             Some(lsb) => self.given_lattice(file, lsb)?,
             None => self.found_lattice(file, remarks)?,
         };
-        let count = |(index, value): (usize, &f64)| {
-            let count = (value * counts_per_unit).round();
-            if count.abs() <= lattice::LARGEST_COUNT {
-                return Ok(count as i32);
-            }
-            Err(DataError::malformed(
-                file,
-                format!("{}, column `{}`", place(index), self.name),
-                format!("{value} is {count} steps of {}, too many for 32 bits", 1.0 / counts_per_unit),
-                "give a larger --lsb, or take the constant part out of the column",
-            ))
-        };
-        let counts = self.values.iter().enumerate().map(count).collect::<Result<Vec<i32>, DataError>>()?;
         let unknown = if counts_per_unit == 1.0 { Channel::COUNTS } else { UNKNOWN_UNIT };
         let unit = self.unit.or(unit).unwrap_or(unknown).to_owned();
-        Ok((counts, Channel { name: self.name.to_owned(), unit, counts_per_unit, offset: 0, source_bits }))
+        Ok(Channel { name: self.name.to_owned(), unit, counts_per_unit, offset: 0, source_bits })
     }
 
-    /// Refuses what is no number. `place` is as in [`Column::counts`].
-    pub(super) fn check_finite(&self, file: &str, place: impl Fn(usize) -> String) -> Result<(), DataError> {
-        match self.values.iter().position(|value| !value.is_finite()) {
-            None => Ok(()),
-            Some(index) => Err(DataError::malformed(
-                file,
-                format!("{}, column `{}`", place(index), self.name),
-                format!("`{}` is no sample", self.values[index]),
-                "give --fill-gaps to hold the value before, or cut the recording there",
-            )),
-        }
+    /// That a value at `place` has no [`count`].
+    pub(super) fn too_many_steps(&self, file: &str, place: &str, value: f64, channel: &Channel) -> DataError {
+        let steps = (value * channel.counts_per_unit).round();
+        DataError::malformed(
+            file,
+            format!("{place}, column `{}`", self.name),
+            format!("{value} is {steps} steps of {}, too many for 32 bits", 1.0 / channel.counts_per_unit),
+            "give a larger --lsb, or take the constant part out of the column",
+        )
     }
 
     fn given_lattice(&self, file: &str, lsb: f64) -> Result<Lattice, DataError> {

@@ -1,6 +1,9 @@
 //! Whether a recording is of the kind that a model was made for, and what may be done if it is not.
 
-use super::{Channel, DataError, Recording, resample};
+use std::ops::Range;
+
+use super::frames::Frames;
+use super::{Channel, DataError, Recording, StoredRecording, resample};
 
 /// What a model expects of a recording.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,9 +37,19 @@ pub(super) fn rates_differ(a: u64, b: u64) -> bool {
 /// # Errors
 /// If the channels, the units or the rate are others.
 pub fn fit(recording: Recording, kind: &SignalKind, policy: RatePolicy) -> Result<Recording, DataError> {
-    let mut recording = admit(recording, kind, policy)?;
-    rescale(&mut recording, &kind.channels)?;
-    Ok(recording)
+    fit_stored(recording.into(), kind, policy)?.whole()
+}
+
+/// [`fit`], of a recording that stays in its file. Samples that do not fit the model's scale are refused where they are read.
+///
+/// # Errors
+/// If the channels, the units or the rate are others.
+pub fn fit_stored(
+    recording: StoredRecording,
+    kind: &SignalKind,
+    policy: RatePolicy,
+) -> Result<StoredRecording, DataError> {
+    rescale(admit_stored(recording, kind, policy)?, &kind.channels)
 }
 
 /// Checks that a model can encode a recording: its channels and units must be the model's, its rate within 1 % or as `policy` says. Counts stay as
@@ -44,7 +57,19 @@ pub fn fit(recording: Recording, kind: &SignalKind, policy: RatePolicy) -> Resul
 ///
 /// # Errors
 /// If the channels, the units or the rate are others.
-pub fn admit(mut recording: Recording, kind: &SignalKind, policy: RatePolicy) -> Result<Recording, DataError> {
+pub fn admit(recording: Recording, kind: &SignalKind, policy: RatePolicy) -> Result<Recording, DataError> {
+    admit_stored(recording.into(), kind, policy)?.whole()
+}
+
+/// [`admit`], of a recording that stays in its file.
+///
+/// # Errors
+/// If the channels, the units or the rate are others.
+pub fn admit_stored(
+    mut recording: StoredRecording,
+    kind: &SignalKind,
+    policy: RatePolicy,
+) -> Result<StoredRecording, DataError> {
     let refuse = |what: String, remedy: &str| Err(DataError::unsuitable(&recording.name, what, remedy));
     let (found, expected) = (recording.channels.len(), kind.channels.len());
     if found != expected {
@@ -76,7 +101,7 @@ pub fn admit(mut recording: Recording, kind: &SignalKind, policy: RatePolicy) ->
                 );
             }
             RatePolicy::Resample => {
-                recording = resample(&recording, model_rate);
+                recording = resample(recording, model_rate)?;
                 recording.remarks.push(format!(
                     "resampled from {} to {} Hz",
                     rate as f64 / 1000.0,
@@ -90,28 +115,16 @@ pub fn admit(mut recording: Recording, kind: &SignalKind, policy: RatePolicy) ->
 }
 
 /// Moves counts to the model's scale and offset, for an amplifier with another gain.
-fn rescale(recording: &mut Recording, channels: &[Channel]) -> Result<(), DataError> {
-    let width = channels.len();
-    for (index, model) in channels.iter().enumerate() {
-        let own = &mut recording.channels[index];
-        let (gain, offset) = (model.counts_per_unit / own.counts_per_unit, own.offset);
-        if gain == 1.0 && offset == model.offset {
+fn rescale(recording: StoredRecording, channels: &[Channel]) -> Result<StoredRecording, DataError> {
+    let (mut moved, mut remarks, mut maps) = (recording.channels.clone(), recording.remarks.clone(), Vec::new());
+    for (index, (own, model)) in moved.iter_mut().zip(channels).enumerate() {
+        let gain = model.counts_per_unit / own.counts_per_unit;
+        if gain == 1.0 && own.offset == model.offset {
             continue;
         }
-        for (time, frame) in recording.samples.chunks_exact_mut(width).enumerate() {
-            let count = (f64::from(frame[index]) - f64::from(offset)) * gain + f64::from(model.offset);
-            if !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&count.round()) {
-                return Err(DataError::malformed(
-                    &recording.name,
-                    format!("frame {time}, channel `{}`", own.name),
-                    "the sample does not fit 32 bits at the model's scale",
-                    "check the channel's gain",
-                ));
-            }
-            frame[index] = count.round() as i32;
-        }
+        maps.push(Map { channel: index, name: own.name.clone(), gain, from: own.offset, to: model.offset });
         if gain != 1.0 {
-            recording.remarks.push(format!(
+            remarks.push(format!(
                 "channel `{}`: moved from {} to the model's {} counts per {}",
                 own.name, own.counts_per_unit, model.counts_per_unit, model.unit
             ));
@@ -119,7 +132,55 @@ fn rescale(recording: &mut Recording, channels: &[Channel]) -> Result<(), DataEr
         own.counts_per_unit = model.counts_per_unit;
         own.offset = model.offset;
     }
-    Ok(())
+    if maps.is_empty() {
+        return Ok(recording);
+    }
+    let of = recording.clone();
+    let rescaled = recording.through(moved, Rescaled { of, maps })?;
+    Ok(StoredRecording { remarks, ..rescaled })
+}
+
+/// A recording's frames at another scale.
+#[derive(Debug)]
+struct Rescaled {
+    of: StoredRecording,
+    maps: Vec<Map>,
+}
+
+/// What becomes of a channel's counts.
+#[derive(Debug)]
+struct Map {
+    channel: usize,
+    name: String,
+    gain: f64,
+    from: i32,
+    to: i32,
+}
+
+impl Frames for Rescaled {
+    fn frames(&self) -> usize {
+        self.of.frames()
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Vec<i32>, DataError> {
+        let mut samples = self.of.samples(range.clone())?;
+        let width = self.of.channels.len();
+        for Map { channel, name, gain, from, to } in &self.maps {
+            for (time, sample) in samples.iter_mut().skip(*channel).step_by(width).enumerate() {
+                let count = (f64::from(*sample) - f64::from(*from)) * gain + f64::from(*to);
+                if !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&count.round()) {
+                    return Err(DataError::malformed(
+                        &self.of.name,
+                        format!("frame {}, channel `{name}`", range.start + time),
+                        "the sample does not fit 32 bits at the model's scale",
+                        "check the channel's gain",
+                    ));
+                }
+                *sample = count.round() as i32;
+            }
+        }
+        Ok(samples)
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, DataError, Recording, SampleType, csv, edf, files, npy, raw, wav, wfdb};
+use super::{Channel, DataError, Recording, SampleType, StoredRecording, csv, edf, files, npy, raw, wav, wfdb};
 
 /// The file formats of recordings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -69,6 +69,15 @@ impl Format {
 /// # Errors
 /// If the file cannot be read, breaks its format, or needs an option that was not given.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Recording, DataError> {
+    open_stored(path, options)?.whole()
+}
+
+/// Opens a recording whose samples stay in its file: those of every format but text tables, which are read whole. Files of the other
+/// formats have frames of fixed size. One pass over them checks what the format says of itself, and finds gaps and steps.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_stored(path: &Path, options: &OpenOptions) -> Result<StoredRecording, DataError> {
     let file = path.display().to_string();
     let format =
         options.format.or_else(|| Format::of(path)).ok_or_else(|| DataError::UnknownFormat { file: file.clone() })?;
@@ -78,7 +87,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Recording, DataError> 
     };
     options.check(&file, format)?;
     let mut recording = match format {
-        Format::Csv => return csv::open(path, name, options),
+        Format::Csv => return csv::open(path, name, options).map(StoredRecording::from),
         Format::Wfdb => wfdb::open(path)?,
         Format::Wav => wav::open(path, name, options)?,
         Format::Npy => npy::open(path, name, options)?,

@@ -132,12 +132,6 @@ pub(super) fn bits(span: f64) -> u8 {
     (span + 1.0).log2().ceil().max(1.0) as u8
 }
 
-/// Bits that tell apart all counts that occur.
-pub(super) fn bits_of(counts: &[i32]) -> u8 {
-    let (least, greatest) = (counts.iter().min().copied(), counts.iter().max().copied());
-    bits(f64::from(greatest.unwrap_or(0)) - f64::from(least.unwrap_or(0)))
-}
-
 fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }

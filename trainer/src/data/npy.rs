@@ -2,24 +2,43 @@
 //!
 //! An array is `[time]` or `[time, channels]`, and carries neither a rate nor a unit.
 
+use std::io::Cursor;
+use std::ops::Range;
 use std::path::Path;
 
-use npyz::{DType, NpyFile, Order, TypeChar};
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
-use super::columns::{Column, Precision, fill_gaps};
-use super::{Channel, DataError, OpenOptions, Recording, files};
+use super::bytes::Bytes;
+use super::columns::Precision;
+use super::frames::{Arrangement, Frames, Grid};
+use super::reals::{RealFrames, on_lattices};
+use super::{Channel, DataError, OpenOptions, Recording, stored::StoredRecording};
 
-/// An array's numbers, `[time, channels]`.
-enum Numbers {
-    Counts(Vec<i64>),
-    Real(Vec<f64>, Precision),
+/// A header ends before this: NumPy's have a few lines.
+const LONGEST_HEADER: usize = 1 << 16;
+/// Samples that a pass over all holds at once.
+const BLOCK_SAMPLES: usize = 1 << 18;
+
+/// How an array stores a number.
+#[derive(Debug, Clone, Copy)]
+struct Element {
+    kind: TypeChar,
+    big_endian: bool,
+}
+
+/// The numbers of an array, `[time, channels]`.
+#[derive(Debug)]
+struct Array {
+    grid: Grid,
+    element: Element,
 }
 
 /// Reads an array.
-pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
-    let file = path.display().to_string();
-    let bytes = files::read(path)?;
-    let array = NpyFile::new(&bytes[..]).map_err(|error| unreadable(&file, &error))?;
+pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<StoredRecording, DataError> {
+    let bytes = Bytes::open(path)?;
+    let file = bytes.name().to_owned();
+    let mut header = Cursor::new(bytes.beginning(LONGEST_HEADER)?);
+    let array = NpyHeader::from_reader(&mut header).map_err(|error| unreadable(&file, &error))?;
     let shape = array.shape().to_vec();
     let (frames, width) = match *shape.as_slice() {
         [frames] => (frames, 1),
@@ -33,94 +52,128 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
             "save it as [time] or [time, channels], longer than it is wide",
         ));
     }
+    let (element, sample_bytes) = element(&file, &array.dtype())?;
+    let start = header.position();
+    let needed = frames.checked_mul(width).and_then(|numbers| numbers.checked_mul(sample_bytes as u64));
+    if needed.is_none_or(|needed| needed > bytes.len() - start) {
+        return Err(unreadable(&file, &format!("it ends before its {frames} × {width} numbers")));
+    }
     let (frames, width) = (frames as usize, width as usize);
-    let order = array.order();
-    let numbers = numbers(&file, array)?;
+    let arrangement = match array.order() {
+        Order::C => Arrangement::Interleaved(width),
+        Order::Fortran => {
+            let column = |channel: usize| (channel * frames * sample_bytes) as u64;
+            Arrangement::Blocks { frames, stride: 0, channels: (0..width).map(column).collect() }
+        }
+    };
     let rate_millihertz = options
         .rate_millihertz
         .ok_or_else(|| DataError::unsuitable(&file, "an array says nothing of its sampling rate", "give --rate HZ"))?;
-    let element = |time: usize, channel: usize| match order {
-        Order::C => time * width + channel,
-        Order::Fortran => channel * frames + time,
-    };
-    let mut remarks = Vec::new();
-    let mut samples = vec![0; frames * width];
-    let mut channels = Vec::with_capacity(width);
-    for channel in 0..width {
-        let name = format!("channel {}", channel + 1);
-        let place = |time: usize| format!("frame {time}");
-        let (counts, described) = match &numbers {
-            Numbers::Counts(all) => {
-                if options.lsb.is_some() {
-                    return Err(DataError::unsuitable(&file, "--lsb is for real numbers", "leave it out"));
-                }
-                let column = (0..frames).map(|time| all[element(time, channel)]);
-                integers(&file, name, column, options.unit.as_deref())?
-            }
-            Numbers::Real(all, precision) => {
-                let mut values: Vec<f64> = (0..frames).map(|time| all[element(time, channel)]).collect();
-                if options.fill_gaps {
-                    fill_gaps(&file, &name, &mut values, &mut remarks)?;
-                }
-                let column = Column { name: &name, unit: None, values: &values, precision: *precision };
-                column.check_finite(&file, place)?;
-                column.counts(&file, options.lsb, options.unit.as_deref(), place, &mut remarks)?
-            }
-        };
-        samples.iter_mut().skip(channel).step_by(width).zip(counts).for_each(|(sample, count)| *sample = count);
-        channels.push(described);
+    let array = Array { grid: Grid { bytes, start, sample_bytes, frames, arrangement }, element };
+    let (channels, samples, comments, remarks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut like = Recording { name, rate_millihertz, channels, samples, start_time: None, comments, remarks };
+    if element.kind == TypeChar::Float {
+        let precision = if sample_bytes == 4 { Precision::Single } else { Precision::Double };
+        return on_lattices(&file, like, array, (None, precision), options);
     }
-    Ok(Recording { name, rate_millihertz, channels, samples, start_time: None, comments: Vec::new(), remarks })
+    if options.lsb.is_some() {
+        return Err(DataError::unsuitable(&file, "--lsb is for real numbers", "leave it out"));
+    }
+    like.channels = array.channels(&file, options.unit.as_deref())?;
+    Ok(StoredRecording::new(like, array))
 }
 
-/// A channel of counts without a scale.
-fn integers(
-    file: &str,
-    name: String,
-    column: impl Iterator<Item = i64>,
-    unit: Option<&str>,
-) -> Result<(Vec<i32>, Channel), DataError> {
-    let narrow = |(time, count): (usize, i64)| {
-        i32::try_from(count).map_err(|_| {
-            DataError::malformed(
-                file,
-                format!("frame {time}, column `{name}`"),
-                format!("{count} does not fit 32 bits"),
-                "take the constant part out of the channel",
-            )
-        })
-    };
-    let counts = column.enumerate().map(narrow).collect::<Result<Vec<i32>, DataError>>()?;
-    let source_bits = Some(super::lattice::bits_of(&counts));
-    let unit = unit.unwrap_or(Channel::COUNTS).to_owned();
-    Ok((counts, Channel { name, unit, counts_per_unit: 1.0, offset: 0, source_bits }))
-}
-
-fn numbers(file: &str, array: NpyFile<&[u8]>) -> Result<Numbers, DataError> {
-    let kind = match array.dtype() {
-        DType::Plain(kind) => kind,
-        _ => return Err(wrong_type(file, "records of several fields")),
-    };
-    let cut = |error: std::io::Error| unreadable(file, &error);
-    macro_rules! integers {
-        ($type:ty) => {
-            Numbers::Counts(array.into_vec::<$type>().map_err(cut)?.into_iter().map(i64::from).collect())
-        };
-    }
-    Ok(match (kind.type_char(), kind.size_field()) {
-        (TypeChar::Int, 1) => integers!(i8),
-        (TypeChar::Int, 2) => integers!(i16),
-        (TypeChar::Int, 4) => integers!(i32),
-        (TypeChar::Int, 8) => Numbers::Counts(array.into_vec().map_err(cut)?),
-        (TypeChar::Uint, 1) => integers!(u8),
-        (TypeChar::Uint, 2) => integers!(u16),
-        (TypeChar::Uint, 4) => integers!(u32),
-        (TypeChar::Float, 4) => {
-            Numbers::Real(array.into_vec::<f32>().map_err(cut)?.into_iter().map(f64::from).collect(), Precision::Single)
+impl Array {
+    /// Channels of counts without a scale, after a pass over all of them.
+    fn channels(&self, file: &str, unit: Option<&str>) -> Result<Vec<Channel>, DataError> {
+        let (frames, width) = (self.grid.frames, self.grid.width());
+        let mut spans = vec![(i64::MAX, i64::MIN); width];
+        let step = (BLOCK_SAMPLES / width).max(1);
+        for from in (0..frames).step_by(step) {
+            let counts = self.integers(from..(from + step).min(frames))?;
+            for (index, count) in counts.into_iter().enumerate() {
+                if i32::try_from(count).is_err() {
+                    return Err(DataError::malformed(
+                        file,
+                        format!("frame {}, column `channel {}`", from + index / width, index % width + 1),
+                        format!("{count} does not fit 32 bits"),
+                        "take the constant part out of the channel",
+                    ));
+                }
+                let (least, greatest) = &mut spans[index % width];
+                (*least, *greatest) = ((*least).min(count), (*greatest).max(count));
+            }
         }
-        (TypeChar::Float, 8) => Numbers::Real(array.into_vec().map_err(cut)?, Precision::Double),
-        _ => return Err(wrong_type(file, &kind.to_string())),
-    })
+        let channel = |(index, (least, greatest)): (usize, (i64, i64))| Channel {
+            name: format!("channel {}", index + 1),
+            unit: unit.unwrap_or(Channel::COUNTS).to_owned(),
+            counts_per_unit: 1.0,
+            offset: 0,
+            source_bits: Some(super::lattice::bits((greatest - least) as f64)),
+        };
+        Ok(spans.into_iter().enumerate().map(channel).collect())
+    }
+
+    fn integers(&self, range: Range<usize>) -> Result<Vec<i64>, DataError> {
+        self.grid.read(range, |bytes| self.element.integer(bytes))
+    }
+}
+
+impl Frames for Array {
+    fn frames(&self) -> usize {
+        self.grid.frames
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Vec<i32>, DataError> {
+        // The pass has seen that all fit.
+        Ok(self.integers(range)?.into_iter().map(|count| count as i32).collect())
+    }
+}
+
+impl RealFrames for Array {
+    fn frames(&self) -> usize {
+        self.grid.frames
+    }
+
+    fn width(&self) -> usize {
+        self.grid.width()
+    }
+
+    fn values(&self, range: Range<usize>) -> Result<Vec<f64>, DataError> {
+        self.grid.read(range, |bytes| self.element.real(bytes))
+    }
+}
+
+impl Element {
+    /// The bits of a number, whatever its size.
+    fn bits(self, bytes: &[u8]) -> u64 {
+        let push = |bits: u64, byte: &u8| bits << 8 | u64::from(*byte);
+        if self.big_endian { bytes.iter().fold(0, push) } else { bytes.iter().rev().fold(0, push) }
+    }
+
+    fn integer(self, bytes: &[u8]) -> i64 {
+        let above = 64 - 8 * bytes.len() as u32;
+        let bits = self.bits(bytes);
+        if self.kind == TypeChar::Int { ((bits << above) as i64) >> above } else { bits as i64 }
+    }
+
+    fn real(self, bytes: &[u8]) -> f64 {
+        match bytes.len() {
+            4 => f64::from(f32::from_bits(self.bits(bytes) as u32)),
+            _ => f64::from_bits(self.bits(bytes)),
+        }
+    }
+}
+
+/// How numbers of a type are stored, and in how many bytes.
+fn element(file: &str, kind: &DType) -> Result<(Element, usize), DataError> {
+    let DType::Plain(kind) = kind else { return Err(wrong_type(file, "records of several fields")) };
+    let element = Element { kind: kind.type_char(), big_endian: kind.endianness() == Endianness::Big };
+    match (kind.type_char(), kind.size_field()) {
+        (TypeChar::Int, size @ (1 | 2 | 4 | 8)) | (TypeChar::Uint, size @ (1 | 2 | 4)) => Ok((element, size as usize)),
+        (TypeChar::Float, size @ (4 | 8)) => Ok((element, size as usize)),
+        _ => Err(wrong_type(file, &kind.to_string())),
+    }
 }
 
 fn wrong_type(file: &str, found: &str) -> DataError {
@@ -131,7 +184,7 @@ fn wrong_type(file: &str, found: &str) -> DataError {
     )
 }
 
-fn unreadable(file: &str, error: &std::io::Error) -> DataError {
+fn unreadable(file: &str, error: &dyn std::fmt::Display) -> DataError {
     DataError::unsuitable(file, format!("not a readable .npy array: {error}"), "save it again with numpy.save")
 }
 
@@ -140,6 +193,7 @@ mod tests {
     use npyz::WriterBuilder;
 
     use super::super::open;
+    use super::super::stored::tests::check_ranges;
     use super::*;
 
     fn array<T: npyz::AutoSerialize + Copy>(shape: &[u64], order: Order, values: &[T]) -> Vec<u8> {
@@ -155,7 +209,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npy");
         std::fs::write(&path, bytes).unwrap();
-        open(&path, options).map_err(|error| error.to_string())
+        let recording = open(&path, options).map_err(|error| error.to_string())?;
+        check_ranges(&path, options);
+        Ok(recording)
     }
 
     fn at_100_hertz() -> OpenOptions {
@@ -170,6 +226,13 @@ mod tests {
         let columns = read(&array(&[3, 2], Order::Fortran, &[1i64, 2, 3, 10, 20, 30]), &at_100_hertz()).unwrap();
         assert_eq!(columns.samples, rows.samples);
         let options = OpenOptions { columns: vec!["2".into()], unit: Some("g".into()), ..at_100_hertz() };
+        let backwards: Vec<u8> = [1u16, 10, 2, 20, 3, 30].iter().flat_map(|count| count.to_be_bytes()).collect();
+        let mut big_endian = array(&[3, 2], Order::C, &[0u16; 6]);
+        let start = big_endian.len() - 12;
+        let place = big_endian.windows(3).position(|bytes| bytes == b"<u2").unwrap();
+        big_endian[place] = b'>';
+        big_endian[start..].copy_from_slice(&backwards);
+        assert_eq!(read(&big_endian, &at_100_hertz()).unwrap().samples, rows.samples);
         let second = read(&array(&[3, 2], Order::C, &[1u8, 10, 2, 20, 3, 30]), &options).unwrap();
         assert_eq!((second.samples.as_slice(), second.channels[0].unit.as_str()), ([10, 20, 30].as_slice(), "g"));
     }

@@ -1,11 +1,14 @@
 //! Integers without a header, frame by frame: what a converter or a logger writes. The user says what they are.
 
+use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, DataError, OpenOptions, Recording, files};
+use super::bytes::Bytes;
+use super::frames::{Arrangement, Frames, Grid};
+use super::{Channel, DataError, OpenOptions, Recording, stored::StoredRecording};
 
 /// How one integer is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +79,7 @@ impl SampleType {
 }
 
 /// Reads raw integers.
-pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
+pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<StoredRecording, DataError> {
     let file = path.display().to_string();
     let (Some(rate_millihertz), Some(width)) = (options.rate_millihertz, options.channels) else {
         return Err(DataError::unsuitable(
@@ -86,16 +89,15 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
         ));
     };
     let (kind, width) = (options.sample_type.unwrap_or_default(), usize::from(width));
-    let bytes = files::read(path)?;
+    let bytes = Bytes::open(path)?;
     let frame = kind.bytes() * width;
-    if bytes.is_empty() || !bytes.len().is_multiple_of(frame) {
+    if bytes.len() == 0 || !bytes.len().is_multiple_of(frame as u64) {
         return Err(DataError::unsuitable(
             &file,
             format!("{} bytes are not a whole number of frames of {frame} bytes", bytes.len()),
             "check --channels and --sample-type, or cut the last frame off",
         ));
     }
-    let samples = bytes.chunks_exact(kind.bytes()).map(|bytes| kind.sample(bytes)).collect();
     let unit = options.unit.as_deref().unwrap_or(Channel::COUNTS);
     let channels = (1..=width)
         .map(|number| Channel {
@@ -110,12 +112,34 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
         Some(_) => Vec::new(),
         None => vec!["the integers are read as i16, the lowest byte first; --sample-type says otherwise".to_owned()],
     };
-    Ok(Recording { name, rate_millihertz, channels, samples, start_time: None, comments: Vec::new(), remarks })
+    let (samples, start_time, comments) = (Vec::new(), None, Vec::new());
+    let like = Recording { name, rate_millihertz, channels, samples, start_time, comments, remarks };
+    let (sample_bytes, arrangement) = (kind.bytes(), Arrangement::Interleaved(width));
+    let frames = (bytes.len() / frame as u64) as usize;
+    Ok(StoredRecording::new(like, Integers { grid: Grid { bytes, start: 0, sample_bytes, frames, arrangement }, kind }))
+}
+
+/// Integers of one type in a file.
+#[derive(Debug)]
+struct Integers {
+    grid: Grid,
+    kind: SampleType,
+}
+
+impl Frames for Integers {
+    fn frames(&self) -> usize {
+        self.grid.frames
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Vec<i32>, DataError> {
+        self.grid.read(range, |bytes| self.kind.sample(bytes))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::open;
+    use super::super::stored::tests::check_ranges;
     use super::*;
 
     fn read(bytes: &[u8], channels: u16, kind: Option<&str>) -> Result<Vec<i32>, String> {
@@ -128,7 +152,9 @@ mod tests {
             sample_type: kind.map(|kind| kind.parse().unwrap()),
             ..OpenOptions::default()
         };
-        open(&path, &options).map(|recording| recording.samples).map_err(|error| error.to_string())
+        let recording = open(&path, &options).map_err(|error| error.to_string())?;
+        check_ranges(&path, &options);
+        Ok(recording.samples)
     }
 
     #[test]

@@ -118,19 +118,7 @@ impl Recording {
     /// # Errors
     /// If a channel is not there.
     pub fn select(&self, wanted: &[String]) -> Result<Recording, DataError> {
-        let names = || self.channels.iter().map(|channel| channel.name.as_str());
-        let indices = wanted
-            .iter()
-            .map(|wanted| {
-                find_name(names(), wanted).ok_or_else(|| {
-                    DataError::unsuitable(
-                        &self.name,
-                        format!("there is no channel `{wanted}`"),
-                        format!("give --columns one of {}, or a number from 1", names().collect::<Vec<_>>().join(", ")),
-                    )
-                })
-            })
-            .collect::<Result<Vec<usize>, _>>()?;
+        let indices = find_channels(&self.name, &self.channels, wanted)?;
         let frames = self.samples.chunks_exact(self.channels.len());
         let samples = frames.flat_map(|frame| indices.iter().map(|&index| frame[index])).collect();
         let channels = indices.iter().map(|&index| self.channels[index].clone()).collect();
@@ -150,6 +138,21 @@ impl Recording {
     fn milliseconds(&self, frame: usize) -> i64 {
         (frame as f64 / self.rate() * 1000.0).round() as i64
     }
+}
+
+/// The channels that `wanted` names, by name or by number from 1; `file` is for messages.
+pub(super) fn find_channels(file: &str, channels: &[Channel], wanted: &[String]) -> Result<Vec<usize>, DataError> {
+    let names = || channels.iter().map(|channel| channel.name.as_str());
+    let index = |wanted: &String| {
+        find_name(names(), wanted).ok_or_else(|| {
+            DataError::unsuitable(
+                file,
+                format!("there is no channel `{wanted}`"),
+                format!("give --columns one of {}, or a number from 1", names().collect::<Vec<_>>().join(", ")),
+            )
+        })
+    };
+    wanted.iter().map(index).collect()
 }
 
 /// The index of the name that a user means: the name itself, in any case, or its number from 1.

@@ -1,6 +1,9 @@
 //! Another rate for a recording: a windowed sinc, evaluated where the new frames lie.
 
-use super::Recording;
+use std::ops::Range;
+
+use super::frames::Frames;
+use super::{DataError, StoredRecording};
 
 /// Zero crossings of the sinc on each side of a sample, at the lower of the two rates.
 const CROSSINGS: f64 = 32.0;
@@ -11,39 +14,65 @@ const KAISER_BETA: f64 = 7.86;
 
 /// The recording at another rate, from its first frame to its last. Band-limited: what the new rate cannot hold is
 /// filtered out. Samples past the ends are taken to repeat the first and the last one.
-pub fn resample(recording: &Recording, rate_millihertz: u64) -> Recording {
+///
+/// # Errors
+/// If its file cannot be read.
+pub fn resample(recording: StoredRecording, rate_millihertz: u64) -> Result<StoredRecording, DataError> {
     let old_per_new = recording.rate_millihertz as f64 / rate_millihertz as f64;
-    let frames = recording.frames();
-    let new_frames = (((frames as f64) / old_per_new).round() as usize).max(1);
-    // Cycles per old frame, times two: what both rates can hold.
-    let cutoff = PASS_BAND * (1.0 / old_per_new).min(1.0);
-    let reach = CROSSINGS / cutoff;
-    let width = recording.channels.len();
-    let mut samples = Vec::with_capacity(new_frames * width);
-    let mut weights = Vec::new();
-    for time in 0..new_frames {
-        let center = time as f64 * old_per_new;
-        let first = (center - reach).ceil() as i64;
-        weights.clear();
-        weights.extend((first..=(center + reach).floor() as i64).map(|t| {
-            let distance = t as f64 - center;
-            sinc(cutoff * distance) * kaiser(distance / reach)
-        }));
-        // Weights that sum to one keep a constant signal exactly as it is.
-        let total: f64 = weights.iter().sum();
-        for channel in 0..width {
-            let value: f64 = weights
-                .iter()
-                .zip(first..)
-                .map(|(weight, t)| {
-                    let t = t.clamp(0, frames as i64 - 1) as usize;
-                    weight * f64::from(recording.samples[t * width + channel])
-                })
-                .sum();
-            samples.push((value / total).round() as i32);
-        }
+    let frames = (((recording.frames() as f64) / old_per_new).round() as usize).max(1);
+    let (channels, of) = (recording.channels.clone(), recording.clone());
+    let resampled = recording.through(channels, Resampled { of, old_per_new, frames })?;
+    Ok(StoredRecording { rate_millihertz, ..resampled })
+}
+
+/// A recording's frames at another rate.
+#[derive(Debug)]
+struct Resampled {
+    of: StoredRecording,
+    /// Frames of the recording for one of these.
+    old_per_new: f64,
+    frames: usize,
+}
+
+impl Frames for Resampled {
+    fn frames(&self) -> usize {
+        self.frames
     }
-    Recording { rate_millihertz, ..recording.with_samples(samples) }
+
+    fn read(&self, range: Range<usize>) -> Result<Vec<i32>, DataError> {
+        let Self { of, old_per_new, .. } = self;
+        // Cycles per old frame, times two: what both rates can hold.
+        let cutoff = PASS_BAND * (1.0 / old_per_new).min(1.0);
+        let reach = CROSSINGS / cutoff;
+        let width = of.channels.len();
+        let last = of.frames() as i64 - 1;
+        let center = |time: usize| time as f64 * old_per_new;
+        let within = |t: f64| (t as i64).clamp(0, last);
+        let from = within((center(range.start) - reach).ceil());
+        let to = within((center(range.end) + reach).floor()) + 1;
+        let old = of.samples(from as usize..to as usize)?;
+        let mut samples = Vec::with_capacity(range.len() * width);
+        let mut weights = Vec::new();
+        for center in range.map(center) {
+            let first = (center - reach).ceil() as i64;
+            weights.clear();
+            weights.extend((first..=(center + reach).floor() as i64).map(|t| {
+                let distance = t as f64 - center;
+                sinc(cutoff * distance) * kaiser(distance / reach)
+            }));
+            // Weights that sum to one keep a constant signal exactly as it is.
+            let total: f64 = weights.iter().sum();
+            for channel in 0..width {
+                let weighted = |(weight, t): (&f64, i64)| {
+                    let t = (t.clamp(0, last) - from) as usize;
+                    weight * f64::from(old[t * width + channel])
+                };
+                let value: f64 = weights.iter().zip(first..).map(weighted).sum();
+                samples.push((value / total).round() as i32);
+            }
+        }
+        Ok(samples)
+    }
 }
 
 fn sinc(x: f64) -> f64 {
@@ -70,8 +99,12 @@ fn bessel_i0(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Channel;
+    use super::super::{Channel, Recording};
     use super::*;
+
+    fn resample(recording: &Recording, rate_millihertz: u64) -> Recording {
+        super::resample(recording.clone().into(), rate_millihertz).unwrap().whole().unwrap()
+    }
 
     fn sine(hertz: f64, rate_millihertz: u64, frames: usize) -> Recording {
         let angle = std::f64::consts::TAU * hertz * 1000.0 / rate_millihertz as f64;
@@ -111,6 +144,19 @@ mod tests {
         let resampled = resample(&sine(150.0, 360_000, 4000), 250_000);
         let silence = sine(0.0, 250_000, resampled.frames());
         assert!(difference(&resampled, &silence) <= 3, "{}", difference(&resampled, &silence));
+    }
+
+    #[test]
+    fn any_range_is_as_in_the_whole() {
+        let original = sine(40.0, 360_000, 4000);
+        for rate in [250_000, 1_000_000] {
+            let whole = resample(&original, rate);
+            let old_per_new = 360_000.0 / rate as f64;
+            let frames = Resampled { of: original.clone().into(), old_per_new, frames: whole.frames() };
+            for range in [0..1, 17..400, whole.frames() - 3..whole.frames()] {
+                assert_eq!(frames.read(range.clone()).unwrap(), whole.slice(range).samples);
+            }
+        }
     }
 
     #[test]

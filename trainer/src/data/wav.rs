@@ -1,23 +1,44 @@
 //! RIFF WAVE: integer samples, read at 8 to 32 bits, or in floating point; written at 16 or 24 bits.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
+use std::ops::Range;
 use std::path::Path;
 
-use super::columns::{Column, Precision, fill_gaps};
-use super::{Channel, DataError, OpenOptions, Recording, files};
+use hound::WavReader;
+
+use super::bytes::Bytes;
+use super::columns::Precision;
+use super::frames::Frames;
+use super::reals::{RealFrames, on_lattices};
+use super::{Channel, DataError, OpenOptions, Recording, files, stored::StoredRecording};
 
 /// The unit of floating-point samples.
 const FULL_SCALE: &str = "FS";
+/// The header and what may stand before the samples, such as names and comments.
+const LONGEST_HEADER: usize = 1 << 20;
+
+/// A WAV file, read from any frame on.
+#[derive(Debug)]
+struct Wave {
+    bytes: Bytes,
+    /// All that stands before the samples: with it, any stretch of samples is a file that `hound` reads.
+    header: Vec<u8>,
+    width: usize,
+    frame_bytes: usize,
+    frames: usize,
+}
 
 /// Reads a WAV file. Its samples are counts without a unit; in floating point, where 1 is full scale, steps of `options.lsb` or of the step that
 /// the data show.
-pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
-    let file = path.display().to_string();
-    let bytes = files::read(path)?;
-    let reader = hound::WavReader::new(Cursor::new(bytes)).map_err(|error| unreadable(&file, &error))?;
-    let spec = reader.spec();
+pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<StoredRecording, DataError> {
+    let bytes = Bytes::open(path)?;
+    let file = bytes.name().to_owned();
+    let (wave, spec) = Wave::new(bytes)?;
+    let rate_millihertz = u64::from(spec.sample_rate) * 1000;
+    let (channels, samples, comments, remarks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut like = Recording { name, rate_millihertz, channels, samples, start_time: None, comments, remarks };
     if spec.sample_format == hound::SampleFormat::Float {
-        return open_float(&file, name, reader, options);
+        return on_lattices(&file, like, wave, (Some(FULL_SCALE), Precision::Single), options);
     }
     if options.lsb.is_some() || options.fill_gaps {
         return Err(DataError::unsuitable(
@@ -26,70 +47,79 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
             "leave it out",
         ));
     }
-    let samples: Vec<i32> =
-        reader.into_samples().collect::<Result<_, _>>().map_err(|error| unreadable(&file, &error))?;
-    let width = check_shape(&file, spec, samples.len())?;
-    let channels = (1..=width)
-        .map(|number| Channel {
-            name: format!("channel {number}"),
-            unit: Channel::COUNTS.into(),
-            counts_per_unit: 1.0,
-            offset: 0,
-            source_bits: u8::try_from(spec.bits_per_sample).ok(),
-        })
-        .collect();
-    Ok(Recording {
-        name,
-        rate_millihertz: u64::from(spec.sample_rate) * 1000,
-        channels,
-        samples,
-        start_time: None,
-        comments: Vec::new(),
-        remarks: Vec::new(),
-    })
+    let channel = |number| Channel {
+        name: format!("channel {number}"),
+        unit: Channel::COUNTS.into(),
+        counts_per_unit: 1.0,
+        offset: 0,
+        source_bits: u8::try_from(spec.bits_per_sample).ok(),
+    };
+    like.channels = (1..=wave.width).map(channel).collect();
+    Ok(StoredRecording::new(like, wave))
 }
 
-/// The channels of a file that holds frames, and whole ones.
-fn check_shape(file: &str, spec: hound::WavSpec, samples: usize) -> Result<usize, DataError> {
-    let width = usize::from(spec.channels);
-    if samples == 0 || !samples.is_multiple_of(width) || spec.sample_rate == 0 {
-        return Err(DataError::unsuitable(
-            file,
-            format!("{samples} samples in {width} channels at {} Hz are no recording", spec.sample_rate),
-            "the file seems to be cut: fetch it again",
-        ));
-    }
-    Ok(width)
-}
-
-/// The rest of [`open`] for samples of 32-bit floating point.
-fn open_float(
-    file: &str,
-    name: String,
-    reader: hound::WavReader<Cursor<Vec<u8>>>,
-    options: &OpenOptions,
-) -> Result<Recording, DataError> {
-    let spec = reader.spec();
-    let values: Vec<f32> = reader.into_samples().collect::<Result<_, _>>().map_err(|error| unreadable(file, &error))?;
-    let width = check_shape(file, spec, values.len())?;
-    let (mut channels, mut remarks) = (Vec::with_capacity(width), Vec::new());
-    let mut samples = vec![0; values.len()];
-    for channel in 0..width {
-        let channel_name = format!("channel {}", channel + 1);
-        let mut of_channel: Vec<f64> = values.iter().skip(channel).step_by(width).map(|&value| value.into()).collect();
-        if options.fill_gaps {
-            fill_gaps(file, &channel_name, &mut of_channel, &mut remarks)?;
+impl Wave {
+    fn new(bytes: Bytes) -> Result<(Self, hound::WavSpec), DataError> {
+        let file = bytes.name().to_owned();
+        let mut beginning = Cursor::new(bytes.beginning(LONGEST_HEADER)?);
+        let reader = WavReader::new(&mut beginning).map_err(|error| unreadable(&file, &error))?;
+        let (spec, samples) = (reader.spec(), reader.len() as usize);
+        let start = beginning.position() as usize;
+        let mut header = beginning.into_inner();
+        header.truncate(start);
+        // The last field of the header is how many bytes of samples follow.
+        let stated = header.last_chunk().map_or(0, |length| u32::from_le_bytes(*length)) as usize;
+        let width = usize::from(spec.channels);
+        if samples == 0 || !samples.is_multiple_of(width) || spec.sample_rate == 0 {
+            return Err(DataError::unsuitable(
+                &file,
+                format!("{samples} samples in {width} channels at {} Hz are no recording", spec.sample_rate),
+                "the file seems to be cut: fetch it again",
+            ));
         }
-        let column =
-            Column { name: &channel_name, unit: Some(FULL_SCALE), values: &of_channel, precision: Precision::Single };
-        let place = |frame: usize| format!("frame {frame}");
-        column.check_finite(file, place)?;
-        let (counts, described) = column.counts(file, options.lsb, None, place, &mut remarks)?;
-        samples.iter_mut().skip(channel).step_by(width).zip(counts).for_each(|(sample, count)| *sample = count);
-        channels.push(described);
+        let frames = samples / width;
+        let wave = Self { frame_bytes: stated / frames, bytes, header, width, frames };
+        // What is cut has no last frame, and what `hound` does not read no first one.
+        for frame in [0, frames - 1] {
+            match spec.sample_format {
+                hound::SampleFormat::Float => wave.decode::<f32>(frame..frame + 1).map(drop)?,
+                hound::SampleFormat::Int => wave.decode::<i32>(frame..frame + 1).map(drop)?,
+            }
+        }
+        Ok((wave, spec))
     }
-    let rate_millihertz = u64::from(spec.sample_rate) * 1000;
-    Ok(Recording { name, rate_millihertz, channels, samples, start_time: None, comments: Vec::new(), remarks })
+
+    fn decode<S: hound::Sample>(&self, range: Range<usize>) -> Result<Vec<S>, DataError> {
+        let at = (self.header.len() + range.start * self.frame_bytes) as u64;
+        let samples = self.bytes.read(at, range.len() * self.frame_bytes)?;
+        let unreadable = |error| unreadable(self.bytes.name(), &error);
+        let reader = WavReader::new(self.header.chain(samples.as_slice())).map_err(unreadable)?;
+        reader.into_samples().take(range.len() * self.width).collect::<Result<_, _>>().map_err(unreadable)
+    }
+}
+
+impl Frames for Wave {
+    fn frames(&self) -> usize {
+        self.frames
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Vec<i32>, DataError> {
+        self.decode(range)
+    }
+}
+
+impl RealFrames for Wave {
+    fn frames(&self) -> usize {
+        self.frames
+    }
+
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn values(&self, range: Range<usize>) -> Result<Vec<f64>, DataError> {
+        Ok(self.decode::<f32>(range)?.into_iter().map(f64::from).collect())
+    }
 }
 
 fn unreadable(file: &str, error: &hound::Error) -> DataError {
@@ -145,6 +175,7 @@ pub(super) fn save(path: &Path, recording: &Recording) -> Result<(), DataError> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::stored::tests::check_ranges;
     use super::super::{OpenOptions, open, save};
     use super::*;
     use proptest::prelude::*;
@@ -194,6 +225,25 @@ mod tests {
     }
 
     #[test]
+    fn samples_in_wider_places_and_a_cut_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        // 24 bits in four bytes each, as some recorders write them: in the extensible form of the header.
+        let mut bytes =
+            b"RIFF\x5c\0\0\0WAVEfmt \x28\0\0\0\xfe\xff\x02\0\x40\x1f\0\0\0\xfa\0\0\x08\0\x20\0\x16\0\x18\0\x03\0\0\0"
+                .to_vec();
+        bytes.extend(b"\x01\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71data\x20\0\0\0");
+        (0..8i32).for_each(|count| bytes.extend((count * 70_000 - 250_000).to_le_bytes()));
+        std::fs::write(&path, &bytes).unwrap();
+        let recording = open(&path, &OpenOptions::default()).unwrap();
+        assert_eq!(recording.samples, (0..8).map(|count| count * 70_000 - 250_000).collect::<Vec<i32>>());
+        check_ranges(&path, &OpenOptions::default());
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let error = open(&path, &OpenOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("a.wav: cannot read"), "{error}");
+    }
+
+    #[test]
     fn floating_point_has_the_step_of_the_converter_it_came_from() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.wav");
@@ -214,6 +264,15 @@ mod tests {
         assert_eq!((recording.channels[0].unit.as_str(), recording.channels[0].counts_per_unit), ("FS", 32768.0));
         let steps = OpenOptions { lsb: Some(1.0 / 16.0), ..OpenOptions::default() };
         assert_eq!(open(&path, &steps).unwrap().samples, [0, 0, -16, 4]);
+        check_ranges(&path, &OpenOptions::default());
+        let nan = f32::NAN;
+        let held: Vec<f32> = [nan, 0.5, 0.75, 0.25, nan].repeat(7);
+        write(&held);
+        let options = OpenOptions { fill_gaps: true, ..OpenOptions::default() };
+        let recording = open(&path, &options).unwrap();
+        assert_eq!(recording.samples[..12], [2, 2, 3, 1, 1, 1, 2, 3, 1, 1, 1, 2]);
+        assert!(recording.remarks[0].contains("14 samples are missing, 2 in a row"), "{:?}", recording.remarks);
+        check_ranges(&path, &options);
         write(&[0.0, f32::INFINITY]);
         let error = open(&path, &OpenOptions::default()).unwrap_err().to_string();
         assert!(error.contains("frame 1, column `channel 1`: `inf` is no sample"), "{error}");
@@ -236,6 +295,7 @@ mod tests {
             let path = folder.path().join("a.wav");
             save(&path, &recording, None).unwrap();
             prop_assert_eq!(open(&path, &OpenOptions::default()).unwrap(), recording);
+            check_ranges(&path, &OpenOptions::default());
         }
     }
 }

@@ -36,9 +36,9 @@ pub struct TrainedRun {
     pub recurrent: Option<RecurrentParts>,
     /// The predictor of bounded and lossless packets that was trained at the run's end.
     pub predictor: Option<PredictorParts>,
-    /// The frames that were trained on, one recording each.
+    /// The frames that were trained on, one recording each; of recordings longer than memory, stretches.
     pub training: Vec<Recording>,
-    /// The frames that were held out, one recording each.
+    /// The frames that were held out, one recording each; of recordings longer than memory, the first ones.
     pub validation: Vec<Recording>,
 }
 
@@ -110,11 +110,10 @@ impl TrainedRun {
         for source in &run.record.recordings {
             let recording = source.reopen()?;
             let (train, validation) = source.ranges();
-            for (frames, recordings) in [(train, &mut run.training), (validation, &mut run.validation)] {
-                if !frames.is_empty() {
-                    recordings.push(recording.slice(frames));
-                }
-            }
+            let recordings = run.record.recordings.len();
+            let failed = |error| RunError::Recording { path: source.path.clone(), source: error };
+            run.training.extend(recording.excerpts(train, recordings).map_err(failed)?);
+            run.validation.extend(recording.beginning(validation, recordings).map_err(failed)?);
         }
         Ok(run)
     }

@@ -51,9 +51,18 @@ pub(super) fn open(paths: &[PathBuf], wanted: WantedShape) -> Result<Opened, Ima
             );
             return Err(ImageError::Malformed { path: path.clone(), what });
         }
-        scaled += usize::from((picture.height() as usize, picture.width() as usize) != (shape.height, shape.width));
         recoloured += usize::from(usize::from(picture.color().has_color()) * 2 + 1 != shape.channels);
-        append(&fit(&picture.to_rgb8(), shape), &picture, shape, &mut pixels);
+        let (rows, columns) = (picture.height() as usize / shape.height, picture.width() as usize / shape.width);
+        let whole = picture.to_rgb8();
+        if wanted.tiles && rows * columns > 0 {
+            for piece in tiles(&whole, shape, (rows, columns)) {
+                append(&piece, &picture, shape, &mut pixels);
+                names.push(path.display().to_string());
+            }
+            continue;
+        }
+        scaled += usize::from((picture.height() as usize, picture.width() as usize) != (shape.height, shape.width));
+        append(&fit(&whole, shape), &picture, shape, &mut pixels);
         names.push(path.display().to_string());
     }
     let Some(shape) = shape else { return Err(ImageError::Empty { path: PathBuf::from(".") }) };
@@ -65,6 +74,9 @@ pub(super) fn open(paths: &[PathBuf], wanted: WantedShape) -> Result<Opened, Ima
             shape.height,
             shape.width
         ));
+    }
+    if wanted.tiles {
+        remarks.push(format!("{} images of {shape}, cut from {} pictures", names.len(), paths.len()));
     }
     if recoloured > 0 {
         let what =
@@ -112,6 +124,17 @@ fn fit(picture: &RgbImage, shape: ImageShape) -> RgbImage {
     crop_imm(&scaled, (columns - width) / 2, (rows - height) / 2, width, height).to_image()
 }
 
+/// As many pieces of the size as fit in rows and columns, around a picture's middle.
+fn tiles(picture: &RgbImage, shape: ImageShape, (rows, columns): (usize, usize)) -> impl Iterator<Item = RgbImage> {
+    let (height, width) = (shape.height as u32, shape.width as u32);
+    let left = (picture.width() - columns as u32 * width) / 2;
+    let top = (picture.height() - rows as u32 * height) / 2;
+    let places = (0..rows as u32).flat_map(move |row| (0..columns as u32).map(move |column| (row, column)));
+    places.map(move |(row, column)| {
+        crop_imm(picture, left + column * width, top + row * height, width, height).to_image()
+    })
+}
+
 /// Appends a picture's bytes, channel by channel.
 fn append(fitted: &RgbImage, picture: &DynamicImage, shape: ImageShape, pixels: &mut Vec<u8>) {
     if shape.channels == 1 && picture.color().has_color() {
@@ -143,6 +166,28 @@ mod tests {
         assert_eq!(opened.images.image(0)[..8], [0, 1, 2, 3, 10, 11, 12, 13]);
         assert_eq!(opened.images.image(1)[8..16], [2; 8]);
         assert!(opened.remarks.is_empty() && opened.images.names[1].ends_with("x.png"));
+    }
+
+    #[test]
+    fn larger_pictures_are_cut_into_pieces_and_smaller_ones_scaled() {
+        let folder = tempfile::tempdir().unwrap();
+        let level = |x: u32, y: u32| Rgb([(x / 4 * 10 + y / 4) as u8; 3]);
+        // Two by three pieces of four, with one column left over at each side.
+        RgbImage::from_fn(14, 8, |x, y| level(x.saturating_sub(1).min(11), y))
+            .save(folder.path().join("a.png"))
+            .unwrap();
+        RgbImage::from_pixel(3, 3, Rgb([9; 3])).save(folder.path().join("b.png")).unwrap();
+        let wanted = WantedShape { height: 4, width: 4, tiles: true, ..WantedShape::default() };
+        let opened = open(&list(folder.path()).unwrap(), wanted).unwrap();
+        let levels: Vec<u8> = (0..opened.images.len()).map(|index| opened.images.image(index)[5]).collect();
+        assert_eq!(levels, [0, 10, 20, 1, 11, 21, 9]);
+        assert!((0..6).all(|index| opened.images.image(index).iter().all(|level| *level == levels[index])));
+        assert_eq!(opened.images.names[0], opened.images.names[5]);
+        assert!(
+            opened.remarks[1].contains("7 images") && opened.remarks[1].contains("2 pictures"),
+            "{:?}",
+            opened.remarks
+        );
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub struct WantedShape {
     pub width: usize,
     /// Height and width of the first image are rounded down to multiples of this.
     pub multiple: usize,
+    /// Whether pictures that are larger are cut into pieces of the size, as many as fit, rather than scaled.
+    #[serde(default)]
+    pub tiles: bool,
 }
 
 /// Images that were read, and what was found out on the way.

@@ -80,14 +80,19 @@ impl ImageSet {
         }
     }
 
-    /// A part of the images for training, and the rest, spread evenly over the set, to be held out.
+    /// A part of the images for training, and the rest, spread evenly over the set, to be held out. Images of one name, the pieces of a picture, stay
+    /// together.
     ///
     /// Neighbours in a sorted list are often alike, and folders of classes come one after the other: a part from the end would
     /// hold out whole classes.
     #[must_use]
     pub fn split(&self, held_out: f64) -> (Self, Self) {
         let so_far = |index: usize| (index as f64 * held_out + 0.5).floor();
-        let is_held_out = |index: usize| so_far(index + 1) > so_far(index);
+        let mut pictures = vec![0; self.len()];
+        for index in 1..self.len() {
+            pictures[index] = pictures[index - 1] + usize::from(self.names[index] != self.names[index - 1]);
+        }
+        let is_held_out = |index: usize| so_far(pictures[index] + 1) > so_far(pictures[index]);
         (self.filter(|index| !is_held_out(index)), self.filter(is_held_out))
     }
 
@@ -126,6 +131,15 @@ mod tests {
         }));
         assert_eq!(held_out.without(&training), held_out);
         assert_eq!((set.split(0.0).0.len(), set.split(0.0).1.len()), (100, 0));
+    }
+
+    #[test]
+    fn pieces_of_a_picture_are_held_out_together() {
+        let mut set = numbered(40);
+        set.names = (0..40).map(|index| format!("picture {}", index / 4)).collect();
+        let (training, held_out) = set.split(0.2);
+        assert_eq!((training.len(), held_out.len()), (32, 8));
+        assert!(held_out.names.iter().all(|name| !training.names.contains(name)), "{:?}", held_out.names);
     }
 
     #[test]

@@ -7,16 +7,22 @@
 
 mod bjontegaard;
 mod curve;
+mod envelope;
 mod neural;
 mod opponents;
 mod plot;
+#[cfg(feature = "png")]
+mod png;
 mod training_data;
 
 pub use bjontegaard::{RateDifference, rate_difference};
 pub use curve::{Curve, Point, RecordCurve};
+pub use envelope::envelope;
 pub use neural::{Neural, NeuralError};
 pub use opponents::{Family, families};
 pub use plot::{PlotError, plot};
+#[cfg(feature = "png")]
+pub use png::png;
 pub use training_data::{KnownToModel, known_to_model};
 
 use serde::Serialize;

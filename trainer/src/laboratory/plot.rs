@@ -34,6 +34,9 @@ pub enum PlotError {
     /// No curve has a point with both a rate and an error.
     #[error("there is nothing to draw: no codec has a point with both a rate and an error")]
     Empty,
+    /// There is nothing to write words with.
+    #[error("the system has no font for the plot's words: install one, or write .svg")]
+    NoFont,
     /// The drawing library failed.
     #[error("the plot cannot be drawn: {0}")]
     Drawing(String),

@@ -5,8 +5,6 @@ use std::ops::Range;
 use serde_json::Value;
 use vq_core::Model;
 
-use crate::data::Recording;
-
 /// A stretch that a model was trained on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownToModel {
@@ -16,13 +14,13 @@ pub struct KnownToModel {
     pub frames: Range<usize>,
 }
 
-/// The part of a recording's `stretch` that the model says it was trained on, if there is one. The recording is told by its samples or,
+/// The part of a recording's `stretch` that the model says it was trained on, if there is one. The recording is told by its samples' SHA-256 or,
 /// where other channels of it were taken, by its name.
 #[must_use]
-pub fn known_to_model(model: &Model<'_>, whole: &Recording, stretch: &Range<usize>) -> Option<KnownToModel> {
+pub fn known_to_model(model: &Model<'_>, name: &str, sha256: &str, stretch: &Range<usize>) -> Option<KnownToModel> {
     let metadata = model.metadata()?;
     let run: Value = serde_json::from_str(metadata.run).ok()?;
-    overlap(&run, &whole.name, &whole.sha256(), stretch)
+    overlap(&run, name, sha256, stretch)
 }
 
 fn overlap(run: &Value, name: &str, sha256: &str, stretch: &Range<usize>) -> Option<KnownToModel> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::images::is_on_images;
 use super::{RunError, read, write_atomically};
 use crate::architecture::NetSpec;
-use crate::data::{self, Channel, OpenOptions, Recording};
+use crate::data::{self, Channel, OpenOptions, StoredRecording};
 
 /// How a run was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -183,14 +183,14 @@ impl RecordingRecord {
         (self.train[0]..self.train[1], self.validation[0]..self.validation[1])
     }
 
-    /// Reads the recording again, and checks that it is still the same.
+    /// Opens the recording again, and checks that it is still the same.
     ///
     /// # Errors
     /// If it cannot be read where it was, or holds other samples.
-    pub fn reopen(&self) -> Result<Recording, RunError> {
+    pub fn reopen(&self) -> Result<StoredRecording, RunError> {
         let failed = |source| RunError::Recording { path: self.path.clone(), source };
-        let recording = data::open(&self.path, &self.options).map_err(failed)?;
-        if recording.sha256() != self.sha256 || recording.frames() != self.frames {
+        let recording = data::open_stored(&self.path, &self.options).map_err(failed)?;
+        if recording.sha256().map_err(failed)? != self.sha256 || recording.frames() != self.frames {
             return Err(RunError::Changed { path: self.path.clone() });
         }
         Ok(recording)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{ChannelSummary, Line};
-use crate::data::Recording;
+use crate::data::{DataError, StoredRecording};
 
 /// A recording.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,29 +44,37 @@ pub struct SignalRange {
 
 impl RecordingSummary {
     /// Looks at a recording.
-    #[must_use]
-    pub fn new(recording: &Recording) -> Self {
-        let range = |(index, channel)| {
-            let samples = recording.channel(index);
-            let sum: i64 = samples.iter().copied().map(i64::from).sum();
-            SignalRange {
-                channel: ChannelSummary::from(channel),
-                minimum: samples.iter().copied().min().unwrap_or_default(),
-                maximum: samples.iter().copied().max().unwrap_or_default(),
-                mean: sum as f64 / samples.len().max(1) as f64,
+    ///
+    /// # Errors
+    /// If its file cannot be read.
+    pub fn new(recording: &StoredRecording) -> Result<Self, DataError> {
+        let width = recording.channels.len();
+        let mut spans = vec![(i32::MAX, i32::MIN, 0i64); width];
+        for block in recording.blocks(0..recording.frames()) {
+            for frame in block?.chunks_exact(width) {
+                for ((minimum, maximum, sum), &sample) in spans.iter_mut().zip(frame) {
+                    (*minimum, *maximum) = ((*minimum).min(sample), (*maximum).max(sample));
+                    *sum += i64::from(sample);
+                }
             }
+        }
+        let range = |(channel, (minimum, maximum, sum))| SignalRange {
+            channel: ChannelSummary::from(channel),
+            minimum,
+            maximum,
+            mean: sum as f64 / recording.frames() as f64,
         };
-        Self {
+        Ok(Self {
             kind: "recording",
             name: recording.name.clone(),
             rate_hertz: recording.rate(),
             frames: recording.frames(),
             seconds: recording.seconds(),
-            channels: recording.channels.iter().enumerate().map(range).collect(),
+            channels: recording.channels.iter().zip(spans).map(range).collect(),
             start_time: recording.start_time,
             comments: recording.comments.clone(),
             remarks: recording.remarks.clone(),
-        }
+        })
     }
 
     /// The summary as lines of text.

@@ -3,6 +3,7 @@
 use rand::rngs::ChaCha8Rng;
 use tch::Tensor;
 
+use super::TrainError;
 use super::codec::Codec;
 use super::distortion::Distorted;
 use super::image::ImageCorpus;
@@ -21,10 +22,13 @@ pub(super) enum Corpus {
 
 impl Corpus {
     /// `batch` samples to train on, as the nets take them: `[batch, channels, …]`.
-    pub(super) fn draw(&self, batch: usize, random: &mut ChaCha8Rng) -> Tensor {
+    ///
+    /// # Errors
+    /// If a recording that stays in its file cannot be read.
+    pub(super) fn draw(&self, batch: usize, random: &mut ChaCha8Rng) -> Result<Tensor, TrainError> {
         match self {
             Self::Signal { windows, .. } => windows.draw(batch, random),
-            Self::Image(images) => images.draw(batch, random),
+            Self::Image(images) => Ok(images.draw(batch, random)),
         }
     }
 

@@ -38,7 +38,10 @@ struct Logs {
 fn advance(session: &mut Session) -> Result<(), TrainError> {
     let step = session.step();
     // A session whose step was cut short is not used again.
-    let Err(panic) = catch_unwind(AssertUnwindSafe(|| session.advance())) else { return Ok(()) };
+    let panic = match catch_unwind(AssertUnwindSafe(|| session.advance())) {
+        Ok(done) => return done,
+        Err(panic) => panic,
+    };
     match panic.downcast_ref::<String>().and_then(|what| memory_error(what)) {
         Some(what) => Err(TrainError::Memory { step: step + 1, batch: session.batch(step), what }),
         None => resume_unwind(panic),

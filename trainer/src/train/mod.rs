@@ -22,6 +22,7 @@ mod progress;
 mod rate;
 mod schedule;
 mod session;
+mod signal;
 mod sources;
 mod split;
 mod validation;

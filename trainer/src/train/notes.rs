@@ -1,6 +1,9 @@
 //! What a user should know of the recordings before training on them.
 
+use std::cmp::Ordering;
+
 use super::prepare::Part;
+use crate::data::{Channel, DataError};
 
 /// More than this part of a channel's samples at its own largest or smallest value is told.
 const CLIPPED: f64 = 0.01;
@@ -10,8 +13,15 @@ const RUN: usize = 3;
 const NAMED: usize = 8;
 
 /// A sentence for each thing.
-pub(super) fn notes(parts: &[Part]) -> Vec<String> {
-    held_out(parts).into_iter().chain(parts.iter().flat_map(clipping)).collect()
+///
+/// # Errors
+/// If a recording cannot be read.
+pub(super) fn notes(parts: &[Part]) -> Result<Vec<String>, DataError> {
+    let mut notes: Vec<String> = held_out(parts).into_iter().collect();
+    for part in parts {
+        notes.extend(clipping(part)?);
+    }
+    Ok(notes)
 }
 
 /// Which recordings are held out whole.
@@ -31,17 +41,24 @@ fn held_out(parts: &[Part]) -> Option<String> {
 }
 
 /// Channels that rest at a limit of their values.
-fn clipping(part: &Part) -> Vec<String> {
+fn clipping(part: &Part) -> Result<Vec<String>, DataError> {
     let recording = &part.recording;
-    let told = |(index, channel): (usize, &crate::data::Channel)| {
-        let samples = recording.channel(index);
-        let (low, high) = (samples.iter().min()?, samples.iter().max()?);
+    let width = recording.channels.len();
+    let mut limits = vec![[Limit::default(); 2]; width];
+    for block in recording.blocks(0..recording.frames()) {
+        for frame in block?.chunks_exact(width) {
+            for ([high, low], &sample) in limits.iter_mut().zip(frame) {
+                high.see(sample, high.value.is_none_or(|value| sample > value));
+                low.see(sample, low.value.is_none_or(|value| sample < value));
+            }
+        }
+    }
+    let told = |([high, low], channel): ([Limit; 2], &Channel)| {
         [(high, "largest"), (low, "smallest")].into_iter().find_map(|(limit, which)| {
-            let share = samples.chunk_by(|a, b| a == b).filter(|run| run[0] == *limit && run.len() >= RUN);
-            let share = share.map(<[i32]>::len).sum::<usize>() as f64 / samples.len() as f64;
+            let (value, share) = (limit.value?, limit.resting as f64 / recording.frames() as f64);
             (share > CLIPPED).then(|| {
                 format!(
-                    "{}: {:.1} % of channel `{}` rest at its {which} value {limit}: clipped, or the sensor was off. The codec \
+                    "{}: {:.1} % of channel `{}` rest at its {which} value {value}: clipped, or the sensor was off. The codec \
                      learns that too; lower the amplifier's gain, or leave those stretches out",
                     recording.name,
                     100.0 * share,
@@ -50,7 +67,32 @@ fn clipping(part: &Part) -> Vec<String> {
             })
         })
     };
-    recording.channels.iter().enumerate().filter_map(told).collect()
+    Ok(limits.into_iter().zip(&recording.channels).filter_map(told).collect())
+}
+
+/// An extreme value of a channel, and how often it rests there.
+#[derive(Debug, Clone, Copy, Default)]
+struct Limit {
+    value: Option<i32>,
+    /// Samples at it in a row up to now.
+    run: usize,
+    /// Samples of all runs that count.
+    resting: usize,
+}
+
+impl Limit {
+    /// The next sample, and whether it lies beyond the limit.
+    fn see(&mut self, sample: i32, is_beyond: bool) {
+        if is_beyond {
+            *self = Self { value: Some(sample), ..Self::default() };
+        }
+        self.run = if self.value == Some(sample) { self.run + 1 } else { 0 };
+        self.resting += match self.run.cmp(&RUN) {
+            Ordering::Less => 0,
+            Ordering::Equal => RUN,
+            Ordering::Greater => 1,
+        };
+    }
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use super::TrainError;
 use super::notes;
 use super::split::{Place, Ranges, split};
 use crate::config::{AugmentationConfig, Config};
-use crate::data::{RatePolicy, Recording, SignalKind, fit};
+use crate::data::{RatePolicy, SignalKind, StoredRecording, fit_stored};
 use crate::run::{ChannelRecord, Normalization, SignalRecord};
 
 /// A recording and its split.
 #[derive(Debug)]
 pub struct Part {
-    /// The recording, in the counts of the run's signal.
-    pub recording: Recording,
+    /// The recording, in the counts of the run's signal: in memory if all recordings together take no more than `data.memory`.
+    pub recording: StoredRecording,
     /// Frames to train on.
     pub train: Range<usize>,
     /// Frames held out.
@@ -42,7 +42,7 @@ impl Prepared {
     ///
     /// # Errors
     /// If there is no recording or no frame, the recordings are of different kinds, or a channel is constant.
-    pub fn new(recordings: Vec<Recording>, config: &Config) -> Result<Self, TrainError> {
+    pub fn new(recordings: Vec<impl Into<StoredRecording>>, config: &Config) -> Result<Self, TrainError> {
         let places: Vec<Place> = (0..recordings.len()).map(|file| Place { file, held_out: false }).collect();
         Self::of_places(recordings, &places, config)
     }
@@ -51,8 +51,12 @@ impl Prepared {
     ///
     /// # Errors
     /// As [`new`](Self::new), and if what is trained on would be held out too.
-    pub fn of_places(recordings: Vec<Recording>, places: &[Place], config: &Config) -> Result<Self, TrainError> {
-        let (recordings, kind) = fitted(recordings)?;
+    pub fn of_places(
+        recordings: Vec<impl Into<StoredRecording>>,
+        places: &[Place],
+        config: &Config,
+    ) -> Result<Self, TrainError> {
+        let (recordings, kind) = fitted(recordings, config)?;
         let ranges = split(&recordings, places, &config.data)?;
         Self::of_ranges(recordings, places.iter().map(|place| place.file), ranges, &kind, config)
     }
@@ -62,18 +66,18 @@ impl Prepared {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn resumed(
-        recordings: Vec<Recording>,
+        recordings: Vec<impl Into<StoredRecording>>,
         files: &[usize],
         ranges: Vec<(Range<usize>, Range<usize>)>,
         config: &Config,
     ) -> Result<Self, TrainError> {
-        let (recordings, kind) = fitted(recordings)?;
+        let (recordings, kind) = fitted(recordings, config)?;
         let ranges = ranges.into_iter().map(|(train, validation)| Ranges { train, validation }).collect();
         Self::of_ranges(recordings, files.iter().copied(), ranges, &kind, config)
     }
 
     fn of_ranges(
-        recordings: Vec<Recording>,
+        recordings: Vec<StoredRecording>,
         files: impl Iterator<Item = usize>,
         ranges: Vec<Ranges>,
         kind: &SignalKind,
@@ -85,7 +89,7 @@ impl Prepared {
         let normalization = normalization(&parts, kind, config.data.common_scale)?;
         let channels = kind.channels.iter().map(ChannelRecord::from).collect();
         let signal = SignalRecord { rate_millihertz: kind.rate_millihertz, channels };
-        let notes = notes::notes(&parts);
+        let notes = notes::notes(&parts)?;
         Ok(Self { parts, signal, normalization, augmentation: config.augmentation.clone(), notes })
     }
 
@@ -95,14 +99,25 @@ impl Prepared {
     }
 }
 
-/// All recordings as the first one's kind of signal.
-fn fitted(recordings: Vec<Recording>) -> Result<(Vec<Recording>, SignalKind), TrainError> {
+/// All recordings as the first one's kind of signal; in memory if they fit into what the configuration allows.
+fn fitted(
+    recordings: Vec<impl Into<StoredRecording>>,
+    config: &Config,
+) -> Result<(Vec<StoredRecording>, SignalKind), TrainError> {
+    let recordings: Vec<StoredRecording> = recordings.into_iter().map(Into::into).collect();
     let Some(first) = recordings.first() else {
         return Err(unsuitable("there is no recording; name at least one"));
     };
     let kind = SignalKind { rate_millihertz: first.rate_millihertz, channels: first.channels.clone() };
-    let fitted = recordings.into_iter().map(|recording| fit(recording, &kind, RatePolicy::Refuse));
-    Ok((fitted.collect::<Result<_, _>>()?, kind))
+    let fitted = recordings.into_iter().map(|recording| fit_stored(recording, &kind, RatePolicy::Refuse));
+    let mut fitted = fitted.collect::<Result<Vec<StoredRecording>, _>>()?;
+    let frames: usize = fitted.iter().map(StoredRecording::frames).sum();
+    let bytes = frames * kind.channels.len() * size_of::<i32>();
+    if bytes <= config.data.memory.saturating_mul(1 << 20) {
+        let whole = |recording: StoredRecording| Ok::<_, TrainError>(recording.whole()?.into());
+        fitted = fitted.into_iter().map(whole).collect::<Result<_, _>>()?;
+    }
+    Ok((fitted, kind))
 }
 
 fn unsuitable(what: impl Into<String>) -> TrainError {
@@ -117,12 +132,27 @@ fn normalization(parts: &[Part], kind: &SignalKind, common_scale: bool) -> Resul
             "the recordings have no frames to train on; give longer ones, or lower data.validation_fraction",
         ));
     }
+    // In whole numbers, so that neither the order nor the length of a recording costs precision.
+    let mut sums = vec![(0i128, 0i128); kind.channels.len()];
+    for part in parts {
+        for block in part.recording.blocks(part.train.clone()) {
+            for frame in block?.chunks_exact(kind.channels.len()) {
+                for ((sum, squares), &count) in sums.iter_mut().zip(frame) {
+                    *sum += i128::from(count);
+                    *squares += i128::from(i64::from(count).pow(2));
+                }
+            }
+        }
+    }
     let (mut offset, mut scale) = (Vec::new(), Vec::new());
-    for (index, channel) in kind.channels.iter().enumerate() {
-        let counts = || parts.iter().flat_map(|part| part.train.clone().map(|t| part.recording.frame(t)[index]));
-        let mean = counts().map(f64::from).sum::<f64>() / frames as f64;
-        let variance = counts().map(|count| (f64::from(count) - mean).powi(2)).sum::<f64>() / frames as f64;
-        if variance <= 0.0 {
+    for (channel, (sum, squares)) in kind.channels.iter().zip(sums) {
+        let frames = frames as i128;
+        let mean = sum as f64 / frames as f64;
+        // Around the whole number below the mean, which leaves small numbers.
+        let (whole, rest) = (sum.div_euclid(frames), sum.rem_euclid(frames));
+        let around = squares - 2 * whole * sum + whole * whole * frames;
+        let variance = around as f64 / frames as f64 - (rest as f64 / frames as f64).powi(2);
+        if around == 0 {
             return Err(unsuitable(format!(
                 "channel `{}` holds the value {mean} in all {frames} training frames: there is nothing to learn; \
                  check that the sensor was connected, or leave the channel out with --columns",
@@ -142,7 +172,7 @@ fn normalization(parts: &[Part], kind: &SignalKind, common_scale: bool) -> Resul
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::data::Channel;
+    use crate::data::{Channel, Recording};
 
     pub(in crate::train) fn recording(samples: Vec<i32>, channels: usize) -> Recording {
         let channel = |index| Channel {
@@ -183,7 +213,8 @@ pub(super) mod tests {
 
     #[test]
     fn bad_data_is_refused_with_what_to_do() {
-        let refuse = |recordings| Prepared::new(recordings, &Config::default()).unwrap_err().to_string();
+        let refuse =
+            |recordings: Vec<Recording>| Prepared::new(recordings, &Config::default()).unwrap_err().to_string();
         assert!(refuse(vec![]).contains("name at least one"));
         assert!(refuse(vec![recording(vec![], 1)]).contains("no frames"));
         let constant = refuse(vec![recording([1, 7].repeat(50), 2)]);

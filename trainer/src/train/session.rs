@@ -169,15 +169,18 @@ impl Session {
     }
 
     /// One step: a batch, its losses, an update of weights and codes.
-    pub fn advance(&mut self) {
+    ///
+    /// # Errors
+    /// If a recording that stays in its file cannot be read.
+    pub fn advance(&mut self) -> Result<(), TrainError> {
         let training = self.config.training.clone();
         let mut random = for_step(training.seed, self.step);
         if self.step == self.config.unquantized_steps() {
-            self.start_codes(&mut random);
+            self.start_codes(&mut random)?;
         }
         let precision =
             if self.step >= self.config.step_at(training.int8_from) { Precision::Int8 } else { Precision::Float };
-        let window = self.corpus.draw(training.batch, &mut random);
+        let window = self.corpus.draw(training.batch, &mut random)?;
         let forward = match (&self.codec.rate, &self.codec.quantizer) {
             (Some(rate), Quantizer::Scalar(scalar)) => {
                 self.forward_rated(rate, scalar, &window, precision, &mut random)
@@ -211,6 +214,7 @@ impl Session {
         self.note_divergence(&values);
         self.last = Some(StepNumbers { values, learning_rate: rate });
         self.step += 1;
+        Ok(())
     }
 
     /// A batch, for its error alone.
@@ -315,18 +319,18 @@ impl Session {
     }
 
     /// Starts the codes on latents of random windows: many offsets within the hop, as training will show them.
-    fn start_codes(&mut self, random: &mut ChaCha8Rng) {
+    fn start_codes(&mut self, random: &mut ChaCha8Rng) -> Result<(), TrainError> {
         let batch = self.config.training.batch;
         let wanted = match self.config.quantizer.kind {
-            _ if self.config.model == ModelKind::Vae => return,
+            _ if self.config.model == ModelKind::Vae => return Ok(()),
             QuantizerKind::Vq | QuantizerKind::Rvq | QuantizerKind::Product => self.config.vector.kmeans_latents,
-            QuantizerKind::Fsq => return,
+            QuantizerKind::Fsq => return Ok(()),
             QuantizerKind::Scalar => self.training_latents.min(self.config.vector.kmeans_latents),
         };
         let (mut collected, mut vectors) = (Vec::new(), 0);
         let mut batch_vectors = 0;
         while vectors < wanted {
-            let window = self.corpus.draw(batch, random);
+            let window = self.corpus.draw(batch, random)?;
             let latents = tch::no_grad(|| self.codec.encode_inner(&window, Precision::Float));
             let latents = latents.transpose(1, 2).flatten(0, 1);
             batch_vectors = latents.size()[0] as usize;
@@ -338,6 +342,7 @@ impl Session {
         if let (Some(rate), Quantizer::Scalar(scalar)) = (&mut self.codec.rate, &self.codec.quantizer) {
             rate.start_on(&scalar.in_steps(&latents));
         }
+        Ok(())
     }
 
     /// The numbers of the last step. Waits for the device.

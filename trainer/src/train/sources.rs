@@ -11,7 +11,7 @@ use super::split::Place;
 use super::{ImageSources, TrainError};
 use crate::budget;
 use crate::config::Config;
-use crate::data::{OpenOptions, Recording};
+use crate::data::{OpenOptions, StoredRecording};
 use crate::run::{ImageRunRecord, ImagesRecord, Provenance, Record, RecordingRecord, RunRecord, sha256};
 
 /// A recording and where it came from.
@@ -21,8 +21,8 @@ pub struct Source {
     pub path: PathBuf,
     /// How it was opened.
     pub options: OpenOptions,
-    /// What was read.
-    pub recording: Recording,
+    /// The recording, in memory or in its file.
+    pub recording: StoredRecording,
     /// Whether it is held out whole. If no recording is, the configuration says what is held out.
     pub held_out: bool,
 }
@@ -33,7 +33,7 @@ pub enum Sources {
     /// Recordings of one kind of signal.
     Recordings(Vec<Source>),
     /// Images of one size.
-    Images(ImageSources),
+    Images(Box<ImageSources>),
 }
 
 impl From<Vec<Source>> for Sources {
@@ -44,7 +44,7 @@ impl From<Vec<Source>> for Sources {
 
 impl From<ImageSources> for Sources {
     fn from(images: ImageSources) -> Self {
-        Self::Images(images)
+        Self::Images(Box::new(images))
     }
 }
 
@@ -63,7 +63,7 @@ impl Sources {
     pub(super) fn begin(self, config: &Config, device: Device, made: Provenance) -> Result<Begun, TrainError> {
         match self {
             Self::Recordings(sources) => begin_on_recordings(sources, config, device, made),
-            Self::Images(sources) => begin_on_images(sources, config, device, made),
+            Self::Images(sources) => begin_on_images(*sources, config, device, made),
         }
     }
 }
@@ -80,7 +80,7 @@ fn begin_on_recordings(
     let mut places = Vec::new();
     for (Source { path, options, recording, held_out }, file) in sources.into_iter().zip(files) {
         places.push(Place { file, held_out });
-        origins.push((path, options, recording.sha256()));
+        origins.push((path, options, recording.sha256()?));
         recordings.push(recording);
     }
     let prepared = Prepared::of_places(recordings, &places, config)?;

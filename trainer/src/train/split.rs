@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::TrainError;
 use crate::config::{DataConfig, Split};
-use crate::data::Recording;
+use crate::data::{Recording, StoredRecording};
 
 /// From so many patients on whole recordings are held out unless the configuration says otherwise.
 const SEVERAL: usize = 3;
@@ -47,19 +47,29 @@ struct Candidate<'a> {
     sha256: String,
 }
 
+impl<'a> Candidate<'a> {
+    fn new(recording: &'a StoredRecording, place: &Place, data: &DataConfig) -> Result<Self, TrainError> {
+        Ok(Self {
+            name: &recording.name,
+            file: place.file,
+            frames: cut(recording.frames(), data.test_fraction).train.end,
+            sha256: recording.sha256()?,
+        })
+    }
+}
+
 /// The ranges of every recording. Those that the user holds out are held out whole, if there are any; else the configuration says which are.
 ///
 /// # Errors
 /// If a recording would be trained on and held out, or a group names a recording that is not there.
-pub(super) fn split(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Vec<Ranges>, TrainError> {
-    let candidates: Vec<Candidate<'_>> = (recordings.iter().zip(places))
-        .map(|(recording, place)| Candidate {
-            name: &recording.name,
-            file: place.file,
-            frames: cut(recording.frames(), data.test_fraction).train.end,
-            sha256: recording.sha256(),
-        })
-        .collect();
+pub(super) fn split(
+    recordings: &[StoredRecording],
+    places: &[Place],
+    data: &DataConfig,
+) -> Result<Vec<Ranges>, TrainError> {
+    let candidates = (recordings.iter().zip(places))
+        .map(|(recording, place)| Candidate::new(recording, place, data))
+        .collect::<Result<Vec<Candidate<'_>>, TrainError>>()?;
     let named: Vec<bool> = places.iter().map(|place| place.held_out).collect();
     let groups = groups(&candidates, data)?;
     if named.contains(&true) {
@@ -83,7 +93,7 @@ pub(super) fn split(recordings: &[Recording], places: &[Place], data: &DataConfi
     Ok(candidates.iter().enumerate().map(|(index, one)| Ranges::whole(one.frames, held_out.contains(&index))).collect())
 }
 
-/// Recordings, or stretches of them, to train on and to compare on.
+/// Recordings, or stretches of them, to train on and to compare on: all that there is, or as much as memory holds.
 #[derive(Debug, Default)]
 pub struct Divided {
     /// To train on.
@@ -95,15 +105,12 @@ pub struct Divided {
 /// Divides recordings as a run is: whole ones are held out where the user says so, or where there are several patients; else the end of each.
 ///
 /// # Errors
-/// If a recording would be trained on and held out, or a group names a recording that is not there.
-pub fn divide(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Divided, TrainError> {
+/// If a recording would be trained on and held out, a group names a recording that is not there, or a file cannot be read.
+pub fn divide(recordings: &[StoredRecording], places: &[Place], data: &DataConfig) -> Result<Divided, TrainError> {
     let mut divided = Divided::default();
     for (recording, ranges) in recordings.iter().zip(split(recordings, places, data)?) {
-        for (frames, part) in [(ranges.train, &mut divided.training), (ranges.validation, &mut divided.held_out)] {
-            if !frames.is_empty() {
-                part.push(recording.slice(frames));
-            }
-        }
+        divided.training.extend(recording.excerpts(ranges.train, recordings.len())?);
+        divided.held_out.extend(recording.beginning(ranges.validation, recordings.len())?);
     }
     Ok(divided)
 }
@@ -192,6 +199,18 @@ fn chosen(candidates: &[Candidate<'_>], mut groups: Vec<Vec<usize>>, fraction: f
 mod tests {
     use super::super::prepare::tests::recording;
     use super::*;
+
+    fn stored(recordings: &[Recording]) -> Vec<StoredRecording> {
+        recordings.iter().cloned().map(StoredRecording::from).collect()
+    }
+
+    fn split(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Vec<Ranges>, TrainError> {
+        super::split(&stored(recordings), places, data)
+    }
+
+    fn divide(recordings: &[Recording], places: &[Place], data: &DataConfig) -> Result<Divided, TrainError> {
+        super::divide(&stored(recordings), places, data)
+    }
 
     fn recordings(lengths: &[usize]) -> Vec<Recording> {
         let one = |(index, &length): (usize, &usize)| Recording {

@@ -10,7 +10,7 @@ use super::codec::{Codec, SignalNets};
 use super::distortion;
 use super::prepare::Prepared;
 use super::rate::RateDistortion;
-use super::windows::network_units;
+use super::signal::network_units;
 use crate::config::Config;
 use crate::data::Channel;
 use crate::metrics::Distortion;
@@ -26,6 +26,8 @@ const CHUNK_HOPS: usize = 2048;
 const MEASURED: [usize; 4] = [QUALITIES - 1, 6, 4, 2];
 /// Most held-out frames of all recordings that such a codec is measured on.
 const RATED_FRAMES: usize = 1 << 17;
+/// The same of another codec.
+const MOST_FRAMES: usize = 1 << 20;
 /// Hops that the prior foresees in one go, as in a packet.
 const PACKET_HOPS: i64 = 128;
 
@@ -75,7 +77,7 @@ impl ValidationSet {
     /// The held-out frames of `prepared`; empty if none holds a whole hop.
     ///
     /// # Errors
-    /// If the distortion that is asked for is none of this signal's.
+    /// If the distortion that is asked for is none of this signal's, or a recording cannot be read.
     pub(super) fn new(
         prepared: &Prepared,
         nets: &SignalNets,
@@ -88,16 +90,16 @@ impl ValidationSet {
         let context = nets.margins.before() * nets.hop;
         let (mut parts, mut original, mut channels) = (Vec::new(), Vec::new(), Vec::new());
         for part in &prepared.parts {
-            let most = if config.is_rated() { RATED_FRAMES / prepared.parts.len() } else { usize::MAX };
-            let frames = part.validation.len().min(most) / nets.hop * nets.hop;
+            let most = if config.is_rated() { RATED_FRAMES } else { MOST_FRAMES };
+            let frames = part.validation.len().min(most / prepared.parts.len()) / nets.hop * nets.hop;
             let held_out = part.validation.start..part.validation.start + frames;
             if held_out.is_empty() {
                 continue;
             }
             let from = held_out.start.saturating_sub(context);
-            let signal = network_units(&part.recording, from..held_out.end, &prepared.normalization);
+            let signal = network_units(&part.recording, from..held_out.end, &prepared.normalization)?;
             parts.push(HeldOut { signal: signal.to_device(device), begin: held_out.start - from });
-            original.extend(held_out.flat_map(|t| part.recording.frame(t)));
+            original.extend(part.recording.samples(held_out)?);
             channels.clone_from(&part.recording.channels);
         }
         Ok(Self {
@@ -272,11 +274,11 @@ mod tests {
         let held_out = part.validation.start..part.validation.start + part.validation.len() / nets.hop * nets.hop;
         // The same in one piece, from a hop's beginning far enough back.
         let from = held_out.start - 40 * nets.hop;
-        let window = network_units(&part.recording, from..held_out.end, &prepared.normalization).unsqueeze(0);
+        let window = network_units(&part.recording, from..held_out.end, &prepared.normalization).unwrap().unsqueeze(0);
         let whole =
             tch::no_grad(|| nets.decoder.forward(&nets.encoder.forward(&window, Precision::Int8), Precision::Int8));
         let rebuilt = set.counts(&whole.squeeze_dim(0).narrow(1, (40 * nets.hop) as i64, held_out.len() as i64));
-        let original: Vec<i32> = held_out.map(|t| part.recording.frame(t)[0]).collect();
+        let original = part.recording.samples(held_out).unwrap();
         let wanted = Distortion::measure(&original, &rebuilt, &part.recording.channels).prdn_percent.unwrap();
         assert!((measured.prdn_percent - wanted).abs() < 1e-3, "{} instead of {wanted}", measured.prdn_percent);
         let mse = measured.mse_normalized.sqrt() * 100.0;

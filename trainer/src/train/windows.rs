@@ -1,14 +1,14 @@
-//! Training windows: random cuts of the training frames, which stay where they are in one tensor.
+//! Training windows: random cuts of the training frames, which stay where they are.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::TrainError;
 use super::augment::Augmentation;
 use super::prepare::Prepared;
-use crate::data::Recording;
-use crate::run::Normalization;
+use super::signal::Signal;
+use crate::data::StoredRecording;
 
 /// Where windows may start within one recording's frames.
 #[derive(Debug, Clone)]
@@ -28,8 +28,8 @@ const WINDOWS_NAMED: usize = 8;
 /// All training frames, and the windows that fit into them.
 #[derive(Debug)]
 pub struct Windows {
-    /// `[channels, frames]` of all recordings one after the other, in network units, on the device.
-    signal: Tensor,
+    /// The frames of all recordings one after the other.
+    signal: Signal,
     starts: Vec<Starts>,
     /// Frames of a window.
     frames: usize,
@@ -41,9 +41,9 @@ impl Windows {
     /// Windows of `frames` frames over the training parts.
     ///
     /// # Errors
-    /// If no recording holds a window.
+    /// If no recording holds a window, or one cannot be read.
     pub fn new(prepared: &Prepared, frames: usize, device: Device) -> Result<Self, TrainError> {
-        let (mut signals, mut starts, mut first) = (Vec::new(), Vec::new(), 0);
+        let (mut starts, mut first) = (Vec::new(), 0);
         for part in &prepared.parts {
             let length = part.train.len();
             if length >= frames {
@@ -51,7 +51,6 @@ impl Windows {
                 starts.push(Starts { recording, first, count: length - frames + 1, file: part.file });
             }
             first += length;
-            signals.push(network_units(&part.recording, part.train.clone(), &prepared.normalization));
         }
         if starts.is_empty() {
             let longest = prepared.parts.iter().map(|part| part.train.len()).max().unwrap_or(0);
@@ -64,31 +63,34 @@ impl Windows {
         }
         let augments = prepared.augmentation.changes();
         let augmentation = augments.then(|| Augmentation::new(&prepared.augmentation, prepared.signal.rate_millihertz));
-        Ok(Self { signal: Tensor::cat(&signals, 1).to_device(device), starts, frames, augmentation })
+        Ok(Self { signal: Signal::new(prepared, device)?, starts, frames, augmentation })
     }
 
     /// Recordings too short for a window: they are not trained on.
-    pub fn unused(prepared: &Prepared, frames: usize) -> impl Iterator<Item = &Recording> {
+    pub fn unused(prepared: &Prepared, frames: usize) -> impl Iterator<Item = &StoredRecording> {
         prepared.parts.iter().filter(move |part| part.train.len() < frames).map(|part| &part.recording)
     }
 
     /// `batch` windows, each from a random frame on: `[batch, channels, frames]`.
-    pub fn draw(&self, batch: usize, random: &mut ChaCha8Rng) -> Tensor {
+    ///
+    /// # Errors
+    /// If a recording that stays in its file cannot be read.
+    pub fn draw(&self, batch: usize, random: &mut ChaCha8Rng) -> Result<Tensor, TrainError> {
         let drawn: Vec<(&Starts, usize)> = self.drawn(batch, random).collect();
         let Some(augmentation) = &self.augmentation else { return self.cut(&drawn) };
         let stretches = augmentation.stretches(batch, random);
         let same = stretches.iter().all(|stretch| *stretch == 1.0);
         let windows = |drawn| if same { self.cut(drawn) } else { self.stretched(drawn, &stretches) };
-        let first = windows(&drawn);
+        let first = windows(&drawn)?;
         let mixed = match augmentation.angles(batch, random) {
             None => first,
             Some(angles) => {
                 let others: Vec<(&Starts, usize)> = drawn.iter().map(|place| self.beside(*place, random)).collect();
                 first * angles.cos().to_device(self.signal.device())
-                    + windows(&others) * angles.sin().to_device(self.signal.device())
+                    + windows(&others)? * angles.sin().to_device(self.signal.device())
             }
         };
-        augmentation.apply(mixed, random)
+        Ok(augmentation.apply(mixed, random))
     }
 
     /// The same time in another channel of the file, any of them; in the same channel if the file has no other.
@@ -100,16 +102,13 @@ impl Windows {
     }
 
     /// The windows as they were recorded.
-    fn cut(&self, drawn: &[(&Starts, usize)]) -> Tensor {
+    fn cut(&self, drawn: &[(&Starts, usize)]) -> Result<Tensor, TrainError> {
         let begin: Vec<i64> = drawn.iter().map(|(starts, from)| (starts.first + from) as i64).collect();
-        let device = self.signal.device();
-        let offsets = Tensor::arange(self.frames as i64, (Kind::Int64, device));
-        let frames = Tensor::from_slice(&begin).to_device(device).unsqueeze(1) + offsets;
-        self.windows_of(self.signal.index_select(1, &frames.flatten(0, -1)), drawn.len())
+        Ok(self.windows_of(self.signal.runs(&begin, self.frames)?, drawn.len()))
     }
 
     /// Windows made of `stretches` times as many frames, by cubic interpolation (Catmull and Rom); of fewer where the recording has no more.
-    fn stretched(&self, drawn: &[(&Starts, usize)], stretches: &[f64]) -> Tensor {
+    fn stretched(&self, drawn: &[(&Starts, usize)], stretches: &[f64]) -> Result<Tensor, TrainError> {
         let mut taps: [(Vec<i64>, Vec<f32>); 4] = Default::default();
         for ((starts, from), stretch) in drawn.iter().zip(stretches) {
             let available = starts.count - 1 + self.frames;
@@ -127,12 +126,11 @@ impl Windows {
             }
         }
         let device = self.signal.device();
-        let parts = taps.map(|(places, weights)| {
-            let frames = self.signal.index_select(1, &Tensor::from_slice(&places).to_device(device));
-            frames * Tensor::from_slice(&weights).to_device(device)
+        let [a, b, c, d] = taps.map(|(places, weights)| {
+            let frames = self.signal.at(&places, self.frames)?;
+            Ok::<_, TrainError>(frames * Tensor::from_slice(&weights).to_device(device))
         });
-        let [a, b, c, d] = parts;
-        self.windows_of(a + b + c + d, drawn.len())
+        Ok(self.windows_of(a? + b? + c? + d?, drawn.len()))
     }
 
     /// `[channels, batch · frames]` as `[batch, channels, frames]`.
@@ -175,28 +173,15 @@ fn cubic(part: f32) -> [f32; 4] {
     [0.5 * (-x3 + 2.0 * x2 - x), 0.5 * (3.0 * x3 - 5.0 * x2 + 2.0), 0.5 * (-3.0 * x3 + 4.0 * x2 + x), 0.5 * (x3 - x2)]
 }
 
-/// Frames of a recording as the nets take them: `[channels, frames]`.
-pub(super) fn network_units(
-    recording: &Recording,
-    frames: std::ops::Range<usize>,
-    normalization: &Normalization,
-) -> Tensor {
-    let channels = recording.channels.len();
-    let mut values = Vec::with_capacity(channels * frames.len());
-    for (channel, (&offset, &scale)) in normalization.offset.iter().zip(&normalization.scale).enumerate() {
-        let units = |t| (f64::from(recording.frame(t)[channel]) - f64::from(offset)) / f64::from(scale);
-        values.extend(frames.clone().map(|t| units(t) as f32));
-    }
-    Tensor::from_slice(&values).view([channels as i64, frames.len() as i64])
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::prepare::tests::recording;
     use super::super::split::Place;
     use super::*;
     use crate::config::Config;
+    use crate::data::{OpenOptions, open_stored, save};
     use crate::random::for_step;
+    use crate::run::Normalization;
 
     #[test]
     fn windows_are_runs_of_training_frames_of_one_recording_and_reach_all_of_them() {
@@ -208,7 +193,7 @@ mod tests {
         let Normalization { offset, scale } = &prepared.normalization;
         let mut seen = std::collections::BTreeSet::new();
         for step in 0..60 {
-            let batch = windows.draw(4, &mut for_step(0, step));
+            let batch = windows.draw(4, &mut for_step(0, step)).unwrap();
             assert_eq!(batch.size(), [4, 2, 8]);
             let counts = |window, channel: i64, t| {
                 let units = batch.double_value(&[window, channel, t]);
@@ -231,7 +216,7 @@ mod tests {
     fn a_batch_in_words_names_the_windows_that_are_drawn() {
         let prepared = Prepared::new(vec![recording((0..100).collect(), 1)], &Config::default()).unwrap();
         let windows = Windows::new(&prepared, 8, Device::Cpu).unwrap();
-        let batch = windows.draw(2, &mut for_step(3, 5));
+        let batch = windows.draw(2, &mut for_step(3, 5)).unwrap();
         let Normalization { offset, scale } = &prepared.normalization;
         let first = |window| (batch.double_value(&[window, 0, 0]) * f64::from(scale[0])).round() as i32 + offset[0];
         let wanted = format!("2 windows of 8 frames: r from frame {}, r from frame {}", first(0), first(1));
@@ -258,7 +243,7 @@ mod tests {
         let (offset, scale) = (prepared.normalization.offset[0], f64::from(prepared.normalization.scale[0]));
         let first = &windows.starts[0];
         for (from, stretch, begin) in [(30, 1.25, 30.0), (30, 0.8, 30.0), (300, 1.25, 275.0), (0, 9.0, 0.0)] {
-            let window = windows.stretched(&[(first, from)], &[stretch]);
+            let window = windows.stretched(&[(first, from)], &[stretch]).unwrap();
             assert_eq!(window.size(), [1, 1, 100]);
             let length = (100.0 * stretch).min(400.0);
             for t in [0i64, 17, 50, 99] {
@@ -269,7 +254,45 @@ mod tests {
             }
         }
         // At its own speed nothing is interpolated.
-        assert!(windows.stretched(&[(first, 7)], &[1.0]).allclose(&windows.cut(&[(first, 7)]), 1e-6, 1e-6, false));
+        let still = windows.stretched(&[(first, 7)], &[1.0]).unwrap();
+        assert!(still.allclose(&windows.cut(&[(first, 7)]).unwrap(), 1e-6, 1e-6, false));
+    }
+
+    #[test]
+    fn windows_of_files_are_those_of_memory_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let frame = |t: i32| [t * t % 601 - 300, t * 7 % 311, (t * t * t) % 101];
+        let samples: Vec<i32> = (0..5000).flat_map(frame).collect();
+        let recordings = [("a", samples[..9000].to_vec()), ("b", samples[9000..].to_vec())];
+        let open = |channel: Option<&str>, name: &str| {
+            let options =
+                OpenOptions { columns: channel.iter().map(|&name| name.into()).collect(), ..Default::default() };
+            open_stored(&folder.path().join(name).with_extension("hea"), &options).unwrap()
+        };
+        for (name, samples) in recordings {
+            save(&folder.path().join(name).with_extension("hea"), &recording(samples, 3), None).unwrap();
+        }
+        let mut config = Config::default();
+        config.augmentation.stretch = 0.2;
+        config.augmentation.mixture = 0.5;
+        let channels = |name| ["c0", "c1", "c2"].map(|channel| open(Some(channel), name));
+        for (recordings, files) in [
+            (vec![open(None, "a"), open(None, "b")], vec![0, 1]),
+            ([channels("a"), channels("b")].concat(), vec![0, 0, 0, 1, 1, 1]),
+        ] {
+            let places: Vec<Place> = files.into_iter().map(|file| Place { file, held_out: false }).collect();
+            let [memory, files] = [1024, 0].map(|memory| {
+                config.data.memory = memory;
+                let prepared = Prepared::of_places(recordings.clone(), &places, &config).unwrap();
+                assert!(prepared.parts.iter().all(|part| part.recording.is_in_memory() == (memory > 0)));
+                (Windows::new(&prepared, 200, Device::Cpu).unwrap(), prepared.normalization)
+            });
+            assert_eq!(memory.1, files.1);
+            for step in 0..10 {
+                let [a, b] = [&memory.0, &files.0].map(|windows| windows.draw(6, &mut for_step(1, step)).unwrap());
+                assert_eq!(a, b);
+            }
+        }
     }
 
     #[test]
@@ -288,9 +311,9 @@ mod tests {
         let mut mixed = 0;
         for step in 0..20 {
             let drawn: Vec<(&Starts, usize)> = windows.drawn(8, &mut for_step(4, step)).collect();
-            let batch = windows.draw(8, &mut for_step(4, step));
+            let batch = windows.draw(8, &mut for_step(4, step)).unwrap();
             for (window, &(starts, from)) in drawn.iter().enumerate() {
-                let same_time = |first: usize| windows.signal.narrow(1, (first + from) as i64, 60);
+                let same_time = |first: usize| windows.signal.runs(&[(first + from) as i64], 60).unwrap();
                 let basis = match starts.first {
                     800 => Tensor::cat(&[same_time(800)], 0),
                     _ => Tensor::cat(&[same_time(0), same_time(400)], 0),

@@ -1,6 +1,7 @@
 //! Text tables: a row per frame, a column per channel, times in a column of their own or a rate from the user.
 
 mod layout;
+mod memory;
 mod rows;
 mod times;
 mod write;
@@ -18,6 +19,7 @@ pub(super) use write::{print, save};
 /// Reads a text table.
 pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
     let file = path.display().to_string();
+    memory::check(path)?;
     let bytes = files::read(path)?;
     // With one end of line the places of rows are told alike, whatever stands before it.
     let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes)).replace("\r\n", "\n");

@@ -2,25 +2,30 @@
 
 mod header;
 
+use std::ops::Range;
 use std::path::Path;
 
-use super::{Channel, DataError, OpenOptions, Recording, files, recording::find_name};
+use super::bytes::Bytes;
+use super::frames::{Arrangement, Frames, Grid};
+use super::{Channel, DataError, OpenOptions, Recording, recording::find_name, stored::StoredRecording};
 use header::{Header, Signal};
 
 /// Most that the times of two records may be off, as a share of a record.
 const RECORD_TOLERANCE: f64 = 0.01;
 
+/// Bytes of the longest header that there is: 9999 signals.
+const LONGEST_HEADER: usize = 256 * 10_000;
+
 /// Reads a file's signals of one rate: those that the user names, or all but the annotations.
-pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<Recording, DataError> {
-    let file = path.display().to_string();
-    let bytes = files::read(path)?;
-    let header = header::parse(&file, &bytes)?;
+pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<StoredRecording, DataError> {
+    let bytes = Bytes::open(path)?;
+    let file = bytes.name().to_owned();
+    let header = header::parse(&file, &bytes.beginning(LONGEST_HEADER)?)?;
     let layout = Layout::new(&file, &header, bytes.len())?;
     let mut remarks = Vec::new();
     let chosen = choose(&file, &header, &options.columns, &mut remarks)?;
-    let data = &bytes[header.bytes..];
     if header.discontinuous {
-        check_times(&file, &header, &layout, data)?;
+        check_times(&bytes, &header, &layout)?;
     }
     if let Some(stated) = header.records.filter(|stated| *stated != layout.records) {
         remarks.push(format!("the header says {stated} records; {} are there", layout.records));
@@ -30,18 +35,46 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
     if rate_millihertz == 0 {
         return Err(DataError::unsuitable(&file, "its rate is below a millihertz", "name signals with --columns"));
     }
-    let width = chosen.len();
-    let mut samples = vec![0; layout.records * per_record * width];
-    let mut channels = Vec::with_capacity(width);
-    for (place, &index) in chosen.iter().enumerate() {
-        let signal = &header.signals[index];
-        let (channel, sign) = channel(&file, signal, header.sample_bytes, &mut remarks)?;
-        let counts = layout.samples(&header, index, data).map(|count| count * sign);
-        samples.iter_mut().skip(place).step_by(width).zip(counts).for_each(|(sample, count)| *sample = count);
+    let (mut channels, mut signs) = (Vec::with_capacity(chosen.len()), Vec::with_capacity(chosen.len()));
+    for &index in &chosen {
+        let (channel, sign) = channel(&file, &header.signals[index], header.sample_bytes, &mut remarks)?;
         channels.push(channel);
+        signs.push(sign);
     }
-    let (start_time, comments) = (header.start_time, Vec::new());
-    Ok(Recording { name, rate_millihertz, channels, samples, start_time, comments, remarks })
+    let (samples, start_time, comments) = (Vec::new(), header.start_time, Vec::new());
+    let like = Recording { name, rate_millihertz, channels, samples, start_time, comments, remarks };
+    let arrangement = Arrangement::Blocks {
+        frames: per_record,
+        stride: layout.record_bytes as u64,
+        channels: chosen.iter().map(|&index| layout.starts[index] as u64).collect(),
+    };
+    let (start, frames) = (header.bytes as u64, layout.records * per_record);
+    let grid = Grid { bytes, start, sample_bytes: header.sample_bytes, frames, arrangement };
+    Ok(StoredRecording::new(like, Signals { grid, signs }))
+}
+
+/// The chosen signals in their records.
+#[derive(Debug)]
+struct Signals {
+    grid: Grid,
+    /// −1 for those that are upside down.
+    signs: Vec<i32>,
+}
+
+impl Frames for Signals {
+    fn frames(&self) -> usize {
+        self.grid.frames
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Vec<i32>, DataError> {
+        let mut samples = self.grid.read(range, |bytes| {
+            let value = bytes.iter().rev().fold(0u32, |value, byte| value << 8 | u32::from(*byte));
+            let above = 32 - 8 * bytes.len() as u32;
+            ((value << above) as i32) >> above
+        })?;
+        samples.iter_mut().zip(self.signs.iter().cycle()).for_each(|(sample, sign)| *sample *= sign);
+        Ok(samples)
+    }
 }
 
 /// Where signals lie in a record.
@@ -54,7 +87,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(file: &str, header: &Header, length: usize) -> Result<Self, DataError> {
+    fn new(file: &str, header: &Header, length: u64) -> Result<Self, DataError> {
         let mut record_bytes = 0;
         let starts = header.signals.iter().map(|signal| {
             let start = record_bytes;
@@ -62,7 +95,7 @@ impl Layout {
             start
         });
         let starts = starts.collect();
-        let present = (length - header.bytes).checked_div(record_bytes).unwrap_or(0);
+        let present = (length - header.bytes as u64).checked_div(record_bytes as u64).unwrap_or(0) as usize;
         let records = header.records.map_or(present, |stated| stated.min(present));
         if records == 0 || header.record_seconds <= 0.0 {
             return Err(DataError::unsuitable(
@@ -72,26 +105,6 @@ impl Layout {
             ));
         }
         Ok(Self { starts, record_bytes, records })
-    }
-
-    /// The bytes of a signal in every record.
-    fn blocks<'d>(&self, header: &Header, signal: usize, data: &'d [u8]) -> impl Iterator<Item = &'d [u8]> {
-        let length = header.signals[signal].samples * header.sample_bytes;
-        let start = self.starts[signal];
-        let records = data.chunks_exact(self.record_bytes).take(self.records);
-        records.map(move |record| &record[start..start + length])
-    }
-
-    fn samples<'d>(&self, header: &Header, signal: usize, data: &'d [u8]) -> impl Iterator<Item = i32> + use<'d> {
-        let width = header.sample_bytes;
-        let blocks: Vec<&[u8]> = self.blocks(header, signal, data).collect();
-        blocks.into_iter().flat_map(move |block| {
-            block.chunks_exact(width).map(move |bytes| {
-                let value = bytes.iter().rev().fold(0u32, |value, byte| value << 8 | u32::from(*byte));
-                let above = 32 - 8 * width as u32;
-                ((value << above) as i32) >> above
-            })
-        })
     }
 }
 
@@ -166,12 +179,16 @@ fn channel(
 }
 
 /// Refuses a file whose records leave time out, which their first annotation says.
-fn check_times(file: &str, header: &Header, layout: &Layout, data: &[u8]) -> Result<(), DataError> {
+fn check_times(bytes: &Bytes, header: &Header, layout: &Layout) -> Result<(), DataError> {
+    let file = bytes.name();
     let Some(times) = header.signals.iter().position(Signal::is_annotations) else {
         return Err(DataError::unsuitable(file, "records without times may have gaps", "convert the file to EDF+C"));
     };
     let mut expected = None;
-    for (record, block) in layout.blocks(header, times, data).enumerate() {
+    let length = header.signals[times].samples * header.sample_bytes;
+    for record in 0..layout.records {
+        let at = header.bytes + record * layout.record_bytes + layout.starts[times];
+        let block = bytes.read(at as u64, length)?;
         let onset = block.split(|byte| matches!(byte, 0x14 | 0x15)).next().unwrap_or_default();
         let place = || format!("record {record}");
         let onset: f64 = str::from_utf8(onset).ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
@@ -194,6 +211,7 @@ fn check_times(file: &str, header: &Header, layout: &Layout, data: &[u8]) -> Res
 #[cfg(test)]
 mod tests {
     use super::super::open;
+    use super::super::stored::tests::check_ranges;
     use super::*;
 
     /// A file of signals `(label, unit, physical range, samples per record)` and records of their samples.
@@ -229,12 +247,16 @@ mod tests {
         bytes
     }
 
+    /// Reads a file whole and, if that can be, in pieces.
     fn read(bytes: &[u8], columns: &[&str]) -> Result<Recording, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.edf");
         std::fs::write(&path, bytes).unwrap();
         let columns = columns.iter().map(|&column| column.into()).collect();
-        open(&path, &OpenOptions { columns, ..OpenOptions::default() }).map_err(|error| error.to_string())
+        let options = OpenOptions { columns, ..OpenOptions::default() };
+        let recording = open(&path, &options).map_err(|error| error.to_string())?;
+        check_ranges(&path, &options);
+        Ok(recording)
     }
 
     const EEG: (&str, &str, [i32; 2], usize) = ("EEG Fpz-Cz", "uV", [-1024, 1023], 3);

@@ -1,12 +1,14 @@
 //! PhysioNet's records: a text header `.hea` and one or more signal files, formats 16 and 212.
 
 mod header;
+mod record;
 mod samples;
 
 use std::path::{Path, PathBuf};
 
-use super::{DataError, Recording, files};
+use super::{DataError, Recording, files, stored::StoredRecording};
 use header::{Header, Signal};
+use record::{Group, Record, checksum};
 use samples::SampleFormat;
 
 /// The header that a user means by `record`, `record.hea` or `record.dat`.
@@ -38,107 +40,31 @@ fn refuse_pipe(path: &Path) -> Result<(), DataError> {
 }
 
 /// Reads a record, and checks its sample count, first values and checksums against the header.
-pub(super) fn open(path: &Path) -> Result<Recording, DataError> {
+pub(super) fn open(path: &Path) -> Result<StoredRecording, DataError> {
     refuse_pipe(path)?;
     let path = header_path(path);
     let file = path.display().to_string();
     let text = files::read(&path)?;
     let Header { name, rate_millihertz, mut frames, start_time, signals, comments, mut remarks } =
         header::parse(&file, &String::from_utf8_lossy(&text))?;
-
-    let width = signals.len();
-    let mut samples = Vec::new();
-    let mut first = 0;
+    let mut groups = Vec::new();
     // Signals that share a file are on neighbouring lines, and their samples alternate in it.
-    for group in signals.chunk_by(|a, b| a.file == b.file) {
-        let values = read_group(&path, group, frames)?;
-        let found = values.len() / group.len();
+    for lines in signals.chunk_by(|a, b| a.file == b.file) {
+        let (mut group, found) = Group::open(&path, lines, frames)?;
         let frames = *frames.get_or_insert(found);
         if frames == 0 {
             return Err(DataError::unsuitable(&file, "the record has no samples", "name a record with samples"));
         }
-        samples.resize(frames * width, 0);
-        for (signal, index) in group.iter().zip(first..) {
-            let mut column: Vec<i32> = values.iter().skip(index - first).step_by(group.len()).copied().collect();
-            verify(&file, signal, &column)?;
-            fill_invalid(signal, &mut column, &mut remarks);
-            for (frame, value) in samples.chunks_exact_mut(width).zip(column) {
-                frame[index] = value;
-            }
+        for (signal, seen) in lines.iter().zip(group.survey(lines, frames)?) {
+            seen.verify(&file, signal)?;
+            remarks.extend(seen.remark(signal));
+            group.invalid.push((seen.invalid > 0).then(|| seen.first_valid.unwrap_or(signal.channel.offset)));
         }
-        first += group.len();
+        groups.push(group);
     }
     let channels = signals.into_iter().map(|signal| signal.channel).collect();
-    Ok(Recording { name, rate_millihertz, channels, samples, start_time, comments, remarks })
-}
-
-/// The samples of the signals that share one file, interleaved.
-fn read_group(header: &Path, group: &[Signal], frames: Option<usize>) -> Result<Vec<i32>, DataError> {
-    let Signal { file, format, byte_offset, .. } = &group[0];
-    if group.iter().any(|signal| (signal.format, signal.byte_offset) != (*format, *byte_offset)) {
-        return Err(DataError::unsuitable(
-            &header.display().to_string(),
-            format!("the signals in {file} have different formats"),
-            "correct the header",
-        ));
-    }
-    let path = header.with_file_name(file);
-    let bytes = files::read(&path)?;
-    let bytes = bytes.get(*byte_offset..).unwrap_or_default();
-    let held = format.samples(bytes.len()) / group.len();
-    let frames = frames.unwrap_or(held);
-    if held < frames {
-        return Err(DataError::unsuitable(
-            &path.display().to_string(),
-            format!("the file holds {held} samples of each signal where the header says {frames}"),
-            "it seems to be cut: fetch it again",
-        ));
-    }
-    let count = frames * group.len();
-    let mut values = format.unpack(&bytes[..format.bytes(count)]);
-    values.truncate(count);
-    Ok(values)
-}
-
-fn verify(file: &str, signal: &Signal, samples: &[i32]) -> Result<(), DataError> {
-    let found = checksum(samples);
-    let remedy = "the record is damaged: fetch it again";
-    let name = &signal.channel.name;
-    match (signal.checksum, signal.initial) {
-        (Some(expected), _) if expected != found => Err(DataError::unsuitable(
-            file,
-            format!("the samples of {name} have the checksum {found} where the header says {expected}"),
-            remedy,
-        )),
-        (_, Some(initial)) if initial != samples[0] => Err(DataError::unsuitable(
-            file,
-            format!("the first sample of {name} is {} where the header says {initial}", samples[0]),
-            remedy,
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// The sum of the samples in 16 bits.
-fn checksum(samples: &[i32]) -> i16 {
-    samples.iter().fold(0_i16, |sum, &sample| sum.wrapping_add(sample as i16))
-}
-
-/// Puts the value before, or at the start the one after, in the place of the mark for "no sample here".
-fn fill_invalid(signal: &Signal, samples: &mut [i32], remarks: &mut Vec<String>) {
-    let invalid = signal.format.invalid();
-    let count = samples.iter().filter(|&&sample| sample == invalid).count();
-    if count == 0 {
-        return;
-    }
-    let mut last = samples.iter().copied().find(|&sample| sample != invalid).unwrap_or(signal.channel.offset);
-    for sample in samples {
-        if *sample == invalid {
-            *sample = last;
-        }
-        last = *sample;
-    }
-    remarks.push(format!("{}: {count} samples are marked invalid; the value before is held", signal.channel.name));
+    let like = Recording { name, rate_millihertz, channels, samples: Vec::new(), start_time, comments, remarks };
+    Ok(StoredRecording::new(like, Record { groups, frames: frames.unwrap_or(0) }))
 }
 
 /// Writes a record as a header and one signal file, in format 212 if all samples fit into it, else 16.
@@ -186,6 +112,7 @@ pub(super) fn save(path: &Path, recording: &Recording) -> Result<(), DataError> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::stored::tests::check_ranges;
     use super::super::{Channel, OpenOptions, open, save};
     use super::*;
     use proptest::prelude::*;
@@ -201,6 +128,7 @@ mod tests {
     #[test]
     fn the_recording_that_ships() {
         let recording = open(&shipped(), &OpenOptions::default()).unwrap();
+        check_ranges(&shipped(), &OpenOptions::default());
         assert_eq!((recording.frames(), recording.rate_millihertz), (108_000, 360_000));
         assert_eq!(recording.channels, [channel("MLII")]);
         assert_eq!((recording.samples[0], recording.samples[107_999]), (975, 947));
@@ -275,19 +203,15 @@ mod tests {
 
     #[test]
     fn invalid_samples_are_held_and_told() {
-        let format = SampleFormat::Packed12;
-        let signal = Signal {
-            file: "r.dat".into(),
-            format,
-            byte_offset: 0,
-            channel: channel("a"),
-            initial: None,
-            checksum: None,
-        };
-        let (mut samples, mut remarks) = (vec![-2048, 5, -2048, -2048, 6], Vec::new());
-        fill_invalid(&signal, &mut samples, &mut remarks);
-        assert_eq!(samples, [5, 5, 5, 5, 6]);
-        assert_eq!(remarks, ["a: 3 samples are marked invalid; the value before is held"]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.hea");
+        std::fs::write(&path, "r 2 100 5\nr.dat 212 10/mV 12 0 -2048\nr.dat 212 10/mV 12 0 1\n").unwrap();
+        let stored = [[-2048, 1], [5, 2], [-2048, 3], [-2048, -2048], [6, 4]].concat();
+        std::fs::write(folder.path().join("r.dat"), SampleFormat::Packed12.pack(&stored)).unwrap();
+        let recording = open(&path, &OpenOptions::default()).unwrap();
+        assert_eq!(recording.samples, [[5, 1], [5, 2], [5, 3], [5, 3], [6, 4]].concat());
+        assert_eq!(recording.remarks[0], "signal 1: 3 samples are marked invalid; the value before is held");
+        check_ranges(&path, &OpenOptions::default());
     }
 
     #[test]
@@ -298,6 +222,7 @@ mod tests {
         write("a.dat", &[99, 1, 0, 2, 0]);
         write("b.dat", &SampleFormat::Packed12.pack(&[-1, -2]));
         let recording = open(&folder.path().join("r"), &OpenOptions::default()).unwrap();
+        check_ranges(&folder.path().join("r"), &OpenOptions::default());
         assert_eq!(recording.samples, [1, -1, 2, -2]);
     }
 
