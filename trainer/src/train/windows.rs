@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn windows_of_files_are_those_of_memory_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
-        let frame = |t: i32| [t * t % 601 - 300, t * 7 % 311, (t * t * t) % 101];
+        let frame = |t: i32| [t * t % 601 - 300, t * 7 % 311, (t % 101).pow(3) % 101];
         let samples: Vec<i32> = (0..5000).flat_map(frame).collect();
         let recordings = [("a", samples[..9000].to_vec()), ("b", samples[9000..].to_vec())];
         let open = |channel: Option<&str>, name: &str| {
