@@ -8,8 +8,9 @@ pub mod rungs;
 
 use proptest::prelude::*;
 use vq_core::model::recurrent::CONDITIONS;
-use vq_core::{Decoder, Encoder, Model, Options, Status};
+use vq_core::{Decoder, Model, Options, Status};
 use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source};
+use vq_trainer::codec::packets;
 use vq_trainer::export::choice::ChoiceParts;
 use vq_trainer::export::container::{ChannelParts, MetadataParts, assemble};
 use vq_trainer::export::disassemble::disassemble;
@@ -386,16 +387,7 @@ pub fn metadata(channels: usize) -> MetadataParts {
 /// Every packet of a signal.
 #[must_use]
 pub fn encode(model: Model<'_>, options: Options, signal: &[i32]) -> Vec<Vec<u8>> {
-    let mut memory = HostMemory::new(model.encoder_memory(options));
-    let mut encoder = Encoder::new(model, memory.bytes(), options).expect("the options fit the model");
-    let mut packets = Vec::new();
-    for frame in signal.chunks_exact(model.channels()) {
-        packets.extend(encoder.push(frame).expect("frames have the model's channels").map(<[u8]>::to_vec));
-    }
-    while let Some(packet) = encoder.finish() {
-        packets.push(packet.to_vec());
-    }
-    packets
+    packets(model, options, signal).expect("the options fit the model, and frames have its channels")
 }
 
 /// One block of a decoder, owned.

@@ -1,5 +1,6 @@
 //! Whole recordings through `vq-core`: what `vq encode`, `vq decode` and `vq eval` share, so that they cannot disagree.
 
+mod packets;
 mod pass;
 mod timeline;
 
@@ -13,6 +14,7 @@ use crate::export::container::identity;
 use crate::export::file::{HostMemory, ModelBytes};
 use crate::hexadecimal::hexadecimal;
 use crate::stream::{self, Segment, StreamHeader};
+pub use packets::packets;
 pub use pass::{See, Write};
 use timeline::{MOST_SAMPLES, Timeline};
 

@@ -2,8 +2,10 @@
 
 use vq_core::kernels::portable::Integer;
 use vq_core::kernels::{Kernels, Native};
-use vq_core::{Decoder, Encoder, Model, Options};
+use vq_core::model::plan::row_elements;
+use vq_core::{Decoder, Model, Options};
 use vq_trainer::budget::draft;
+use vq_trainer::codec::packets;
 use vq_trainer::config::Config;
 use vq_trainer::export::as_floats::decoder;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
@@ -26,18 +28,9 @@ fn wave(model: &Model<'_>) -> Vec<i32> {
     frames.flat_map(|frame| (0..model.channels()).map(move |channel| sample(frame, channel))).collect()
 }
 
-fn packets(model: Model<'_>, samples: &[i32]) -> Vec<Vec<u8>> {
-    let options = Options::new();
-    let mut memory = HostMemory::new(model.encoder_memory(options));
-    let mut encoder = Encoder::new(model, memory.bytes(), options).unwrap();
-    let mut packets = Vec::new();
-    for frame in samples.chunks_exact(model.channels()) {
-        packets.extend(encoder.push(frame).unwrap().map(<[u8]>::to_vec));
-    }
-    while let Some(packet) = encoder.finish() {
-        packets.push(packet.to_vec());
-    }
-    packets
+/// The packets of [`wave`].
+fn sent(model: Model<'_>) -> Vec<Vec<u8>> {
+    packets(model, Options::new(), &wave(&model)).unwrap()
 }
 
 /// The samples of whole packets, `[frame, channel]`, from the first frame on.
@@ -73,7 +66,7 @@ fn models() -> impl Iterator<Item = (&'static str, ModelBytes)> {
 fn whole_lines_give_what_the_decoder_gives() {
     for (name, bytes) in models() {
         let model = bytes.model().unwrap();
-        let packets = packets(model, &wave(&model));
+        let packets = sent(model);
         let latents = latents(&model, &packets).unwrap();
         let whole = decode_latents::<Integer>(&model, &latents, usize::MAX);
         assert_eq!(decode_latents::<Native>(&model, &latents, 7), whole, "{name}");
@@ -93,9 +86,7 @@ fn whole_lines_give_what_the_decoder_gives() {
 }
 
 fn latents_hops(model: &Model<'_>, latents: &[i16]) -> usize {
-    let channels = usize::from(model.directory().latent_channels);
-    let row = if channels == 1 { 1 } else { channels.next_multiple_of(2) };
-    latents.len() / (row * model.latent_rows())
+    latents.len() / (row_elements(model.directory().latent_channels) as usize * model.latent_rows())
 }
 
 /// Every layer rounds once: a few steps of the output at most, as the bench against onnxruntime demands too.
@@ -103,7 +94,7 @@ fn latents_hops(model: &Model<'_>, latents: &[i16]) -> usize {
 fn the_net_in_floats_gives_what_its_integers_give() {
     for (name, bytes) in models() {
         let model = bytes.model().unwrap();
-        let latents = latents(&model, &packets(model, &wave(&model))).unwrap();
+        let latents = latents(&model, &sent(model)).unwrap();
         let integers = decode_latents::<Integer>(&model, &latents, usize::MAX);
         let net = decoder(&model).unwrap();
         let inputs = usize::from(model.directory().latent_channels);

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use vq_core::kernels::Native;
 use vq_core::packet::Header;
-use vq_core::{Decoder, Encoder, Model, Options};
+use vq_core::{Decoder, Model, Options};
+use vq_trainer::codec::packets;
 use vq_trainer::data::Recording;
 use vq_trainer::export::file::HostMemory;
 use vq_trainer::export::lines::{decode_latents, latents};
@@ -30,8 +31,8 @@ impl Traffic {
         devices: usize,
         frames: usize,
     ) -> Result<Self> {
-        let stretch = |device: usize| encode(model, options, &repeated(recording, device * 1237, frames));
-        Ok(Self { packets: (0..devices).map(stretch).collect::<Result<_>>()? })
+        let stretch = |device: usize| packets(model, options, &repeated(recording, device * 1237, frames));
+        Ok(Self { packets: (0..devices).map(stretch).collect::<Result<_, _>>()? })
     }
 
     /// The device of every packet, in the order in which they are heard: one of each device in turn.
@@ -83,7 +84,7 @@ pub(crate) struct Long(Vec<i16>);
 
 impl Long {
     pub(crate) fn new(model: Model<'_>, recording: &Recording, options: Options, frames: usize) -> Result<Self> {
-        Ok(Self(latents(&model, &encode(model, options, &repeated(recording, 0, frames))?)?))
+        Ok(Self(latents(&model, &packets(model, options, &repeated(recording, 0, frames))?)?))
     }
 
     /// Runs the net over all of it; gives the number of samples.
@@ -102,19 +103,6 @@ impl Long {
 fn repeated(recording: &Recording, from: usize, frames: usize) -> Vec<i32> {
     let channels = recording.channels.len();
     recording.samples.iter().copied().cycle().skip(from * channels).take(frames * channels).collect()
-}
-
-fn encode(model: Model<'_>, options: Options, samples: &[i32]) -> Result<Vec<Vec<u8>>> {
-    let mut memory = HostMemory::new(model.encoder_memory(options));
-    let mut encoder = Encoder::new(model, memory.bytes(), options)?;
-    let mut packets = Vec::new();
-    for frame in samples.chunks_exact(model.channels()) {
-        packets.extend(encoder.push(frame)?.map(<[u8]>::to_vec));
-    }
-    while let Some(packet) = encoder.finish() {
-        packets.push(packet.to_vec());
-    }
-    Ok(packets)
 }
 
 /// The hops of a packet, which its header says.

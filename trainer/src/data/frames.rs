@@ -6,6 +6,16 @@ use std::ops::Range;
 use super::DataError;
 use super::bytes::Bytes;
 
+/// Samples of all channels that a pass over a recording holds at once.
+const BLOCK_SAMPLES: usize = 1 << 18;
+
+/// A range of frames of so many channels in the blocks that a pass takes it in.
+pub(super) fn blocks(range: Range<usize>, channels: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = (BLOCK_SAMPLES / channels).max(1);
+    let end = range.end;
+    range.step_by(step).map(move |from| from..(from + step).min(end))
+}
+
 /// Samples that can be read from any frame on.
 pub(super) trait Frames: Debug + Send + Sync {
     /// How many frames there are.

@@ -10,14 +10,12 @@ use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
 use super::bytes::Bytes;
 use super::columns::Precision;
-use super::frames::{Arrangement, Frames, Grid};
+use super::frames::{Arrangement, Frames, Grid, blocks};
 use super::reals::{RealFrames, on_lattices};
 use super::{Channel, DataError, OpenOptions, Recording, stored::StoredRecording};
 
 /// A header ends before this: NumPy's have a few lines.
 const LONGEST_HEADER: usize = 1 << 16;
-/// Samples that a pass over all holds at once.
-const BLOCK_SAMPLES: usize = 1 << 18;
 
 /// How an array stores a number.
 #[derive(Debug, Clone, Copy)]
@@ -88,9 +86,9 @@ impl Array {
     fn channels(&self, file: &str, unit: Option<&str>) -> Result<Vec<Channel>, DataError> {
         let (frames, width) = (self.grid.frames, self.grid.width());
         let mut spans = vec![(i64::MAX, i64::MIN); width];
-        let step = (BLOCK_SAMPLES / width).max(1);
-        for from in (0..frames).step_by(step) {
-            let counts = self.integers(from..(from + step).min(frames))?;
+        for block in blocks(0..frames, width) {
+            let from = block.start;
+            let counts = self.integers(block)?;
             for (index, count) in counts.into_iter().enumerate() {
                 if i32::try_from(count).is_err() {
                     return Err(DataError::malformed(

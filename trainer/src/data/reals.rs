@@ -3,11 +3,9 @@
 use std::ops::Range;
 
 use super::columns::{Column, Missing, Precision, count};
-use super::frames::{Frames, value_before};
+use super::frames::{Frames, blocks, value_before};
 use super::{Channel, DataError, OpenOptions, Recording, stored::StoredRecording};
 
-/// Frames that the pass holds at once, over all channels.
-const BLOCK_SAMPLES: usize = 1 << 18;
 /// The step of a channel is looked for in so many different values, the first ones, and in the extreme ones.
 const DISTINCT: usize = 1 << 20;
 
@@ -163,11 +161,10 @@ pub(super) fn on_lattices(
 fn survey(reals: &impl RealFrames) -> Result<Vec<Survey>, DataError> {
     let (frames, width) = (reals.frames(), reals.width());
     let mut surveys = vec![Survey::default(); width];
-    let step = (BLOCK_SAMPLES / width).max(1);
-    for from in (0..frames).step_by(step) {
-        let values = reals.values(from..(from + step).min(frames))?;
-        for (time, frame) in values.chunks_exact(width).enumerate() {
-            surveys.iter_mut().zip(frame).for_each(|(survey, value)| survey.see(from + time, *value));
+    for block in blocks(0..frames, width) {
+        let values = reals.values(block.clone())?;
+        for (time, frame) in block.zip(values.chunks_exact(width)) {
+            surveys.iter_mut().zip(frame).for_each(|(survey, value)| survey.see(time, *value));
         }
     }
     Ok(surveys)

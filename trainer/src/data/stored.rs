@@ -5,13 +5,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::frames::{Frames, Selected};
+use super::frames::{Frames, Selected, blocks};
 use super::recording::{Recording, find_channels};
 use super::{Channel, DataError};
 use crate::hexadecimal::hexadecimal;
-
-/// Samples of all channels that a pass over a recording holds at once.
-const BLOCK_SAMPLES: usize = 1 << 18;
 
 /// Samples of all recordings together that those who need them in memory take at most: exporters, priors, predictors, reports.
 const MOST_SAMPLES: usize = 1 << 25;
@@ -106,9 +103,7 @@ impl StoredRecording {
 
     /// The samples of a range of frames, block by block.
     pub fn blocks(&self, range: Range<usize>) -> impl Iterator<Item = Result<Vec<i32>, DataError>> {
-        let step = (BLOCK_SAMPLES / self.channels.len()).max(1);
-        let end = range.end;
-        range.step_by(step).map(move |from| self.samples(from..(from + step).min(end)))
+        blocks(range, self.channels.len()).map(|block| self.samples(block))
     }
 
     /// The frames of `range` as a recording of their own, under the same name; nothing is read.

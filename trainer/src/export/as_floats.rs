@@ -7,14 +7,13 @@ use vq_core::Model;
 use vq_core::model::plan::row_elements;
 use vq_core::model::records::{self, Kind, Layer, Net};
 
+use super::lower::WORD_ORDER;
 use super::trained::{NodeWeights, TrainedNet};
 use crate::architecture::{Activation, NetSpec, NodeSpec, Operation, Source};
 
 /// Bytes of a block's biases, and of its requantizations.
 const BIASES: usize = 16;
 const REQUANTIZATIONS: usize = 32;
-/// Where the weight of each of four taps, or of four channels of a depthwise layer, lies in its word.
-const ORDER: [usize; 4] = [0, 2, 1, 3];
 
 /// Why a net cannot be told in floats.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -135,7 +134,7 @@ fn convolution(model: &Model<'_>, net: &Net, layer: &Layer, [from, to]: [f64; 2]
         weights.bias[channel] = (block.bias(lane) * factor) as f32;
         for (window_row, input) in (0..rows).flat_map(|row| (0..inputs).map(move |input| (row, input))) {
             let tap = window_row * row + input;
-            let weight = block.weight(tap / 4 * 16 + lane * 4 + ORDER[tap % 4]) * factor / from;
+            let weight = block.weight(tap / 4 * 16 + lane * 4 + WORD_ORDER[tap % 4]) * factor / from;
             let place = if phases == 1 {
                 (channel * inputs + input) * kernel + window_row
             } else {
@@ -161,7 +160,7 @@ fn depthwise(model: &Model<'_>, layer: &Layer, [from, to]: [f64; 2]) -> (Operati
         let (block, lane) = (Block::of(stream, channel / 4, kernel * 4), channel % 4);
         let factor = block.factor(lane) * to;
         weights.bias.push((block.bias(lane) * factor) as f32);
-        let taps = (0..kernel).map(|row| (block.weight(row * 4 + ORDER[lane]) * factor / from) as f32);
+        let taps = (0..kernel).map(|row| (block.weight(row * 4 + WORD_ORDER[lane]) * factor / from) as f32);
         weights.weight.extend(taps);
     }
     let (stride, padding) = (usize::from(layer.stride), usize::from(layer.padding));

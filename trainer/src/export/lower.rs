@@ -13,7 +13,7 @@ use crate::architecture::{Activation, Operation, Shape, Source};
 /// Room above the largest activation that was measured, before int16 saturates.
 const HEADROOM: f64 = 2.0;
 /// The largest weight.
-pub(super) const WEIGHT_MAX: f64 = 127.0;
+const WEIGHT_MAX: f64 = 127.0;
 
 /// Why a net cannot be lowered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -225,9 +225,14 @@ pub(super) struct IntegerChannel {
     pub(super) step: f64,
 }
 
+/// The nearest whole number that an int8 weight may be.
+pub(super) fn whole(weight: f64) -> f64 {
+    weight.round().clamp(-WEIGHT_MAX, WEIGHT_MAX)
+}
+
 /// Weights in steps, each rounded by itself.
 pub(super) fn nearest(weights: &[f64]) -> Vec<i8> {
-    weights.iter().map(|weight| weight.round().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8).collect()
+    weights.iter().map(|weight| whole(*weight) as i8).collect()
 }
 
 /// A channel's weights as int8 at the finest scale whose accumulator provably fits, `round`ed from steps of that scale; `None` if there is none.
@@ -270,6 +275,9 @@ fn requantization(ratio: f64, most: i32) -> (u32, u32) {
     ((ratio * 2f64.powi(shift)).round().min(32_767.0) as u32, shift as u32)
 }
 
+/// Where in its word the weight of each of four taps lies, or of four channels of a depthwise layer. The order is its own inverse.
+pub(super) const WORD_ORDER: [usize; 4] = [0, 2, 1, 3];
+
 /// Blocks of four channels: biases, groups of four taps, requantizations; see `vq_core::model::plan::weight_bytes`.
 pub(super) fn weight_stream(channels: &[IntegerChannel], taps: usize, scale: Scale) -> Vec<u8> {
     let idle = IntegerChannel { weights: vec![0; taps], bias: 0, step: 0.0 };
@@ -282,7 +290,7 @@ pub(super) fn weight_stream(channels: &[IntegerChannel], taps: usize, scale: Sca
         for group in 0..taps.div_ceil(4) {
             for lane in &lanes {
                 let weight = |tap: usize| lane.weights.get(group * 4 + tap).copied().unwrap_or(0);
-                stream.extend([0, 2, 1, 3].map(|tap| weight(tap) as u8));
+                stream.extend(WORD_ORDER.map(|tap| weight(tap) as u8));
             }
         }
         for lane in &lanes {
@@ -302,7 +310,7 @@ fn depthwise_stream(channels: &[IntegerChannel], rows: usize, scale: Scale) -> V
         let lanes: Vec<&IntegerChannel> = (0..4).map(|lane| block.get(lane).unwrap_or(&idle)).collect();
         stream.extend(lanes.iter().flat_map(|lane| lane.bias.to_le_bytes()));
         for row in 0..rows {
-            stream.extend([0, 2, 1, 3].map(|lane: usize| lanes[lane].weights[row] as u8));
+            stream.extend(WORD_ORDER.map(|lane| lanes[lane].weights[row] as u8));
         }
         for lane in &lanes {
             let (multiplier, shift) = requantization(lane.step / scale, MAX_DEPTHWISE_SHIFT);

@@ -7,7 +7,7 @@ use super::memory::clear;
 use super::portable::{self, Integer};
 use super::{Columns, Kernels, Windows, form};
 use crate::model::plan::WINDOW_LIMIT;
-use crate::model::records::{Activation, Layer, Scaling, Step};
+use crate::model::records::{Activation, Layer};
 
 /// The integer arithmetic of the numeric contract, in this core's own instructions.
 #[derive(Debug, Clone, Copy)]
@@ -323,31 +323,5 @@ impl Kernels for Checked {
         portable::nearest_from(found, best, codebook, alphabet, latent)
     }
 
-    fn subtract_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
-        Integer::subtract_vector(codebook, index, latent);
-    }
-
-    fn add_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
-        Integer::add_vector(codebook, index, latent);
-    }
-
-    fn quantize(step: &Step, limit: i16, latent: i16) -> i16 {
-        Integer::quantize(step, limit, latent)
-    }
-
-    fn dequantize(step: &Step, code: i16) -> i16 {
-        Integer::dequantize(step, code)
-    }
-
-    fn scale_in(scaling: &Scaling, sample: i32) -> i16 {
-        Integer::scale_in(scaling, sample)
-    }
-
-    fn is_saturated(element: i16) -> bool {
-        Integer::is_saturated(element)
-    }
-
-    fn scale_out(scaling: &Scaling, output: i16) -> i32 {
-        Integer::scale_out(scaling, output)
-    }
+    single_latents_and_samples!();
 }

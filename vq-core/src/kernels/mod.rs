@@ -7,6 +7,40 @@
 //! Forms are naked functions, or intrinsics on a host, the one place in this crate with `unsafe`: [`portable`] is the twin that each is tested against,
 //! on the core itself. With the feature `std` a host of x86-64 has one too, whose [`FORM`] is still `portable`: the processor is asked at run time.
 
+/// The methods of [`Kernels`] that no form has of its own, as the definition has them.
+#[cfg(any(kernels, host))]
+macro_rules! single_latents_and_samples {
+    () => {
+        fn subtract_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
+            $crate::kernels::portable::Integer::subtract_vector(codebook, index, latent);
+        }
+
+        fn add_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
+            $crate::kernels::portable::Integer::add_vector(codebook, index, latent);
+        }
+
+        fn quantize(step: &$crate::model::records::Step, limit: i16, latent: i16) -> i16 {
+            $crate::kernels::portable::Integer::quantize(step, limit, latent)
+        }
+
+        fn dequantize(step: &$crate::model::records::Step, code: i16) -> i16 {
+            $crate::kernels::portable::Integer::dequantize(step, code)
+        }
+
+        fn scale_in(scaling: &$crate::model::records::Scaling, sample: i32) -> i16 {
+            $crate::kernels::portable::Integer::scale_in(scaling, sample)
+        }
+
+        fn is_saturated(element: i16) -> bool {
+            $crate::kernels::portable::Integer::is_saturated(element)
+        }
+
+        fn scale_out(scaling: &$crate::model::records::Scaling, output: i16) -> i32 {
+            $crate::kernels::portable::Integer::scale_out(scaling, output)
+        }
+    };
+}
+
 #[cfg(kernels = "armv6m")]
 #[allow(unsafe_code, reason = "naked functions")]
 mod armv6m;

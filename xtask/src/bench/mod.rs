@@ -65,10 +65,10 @@ pub(crate) fn task(project: &Project, arguments: &Arguments) -> Result<()> {
     let targets = if arguments.targets.is_empty() { TARGETS.to_vec() } else { arguments.targets.clone() };
     let boards: Vec<_> = targets.iter().map(|target| target.board).collect();
     let toolchain = setup::device_quietly(project, &boards, false)?;
-    let models = Models::make(project)?;
     if let Some(case) = &arguments.disasm {
-        return disassemble(project, &toolchain, &targets, &models, case);
+        return disassemble(project, &toolchain, &targets, case);
     }
+    let models = Models::make(project)?;
     if arguments.check {
         for target in &targets {
             check(project, &toolchain, target, &models).with_context(|| target.board.core)?;
@@ -142,19 +142,19 @@ fn row(target: &Target, case: &Counted, cost: Option<&Cost>) -> Row {
 }
 
 /// Prints the inner loop of a layer, or of a whole model.
-fn disassemble(
-    project: &Project,
-    toolchain: &Toolchain,
-    targets: &[Target],
-    models: &Models,
-    name: &str,
-) -> Result<()> {
+fn disassemble(project: &Project, toolchain: &Toolchain, targets: &[Target], name: &str) -> Result<()> {
+    // Made where a target has no layer of that name: layers are looked at without models.
+    let mut models = None;
     for target in targets {
         let image = firmware::build_program(project, toolchain, &target.board, &PROGRAM, None)?;
         let (layers, trace) = measure::trace(target, &image, &project.root, &[])?;
         if print_inner_loop(target, &layers, &trace, name) {
             continue;
         }
+        let models = match &mut models {
+            Some(models) => models,
+            none => none.insert(Models::make(project)?),
+        };
         let (cases, trace) = models.trace(project, toolchain, target)?;
         if !print_inner_loop(target, &cases, &trace, name) {
             let names: Vec<_> = layers.iter().chain(&cases).map(|case| case.name.as_str()).collect();

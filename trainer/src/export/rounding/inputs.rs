@@ -4,7 +4,7 @@
 //! Neighbouring inputs of a filter are alike, so one weight's error can be taken back by the next one's. Taps are rounded one after another, those
 //! with the strongest inputs first, and what each loses is given to those that are left in the proportion that hides it best.
 
-use crate::export::lower::WEIGHT_MAX;
+use crate::export::lower::whole;
 use crate::export::reference::Rows;
 use crate::export::window::WindowLayer;
 
@@ -91,11 +91,6 @@ impl Inputs {
         let product = |row: &[f64]| row.iter().zip(&errors).map(|(moment, error)| moment * error).sum::<f64>();
         self.moments.chunks_exact(errors.len().max(1)).zip(&errors).map(|(row, error)| error * product(row)).sum()
     }
-}
-
-/// The nearest whole number that an int8 weight may be.
-fn whole(weight: f64) -> f64 {
-    weight.round().clamp(-WEIGHT_MAX, WEIGHT_MAX)
 }
 
 /// The windows of a layer over its input line.

@@ -2,10 +2,10 @@
 
 mod inputs;
 
+use super::ExportError;
 use super::container::{ContainerError, ModelParts, assemble};
 use super::lower::Lowering;
 use super::measure::{Stretches, measure};
-use super::{ExportError, NetParts};
 use vq_core::model::QUALITIES;
 
 pub(super) use inputs::Inputs;
@@ -19,12 +19,8 @@ pub enum Rounding {
     Compensated,
 }
 
-impl Rounding {
-    const ALL: [Self; 2] = [Self::Compensated, Self::Nearest];
-}
-
-/// The parts with those roundings of encoder and decoder that leave the least squared error at the best quality, measured on `samples`
-/// `[time, channels]`, which the nets were trained on.
+/// The parts, whose nets have the nearest weights, with those roundings of encoder and decoder that leave the least squared error at the best quality,
+/// measured on `samples` `[time, channels]`, which the nets were trained on.
 ///
 /// # Errors
 /// A net that cannot be lowered, or a model that cannot encode the samples.
@@ -34,19 +30,18 @@ pub(super) fn decide(
     samples: &[i32],
 ) -> Result<ModelParts, ExportError> {
     let stretches = Stretches::new(samples, parts.scaling.len());
-    let mut best: Option<(f64, ModelParts)> = None;
-    let decoders: Vec<NetParts> = Rounding::ALL.iter().map(|way| decoder.lower(*way)).collect::<Result<_, _>>()?;
-    for way in Rounding::ALL {
-        let encoder = encoder.lower(way)?;
-        for decoder in &decoders {
-            let trial = ModelParts { encoder: encoder.clone(), decoder: decoder.clone(), ..parts.clone() };
-            let bytes = assemble(&trial)?;
-            let model = bytes.model().map_err(ContainerError::from)?;
-            let error = measure(model, &stretches, QUALITIES as u8)?.error;
-            if best.as_ref().is_none_or(|(least, _)| error < *least) {
-                best = Some((error, trial));
-            }
+    let encoders = [encoder.lower(Rounding::Compensated)?, parts.encoder.clone()];
+    let decoders = [decoder.lower(Rounding::Compensated)?, parts.decoder.clone()];
+    let (mut least, mut best) = (f64::INFINITY, parts.clone());
+    for (encoder, decoder) in encoders.iter().flat_map(|encoder| decoders.iter().map(move |decoder| (encoder, decoder)))
+    {
+        let trial = ModelParts { encoder: encoder.clone(), decoder: decoder.clone(), ..parts.clone() };
+        let bytes = assemble(&trial)?;
+        let model = bytes.model().map_err(ContainerError::from)?;
+        let error = measure(model, &stretches, QUALITIES as u8)?.error;
+        if error < least {
+            (least, best) = (error, trial);
         }
     }
-    Ok(best.map_or(parts, |(_, trial)| trial))
+    Ok(best)
 }

@@ -9,7 +9,7 @@ use core::arch::x86_64::{__m128i, _mm_max_epi16, _mm_setzero_si128, _mm_srai_epi
 
 use super::portable::{self, Integer};
 use super::{Columns, Kernels, Windows};
-use crate::model::records::{Activation, Layer, Scaling, Step};
+use crate::model::records::{Activation, Layer};
 
 extern crate std;
 
@@ -103,33 +103,7 @@ impl Kernels for Host {
         Integer::nearest(codebook, alphabet, latent)
     }
 
-    fn subtract_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
-        Integer::subtract_vector(codebook, index, latent);
-    }
-
-    fn add_vector(codebook: &[u8], index: u16, latent: &mut [i16]) {
-        Integer::add_vector(codebook, index, latent);
-    }
-
-    fn quantize(step: &Step, limit: i16, latent: i16) -> i16 {
-        Integer::quantize(step, limit, latent)
-    }
-
-    fn dequantize(step: &Step, code: i16) -> i16 {
-        Integer::dequantize(step, code)
-    }
-
-    fn scale_in(scaling: &Scaling, sample: i32) -> i16 {
-        Integer::scale_in(scaling, sample)
-    }
-
-    fn is_saturated(element: i16) -> bool {
-        Integer::is_saturated(element)
-    }
-
-    fn scale_out(scaling: &Scaling, output: i16) -> i32 {
-        Integer::scale_out(scaling, output)
-    }
+    single_latents_and_samples!();
 }
 
 #[cfg(test)]
