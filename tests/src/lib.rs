@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod device;
 pub mod hostile;
+pub mod indices;
 pub mod lapped;
 pub mod rungs;
 

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use vq_core::model::choice::{Choice, WEIGHT_ONE};
 use vq_core::model::priors::SymbolPrior;
 use vq_core::{Model, Options, packet_codes};
+use vq_tests::indices::{index_sizes, with_index_prior};
 use vq_tests::{Codebooks, Recipe, decode, encode, recipes, samples, with_choice};
+use vq_trainer::export::priors::indices::IndexSizes;
 
 /// The codes of all packets, hop by hop.
 fn codes(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<Vec<u16>> {
@@ -34,9 +36,14 @@ proptest! {
         weights in prop::collection::vec(1u16..=WEIGHT_ONE, 64),
         quality in 1u8..=9,
         room in 0usize..40,
+        prior in prop::option::of(index_sizes()),
     ) {
         let exported = recipe.export();
         let chosen = with_choice(exported.integer.model().unwrap(), paths, lambda, &weights);
+        let chosen = match prior {
+            Some(sizes) => with_index_prior(chosen.model().unwrap(), sizes, 0x1ff, 1.0, recipe.seed),
+            None => chosen,
+        };
         let model = chosen.model().unwrap();
         let signal = recipe.signal(400);
         let least = model.least_packet_bytes(quality);
@@ -53,6 +60,8 @@ proptest! {
         let exported = recipe.export();
         let plain = exported.integer.model().unwrap();
         let chosen = with_choice(plain, 1, 0, &[WEIGHT_ONE; 64]);
+        // Nor do priors change anything.
+        let chosen = with_index_prior(chosen.model().unwrap(), IndexSizes { hidden: 4, units: 4 }, 0x1ff, 1.0, 3);
         let model = chosen.model().unwrap();
         let signal = recipe.signal(400);
         let options = Options::new().quality(quality).packet_bytes(1 << 16);
@@ -110,4 +119,22 @@ fn memory_is_what_the_record_says() {
     let more = model.encoder_memory(options) - plain.encoder_memory(options);
     assert_eq!(more, Choice::memory_bytes(3, model.latent_elements(), plain.symbols(9).count()));
     assert_eq!(model.decoder_memory(), plain.decoder_memory());
+}
+
+/// Of a prior that knows codes apart, the choice takes those that it finds likely.
+#[test]
+fn a_recurrent_prior_moves_the_choice() {
+    let recipe = Recipe { stages: Some(2), ..Recipe::small(21) };
+    let exported = recipe.export();
+    let plain = exported.integer.model().unwrap();
+    let signal = recipe.signal(4000);
+    let cost_at = |lambda: u32| {
+        let chosen = with_choice(plain, 4, lambda, &[WEIGHT_ONE; 64]);
+        let sizes = IndexSizes { hidden: 8, units: 8 };
+        let foreseen = with_index_prior(chosen.model().unwrap(), sizes, 0x1ff, 1.0, 5);
+        let model = foreseen.model().unwrap();
+        cost(model, &encode(model, Options::new(), &signal))
+    };
+    let [nearest, chosen] = [0, 1 << 12].map(cost_at);
+    assert!(chosen < nearest, "{chosen} against {nearest}");
 }

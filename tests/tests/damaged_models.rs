@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use vq_core::model::header::seal;
 use vq_core::{Model, Options, self_test_decoder, self_test_encoder};
 use vq_tests::hostile::{SCALAR_MODEL, exercise};
+use vq_tests::indices::{index_sizes, with_index_prior};
 use vq_tests::{Recipe, recipes, recurrent_sizes, with_recurrent_prior};
 use vq_trainer::export::container::identity;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
@@ -92,6 +93,16 @@ proptest! {
     ) {
         let tables = Recipe::small(6).export().integer;
         let model = with_recurrent_prior(tables.model().unwrap(), sizes, 1);
+        exercise_wrong_prior(model.bytes(), &changes);
+    }
+
+    #[test]
+    fn a_wrong_recurrent_prior_of_indices_is_refused_or_codes_and_decodes(
+        sizes in index_sizes(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let tables = Recipe { stages: Some(2), ..Recipe::small(6) }.export().integer;
+        let model = with_index_prior(tables.model().unwrap(), sizes, 0x1ff, 1.0, 1);
         exercise_wrong_prior(model.bytes(), &changes);
     }
 }

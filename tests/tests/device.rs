@@ -6,7 +6,9 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 
 use tempfile::TempDir;
-use vq_tests::{Codebooks, Recipe, device, with_recurrent_prior};
+use vq_tests::indices::with_index_prior;
+use vq_tests::{Codebooks, Recipe, device, with_choice, with_recurrent_prior};
+use vq_trainer::export::priors::indices::IndexSizes;
 use vq_trainer::export::priors::recurrent::RecurrentSizes;
 
 /// Held while an image is built and run: the next build takes its place.
@@ -87,6 +89,23 @@ fn recurrent_priors_are_the_same() {
         RecurrentSizes { hidden: 8, units: 0, skip: false, reach: 16 },
     ] {
         assert_same_with(&recipe, Some(sizes));
+    }
+}
+
+/// The device chooses codes by what the prior makes of each, and the host reads them.
+#[test]
+fn recurrent_priors_of_indices_and_their_choices_are_the_same() {
+    let recipe = mono();
+    let exported = recipe.export();
+    let tables = exported.integer.model().unwrap();
+    let sizes = IndexSizes { hidden: 20, units: 12 };
+    let foreseen = with_index_prior(tables, sizes, 0x1ff, 1.0, 15);
+    let chosen = with_choice(foreseen.model().unwrap(), 3, 3000, &[1 << 15; 64]);
+    for model in [foreseen, chosen] {
+        let folder = TempDir::new().unwrap();
+        device::write(&model, recipe.signal(40 * recipe.hop() + 1), folder.path()).unwrap();
+        let output = check("codec", folder.path());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use vq_core::{Model, Options, packet_codes};
-use vq_tests::{Recipe, encode, recipes, recurrent_sizes, with_recurrent_prior};
+use vq_tests::indices::{index_sizes, with_index_prior};
+use vq_tests::{Recipe, decode, encode, recipes, recurrent_sizes, samples, with_recurrent_prior};
 
 /// The codes of all packets, hop by hop, as (symbol, code).
 fn codes(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<Vec<(usize, u16)>> {
@@ -66,6 +67,52 @@ proptest! {
         let packets = encode(model, options.packet_bytes(least + room).packet_hops(hops), &signal);
         prop_assert_eq!(&codes(model, &packets), &whole);
         prop_assert!(packets.iter().all(|packet| packet.len() <= least + room));
+    }
+
+    #[test]
+    fn codes_under_a_recurrent_prior_of_indices_are_those_under_tables(
+        recipe in lively(),
+        stages in 1u8..=3,
+        sizes in index_sizes(),
+        // Up to embeddings and logarithms that do not fit.
+        size in 0.1f32..9.0,
+        room in 0usize..60,
+        hops in 1u32..20,
+        quality in 1u8..=9,
+    ) {
+        let exported = Recipe { stages: Some(stages.into()), ..recipe.clone() }.export();
+        let tables = exported.integer.model().unwrap();
+        // At quality 1 the tables hold.
+        let recurrent = with_index_prior(tables, sizes, 0x1fe, size, recipe.seed);
+        let model = recurrent.model().unwrap();
+        let signal = recipe.signal(500);
+        let options = Options::new().quality(quality);
+        let of_tables = encode(tables, options.packet_bytes(1 << 16), &signal);
+        let least = model.least_packet_bytes(quality);
+        let packets = encode(model, options.packet_bytes(least + room).packet_hops(hops), &signal);
+        prop_assert_eq!(codes(model, &packets), codes(tables, &of_tables));
+        prop_assert!(packets.iter().all(|packet| packet.len() <= least + room));
+        let of = |model, packets: &[Vec<u8>]| samples(&decode(model, packets));
+        prop_assert_eq!(of(model, &packets), of(tables, &of_tables));
+    }
+
+    #[test]
+    fn costs_of_indices_are_enough(recipe in lively(), sizes in index_sizes(), quality in 2u8..=9) {
+        let exported = Recipe { stages: Some(2), ..recipe.clone() }.export();
+        let recurrent = with_index_prior(exported.integer.model().unwrap(), sizes, 0x1fe, 1.5, recipe.seed);
+        let model = recurrent.model().unwrap();
+        let mut memory = vec![0; model.prior_memory() / 2];
+        for packet in encode(model, Options::new().packet_bytes(400).quality(quality), &recipe.signal(300)) {
+            let mut codes = packet_codes(model, &packet, &mut memory).unwrap();
+            let (mut cost, mut symbols) = (0.0, 0.0);
+            while let Some(sent) = codes.next_hop().map(Iterator::count) {
+                symbols += sent as f64;
+                cost += f64::from(codes.hop_cost()) / 256.0;
+            }
+            let sent = (packet.len() as f64 - 7.0) * 8.0;
+            // It may be much less where all codes are 0, for a code ends before its last zero bytes.
+            prop_assert!(sent <= cost + 16.0 + symbols / 64.0, "{sent} bits sent, {cost} counted");
+        }
     }
 
     #[test]

@@ -7,9 +7,11 @@ use vq_core::model::records::{Kind, Layer, Net, Scaling, Step, Symbol, SymbolKin
 use vq_core::model::recurrent::RecurrentPrior;
 use vq_core::model::{Directory, Part};
 use vq_core::{Decoder, DecoderError, Encoder, EncoderError, Mode, Model, ModelError, Options};
+use vq_tests::indices::with_index_prior;
 use vq_tests::{Recipe, with_choice, with_predictor, with_recurrent_prior};
 use vq_trainer::export::file::{HostMemory, ModelBytes};
 use vq_trainer::export::predictor::PredictorSizes;
+use vq_trainer::export::priors::indices::IndexSizes;
 use vq_trainer::export::priors::recurrent::RecurrentSizes;
 
 /// Codebooks of two stages, two channels, layers of every kind.
@@ -301,6 +303,47 @@ fn priors_that_do_not_fit_are_named() {
     assert_eq!(prior(|prior| prior.rows = 300), Some(ModelError::Shape(Part::Prior(1))));
     assert_eq!(prior(|prior| prior.worst_bits += 1), Some(ModelError::Plan(Part::Prior(1))));
     assert_eq!(with_directory(&model, |directory| directory.prior_sets = 0), Some(ModelError::Shape(Part::Prior(0))));
+}
+
+#[test]
+fn priors_of_indices_that_do_not_fit_are_named() {
+    let tables = Recipe { stages: Some(2), ..Recipe::small(5) }.export().integer;
+    let model = with_index_prior(tables.model().unwrap(), IndexSizes { hidden: 8, units: 12 }, 0x1ff, 1.0, 1);
+    let record = |change: fn(&mut RecurrentPrior)| {
+        let sound = model.model().unwrap();
+        let mut record = sound.recurrent_prior().unwrap();
+        change(&mut record);
+        let mut draft = Draft::of(&model);
+        draft.put(sound.directory().recurrent as usize, &record.to_bytes());
+        draft.refusal()
+    };
+    assert_eq!(record(|_| ()), None);
+    let changes: [fn(&mut RecurrentPrior); 8] = [
+        |record| record.hidden = 0,
+        |record| record.hidden = 260,
+        |record| record.units = 68,
+        |record| record.units = 6,
+        |record| record.symbols -= 1,
+        |record| record.reach = 1,
+        |record| record.skip = record.input,
+        |record| record.alphabet -= 1,
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        assert_eq!(record(change), Some(ModelError::Shape(Part::Recurrent)), "{number}");
+    }
+    // Without codes it would be one of integer latents.
+    assert_eq!(record(|record| record.alphabet = 0), Some(ModelError::Shape(Part::Recurrent)));
+    // The widest row has its place in memory.
+    assert_eq!(record(|record| record.alphabet += 40), Some(ModelError::Plan(Part::Recurrent)));
+    let in_hop = |at: usize, bytes: &[u8]| {
+        let place = model.model().unwrap().recurrent_prior().unwrap().in_hop as usize;
+        let mut draft = Draft::of(&model);
+        draft.put(place + at, bytes);
+        draft.refusal()
+    };
+    assert_eq!(in_hop(0, &BEYOND.to_le_bytes()), Some(ModelError::Bounds(Part::Prior(0))));
+    assert_eq!(in_hop(4, &BEYOND.to_le_bytes()), Some(ModelError::Bounds(Part::Prior(0))));
+    assert_eq!(in_hop(8, &[1]), Some(ModelError::Range(Part::Prior(0))));
 }
 
 #[test]

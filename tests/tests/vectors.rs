@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 use vq_core::packet::Header;
 use vq_core::{Mode, Options, self_test_decoder, self_test_encoder};
+use vq_tests::indices::with_index_prior;
 use vq_tests::{Recipe, decode, encode, metadata, samples, with_choice};
 use vq_trainer::export::export;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
+use vq_trainer::export::priors::indices::IndexSizes;
 use vq_trainer::export::trained::{TrainedQuantizer, half_octaves};
 use vq_trainer::stream::{StreamHeader, append_header, append_packet, parse};
 
@@ -34,6 +36,8 @@ struct Vector {
     options: Options,
     /// The λ of its choice of codes, if it has one.
     lambda: Option<u32>,
+    /// The sizes of its recurrent prior of indices, if it has one; at quality 1 its tables hold.
+    prior: Option<IndexSizes>,
 }
 
 /// One sample is far outside of what the net was made for.
@@ -70,6 +74,10 @@ impl Vector {
         let exported = match self.lambda {
             None => exported.integer,
             Some(lambda) => with_choice(exported.integer.model().unwrap(), 4, lambda, &WEIGHTS),
+        };
+        let exported = match self.prior {
+            None => exported,
+            Some(sizes) => with_index_prior(exported.model().unwrap(), sizes, 0x1fe, 1.0, 17),
         };
         let model = exported.model().unwrap();
         fs::create_dir_all(self.path("vqm").parent().unwrap()).unwrap();
@@ -135,20 +143,62 @@ impl Vector {
 #[test]
 fn residual_codebooks_decode_as_they_did() {
     let recipe = Recipe { channels: 2, extra: vec![1, 3], rows: 2, stages: Some(2), ..Recipe::small(11) };
-    Vector { name: "residual", recipe, frames: 797, change: with_an_artefact, options: OPTIONS, lambda: None }.check();
+    Vector {
+        name: "residual",
+        recipe,
+        frames: 797,
+        change: with_an_artefact,
+        options: OPTIONS,
+        lambda: None,
+        prior: None,
+    }
+    .check();
 }
 
 #[test]
 fn chosen_codes_decode_as_they_did() {
     let recipe = Recipe { rows: 2, stages: Some(3), ..Recipe::small(13) };
-    Vector { name: "chosen", recipe, frames: 797, change: with_an_artefact, options: OPTIONS, lambda: Some(3000) }
-        .check();
+    Vector {
+        name: "chosen",
+        recipe,
+        frames: 797,
+        change: with_an_artefact,
+        options: OPTIONS,
+        lambda: Some(3000),
+        prior: None,
+    }
+    .check();
+}
+
+#[test]
+fn codes_that_a_recurrent_prior_foresees_decode_as_they_did() {
+    let recipe = Recipe { rows: 2, stages: Some(3), ..Recipe::small(13) };
+    let prior = Some(IndexSizes { hidden: 12, units: 8 });
+    Vector {
+        name: "foreseen",
+        recipe,
+        frames: 797,
+        change: with_an_artefact,
+        options: OPTIONS,
+        lambda: Some(3000),
+        prior,
+    }
+    .check();
 }
 
 #[test]
 fn integer_latents_decode_as_they_did() {
     let recipe = Recipe::small(12);
-    Vector { name: "scalar", recipe, frames: 797, change: with_an_artefact, options: OPTIONS, lambda: None }.check();
+    Vector {
+        name: "scalar",
+        recipe,
+        frames: 797,
+        change: with_an_artefact,
+        options: OPTIONS,
+        lambda: None,
+        prior: None,
+    }
+    .check();
 }
 
 /// Packets of every kind: at the model's level and at others, of many qualities, and bounded ones where the input jumped.
@@ -160,7 +210,8 @@ fn an_input_that_moves_decodes_as_it_did() {
         input[4200..].iter_mut().for_each(|x| *x += 70_000);
     };
     let options = OPTIONS.fallback(Mode::Bounded(7)).budget(4, 1);
-    let vector = Vector { name: "moving", recipe: Recipe::small(13), frames: 6001, change, options, lambda: None };
+    let vector =
+        Vector { name: "moving", recipe: Recipe::small(13), frames: 6001, change, options, lambda: None, prior: None };
     vector.check();
     let bytes = ModelBytes::new(&vector.read("vqm"));
     let identity = bytes.model().unwrap().identity();

@@ -124,6 +124,7 @@ fn records(opaque: &Opaque<'_>) {
 
 fn recurrent_prior(opaque: &Opaque<'_>, prior: &RecurrentPrior) {
     keep((RecurrentPrior::to_bytes(prior), RecurrentPrior::codes_width(prior), RecurrentPrior::input_taps(prior)));
+    keep(RecurrentPrior::is_of_indices(prior));
     keep((RecurrentPrior::readout_taps(prior), RecurrentPrior::all_units(prior), RecurrentPrior::all_outputs(prior)));
     keep((RecurrentPrior::readout_outputs(prior), RecurrentPrior::unit_taps(prior, opaque.number)));
     keep((RecurrentPrior::output_taps(prior, opaque.number), RecurrentPrior::memory_elements(prior)));

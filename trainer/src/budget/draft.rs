@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::export::container::{ChannelParts, MetadataParts};
 use crate::export::file::ModelBytes;
 use crate::export::predictor::{PredictorParts, PredictorSizes, TrainedPredictor};
+use crate::export::priors::indices::{IndexSizes, TrainedIndices};
 use crate::export::priors::recurrent::{Matrix, RecurrentParts, RecurrentSizes, TrainedRecurrent};
 use crate::export::trained::{
     Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
@@ -14,7 +15,7 @@ use crate::export::{Exported, export};
 use crate::run::{QuantizerRecord, SignalRecord};
 use vq_core::model::QUALITIES;
 use vq_core::model::predictor::DISTRIBUTION_OUTPUTS;
-use vq_core::model::recurrent::CONDITIONS;
+use vq_core::model::recurrent::{CONDITIONS, MAX_INDEX_SYMBOLS};
 
 /// Hops of signal that ranges are measured on: the fewest that the exporter takes.
 const HOPS: usize = 16;
@@ -56,7 +57,12 @@ pub fn draft(config: &Config, signal: &SignalRecord, run: &str) -> Result<ModelB
     let exported = export(&trained, &samples, &metadata)?;
     let recurrent = match &record {
         QuantizerRecord::Scalar { dimension, .. } => largest_prior(config, *dimension),
-        QuantizerRecord::Vector { .. } | QuantizerRecord::Finite { .. } | QuantizerRecord::Gaussian { .. } => None,
+        QuantizerRecord::Vector { stages, parts, .. } => {
+            let alphabets: Vec<usize> = stages.iter().flat_map(|codes| std::iter::repeat_n(*codes, *parts)).collect();
+            largest_index_prior(config, &alphabets)
+        }
+        QuantizerRecord::Finite { levels } => largest_index_prior(config, levels),
+        QuantizerRecord::Gaussian { .. } => None,
     };
     let predictor = largest_predictor(config, channels);
     let Exported { integer, .. } = match (&recurrent, &predictor) {
@@ -148,6 +154,31 @@ fn largest_prior(config: &Config, symbols: usize) -> Option<RecurrentParts> {
             conditions: [[0.0; CONDITIONS]; QUALITIES],
             qualities: (1 << QUALITIES) - 1,
             largest_means: vec![1.0; symbols],
+            expected: [0.0; QUALITIES],
+        }
+        .lower()
+    });
+    candidates.max_by_key(RecurrentParts::bytes)
+}
+
+/// The same of symbols that are indices of so many codes.
+fn largest_index_prior(config: &Config, alphabets: &[usize]) -> Option<RecurrentParts> {
+    if alphabets.len() > usize::from(MAX_INDEX_SYMBOLS) {
+        return None;
+    }
+    let zeros = |rows: usize, columns: usize| Matrix { weights: vec![0.0; rows * columns], biases: vec![0.0; rows] };
+    let candidates = config.prior.index_candidates().into_iter().filter_map(|(_, sizes)| {
+        let IndexSizes { hidden, units } = sizes;
+        TrainedIndices {
+            sizes,
+            input: zeros(3 * hidden, units + CONDITIONS),
+            state: zeros(3 * hidden, hidden),
+            readout: zeros(alphabets.len() * units, CONDITIONS + hidden),
+            embeddings: alphabets.iter().map(|codes| vec![0.0; codes * units]).collect(),
+            outputs: alphabets.iter().map(|codes| zeros(*codes, units)).collect(),
+            start: vec![0.0; hidden],
+            conditions: [[0.0; CONDITIONS]; QUALITIES],
+            qualities: (1 << QUALITIES) - 1,
             expected: [0.0; QUALITIES],
         }
         .lower()

@@ -99,7 +99,8 @@ impl Codes {
         let mut codes = packet_codes(model, packet, &mut memory)?;
         let mut learning = RATES.map(|rate| AdaptingTables::new(model, quality, rate));
         let mut still = AdaptingTables::new(model, quality, 0.0);
-        while let Some(hop) = codes.next_hop().map(|hop| hop.map(|(_, _, code)| code).collect::<Vec<u16>>()) {
+        let mut hop = vec![0; usize::from(model.header().symbols_per_hop)];
+        while let Some(()) = codes.next_hop().map(|sent| sent.for_each(|(index, _, code)| hop[index] = code)) {
             self.prior += f64::from(codes.hop_cost()) / 256.0 * share;
             self.tables += still.hop(&hop) * share;
             for (bits, tables) in self.learning.iter_mut().zip(&mut learning) {

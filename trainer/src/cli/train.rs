@@ -18,6 +18,7 @@ use crate::data::{OpenOptions, RatePolicy, StoredRecording, fit_stored, open_sto
 use crate::export::from_run::TrainedRun;
 use crate::images::is_images;
 use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, Record, RunRecord, Validation, now_rfc3339};
+use crate::train::prior::is_foreseeable;
 use crate::train::{Divided, Job, Outcome, Place, Progress, Source, divide, files, prepare_process, set_threads};
 
 /// The part of recordings that priors and predictors of a finished model are compared on.
@@ -157,7 +158,10 @@ fn finish(job: &Job, arguments: &Arguments) -> anyhow::Result<()> {
 /// Whether a run trains a recurrent prior after its last step, and whether a predictor.
 fn foreseen(config: &Config) -> (bool, bool) {
     let has_codes = config.model == ModelKind::VqVae;
-    let has_prior = config.prior.kind != PriorKind::Tables && config.quantizer.kind == QuantizerKind::Scalar;
+    let has_prior = match config.quantizer.kind {
+        QuantizerKind::Scalar => !config.prior.candidates().is_empty(),
+        _ => !config.prior.index_candidates().is_empty(),
+    };
     (has_codes && has_prior, has_codes && config.residual.kind != PredictorKind::Adaptive)
 }
 
@@ -178,7 +182,7 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
     let run = TrainedRun { recurrent: None, predictor: None, ..TrainedRun::load(job.folder())? };
     let exported = run.export("prior").context("cannot export the run to train its prior and predictor")?;
     let mut bytes = exported.integer;
-    if has_prior {
+    if has_prior && is_foreseeable(bytes.model()?) {
         let held_out = run.held_out().iter().map(|recording| recording.samples.as_slice());
         let held_out = train_prior::shares(held_out, run.record.signal.channels.len());
         let start = run.prior.clone();

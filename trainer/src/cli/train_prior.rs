@@ -14,7 +14,7 @@ use crate::export::file::ModelBytes;
 use crate::export::priors::recurrent::RecurrentSizes;
 use crate::run::NamedTensors;
 use crate::train::Divided;
-use crate::train::prior::{Fitted, PriorSettings, fit, qualities};
+use crate::train::prior::{Fitted, PriorSettings, Sizes, fit, qualities};
 
 /// Most samples of all recordings together that they are compared on.
 const MOST_COMPARED: usize = 60_000;
@@ -63,7 +63,7 @@ pub(super) fn train(
     retraining: &Retraining<'_>,
 ) -> anyhow::Result<ModelBytes> {
     let settings = PriorSettings {
-        sizes: RecurrentSizes { hidden: 0, units: 0, skip: true, reach: 1 },
+        sizes: Sizes::Latents(RecurrentSizes { hidden: 0, units: 0, skip: true, reach: 1 }),
         steps: retraining.config.steps,
         learning_rate: retraining.config.learning_rate,
         seed: retraining.seed,

@@ -10,9 +10,9 @@ use super::section::{Section, section};
 pub enum PriorKind {
     /// Tables only.
     Tables,
-    /// Linear in the hop before, and in the earlier codes of the hop.
+    /// Linear in the hop before, and in the earlier codes of the hop; for integer latents.
     Linear,
-    /// A recurrent net of 24 units.
+    /// A recurrent net of 24 units, for codebooks of 16.
     Small,
     /// A recurrent net of 56 units, with units within the hop.
     Standard,
@@ -35,8 +35,8 @@ pub enum PredictorKind {
 }
 
 section! {
-    /// What foresees the codes. Tables are made by every export; integer latents can have a recurrent prior before them, which is trained
-    /// at the end of the run (and again by `vq train --prior-only`).
+    /// What foresees the codes. Tables are made by every export; a recurrent prior can go before them, which is trained at the end of the run (and again by
+    /// `vq train --prior-only`). Few codes are gone over a hundred times at most.
     PriorConfig {
         /// "tables"; "linear", "small", "standard": one more, of that size; "best": the one whose bits and flash cost least.
         kind: PriorKind = PriorKind::Best,

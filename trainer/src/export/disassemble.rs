@@ -108,6 +108,10 @@ fn recurrent(model: Model<'_>, record: RecurrentPrior) -> Option<RecurrentParts>
     let in_hop = (0..symbols).map(|symbol| {
         let InHop { units, outputs, mean_shift } = model.in_hop(&record, symbol);
         let count = usize::from(record.units);
+        if record.is_of_indices() {
+            let codes = usize::from(model.symbol(symbol)?.alphabet);
+            return Some((bytes(units, codes * count)?.to_vec(), stream(outputs, count, codes)?, mean_shift));
+        }
         let units = if count == 0 { Vec::new() } else { stream(units, record.unit_taps(symbol), count)? };
         Some((units, stream(outputs, record.output_taps(symbol), 2)?, mean_shift))
     });

@@ -85,12 +85,12 @@ impl<'a> Paths<'a> {
     }
 
     /// Follows one path to every code of a symbol.
-    pub(crate) fn expand(&mut self, prior: &Prior<'_>, index: usize, symbol: &Symbol, path: usize) {
+    pub(crate) fn expand(&mut self, prior: &mut Prior<'_>, index: usize, symbol: &Symbol, path: usize) {
         let most = usize::from(self.record.paths);
         let lambda = i64::from(self.record.lambda(prior.quality()));
         let place = self.half * most + path;
         let codes = self.codes.get(place * self.symbols..).and_then(|rest| rest.get(..self.symbols));
-        let distribution = prior.table_distribution(&self.model, index, symbol, codes.unwrap_or_default());
+        let distribution = prior.index_distribution(&self.model, index, symbol, codes.unwrap_or_default());
         let base = self.costs.get(path).copied().unwrap_or(0);
         let channels = usize::from(symbol.channels);
         let latent = self.latents.get(place * self.elements + first_element(&self.model, symbol)..).unwrap_or_default();

@@ -7,7 +7,7 @@ mod recurrent;
 
 use super::layout;
 use super::plan::{self, Demand, Line, MAX_LAYERS, Output};
-use super::records::{Kind, Layer, Net, Scaling, Symbol, SymbolKind};
+use super::records::{Kind, Layer, MAX_ALPHABET, Net, Scaling, Symbol, SymbolKind};
 use super::{Model, ModelError, Part, QUALITIES, symbol_table_bytes};
 use crate::bytes::{u8_at, u32_at, words_at, zero};
 use crate::features::{CHOICE, DEPTHWISE};
@@ -262,7 +262,7 @@ fn symbol(model: &Model<'_>, symbol: &Symbol, part: Part) -> Result<(), ModelErr
     }
     let sound = match symbol.kind {
         SymbolKind::Index => {
-            (2..=4096).contains(&symbol.alphabet)
+            (2..=MAX_ALPHABET).contains(&symbol.alphabet)
                 && u32::from(symbol.bits) == (u32::from(symbol.alphabet) - 1).checked_ilog2().unwrap_or(0) + 1
         }
         SymbolKind::Integer => symbol.channels == 1 && symbol.alphabet == 0 && (2..=12).contains(&symbol.bits),

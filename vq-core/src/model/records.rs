@@ -256,6 +256,9 @@ impl Net {
     }
 }
 
+/// Most vectors of a codebook.
+pub const MAX_ALPHABET: u16 = 4096;
+
 /// How one symbol of a hop is made from the latents. 16 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Symbol {

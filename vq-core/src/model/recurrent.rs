@@ -1,6 +1,6 @@
 //! The record of the recurrent prior: a small recurrent net over the hops before, and a part within the hop.
 
-use super::records::Symbol;
+use super::records::{Symbol, SymbolKind};
 use super::{Model, QUALITIES};
 use crate::bytes::{array_at, byte, high, i16_at, low, put, u8_at, u32_at, words, words_at};
 use crate::features::PRIORS;
@@ -12,18 +12,26 @@ pub const CONDITIONS: usize = 4;
 pub const MAX_HIDDEN: u16 = 256;
 /// Most symbols of a hop that a recurrent prior can have.
 pub const MAX_SYMBOLS: u16 = 512;
+/// Most units within the hop of a prior of indices.
+pub const MAX_INDEX_UNITS: u16 = 64;
+/// Most symbols of a hop of indices that a recurrent prior can have.
+pub const MAX_INDEX_SYMBOLS: u16 = 128;
 
-/// The recurrent prior of a model whose symbols are all integer latents. 48 bytes.
+/// The recurrent prior of a model whose symbols are all integer latents, or all indices. 48 bytes.
 ///
-/// Elements in memory, in this order: the hop's codes, companded, [`codes_width`](Self::codes_width); the quality's conditions,
+/// Elements in memory, in this order: the hop's codes, [`codes_width`](Self::codes_width); the quality's conditions,
 /// [`CONDITIONS`]; the state, `hidden`. A hop's step of the cell reads codes and conditions, the readout reads conditions and state.
+///
+/// Codes of integer latents are companded, an element each. Those of indices are embedded: every code has `units` numbers, and the elements are
+/// the sums of those of the hop's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecurrentPrior {
     /// Units of the cell, a multiple of 4; 0 for a prior that is linear in the hop before.
     pub hidden: u16,
     /// Symbols of a hop.
     pub symbols: u16,
-    /// Units of each symbol within the hop: 4, or 0 where outputs are linear in the hop's earlier codes.
+    /// Units of each symbol within the hop: 4, or 0 where outputs are linear in the hop's earlier codes; of indices a multiple of 4 up to
+    /// [`MAX_INDEX_UNITS`].
     pub units: u16,
     /// Bit `quality − 1` for each quality at which this prior holds; at the others the tables do.
     pub qualities: u16,
@@ -43,16 +51,20 @@ pub struct RecurrentPrior {
     pub expected: u32,
     /// Weight stream from the hop's codes straight to the outputs of the next one; 0 if there is none.
     pub skip: u32,
-    /// How many symbols back a symbol looks within its hop, at least 1.
+    /// How many symbols back a symbol looks within its hop, at least 1; 0 of indices, which look at all.
     pub reach: u16,
+    /// The most codes that a symbol has, of indices; 0 of integer latents.
+    pub alphabet: u16,
 }
 
 /// A symbol's part within the hop. 16 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InHop {
-    /// Weight stream from the earlier codes of the hop to the symbol's units; 0 if it has none.
+    /// Weight stream from the earlier codes of the hop to the symbol's units; 0 if it has none. Of an index the embedding of its codes, i8
+    /// `[alphabet, units]` in 1/32.
     pub units: u32,
-    /// Weight stream to mean and scale: from the units up to the symbol's own, or from the earlier codes.
+    /// Weight stream to mean and scale: from the units up to the symbol's own, or from the earlier codes. Of an index from its units to a
+    /// logarithm for every code.
     pub outputs: u32,
     /// The mean is the output times 2 to this, in 1/256 step of quality 9; at most 8.
     pub mean_shift: u8,
@@ -91,8 +103,8 @@ impl RecurrentPrior {
 
     /// Whether reserved bytes of a record are zero.
     pub(crate) fn is_sound(words: &[u32; Self::WORDS]) -> bool {
-        let &[.., reach, reserved] = words;
-        high(reach) == 0 && reserved == 0
+        let &[.., reserved] = words;
+        reserved == 0
     }
 
     /// Reads a record that [is sound](Self::is_sound), or makes something of it.
@@ -114,6 +126,7 @@ impl RecurrentPrior {
             expected,
             skip,
             reach: low(reach),
+            alphabet: high(reach),
         }
     }
 
@@ -130,13 +143,20 @@ impl RecurrentPrior {
             put(&mut bytes, 8 + place * 4, offset.to_le_bytes());
         }
         put(&mut bytes, 40, self.reach.to_le_bytes());
+        put(&mut bytes, 42, self.alphabet.to_le_bytes());
         bytes
     }
 
-    /// Elements that the hop's codes take: one for each symbol, filled up to a multiple of 4.
+    /// Whether it is of indices.
+    #[must_use]
+    pub fn is_of_indices(&self) -> bool {
+        self.alphabet > 0
+    }
+
+    /// Elements that the hop's codes take: one for each symbol, filled up to a multiple of 4; of indices those of an embedding.
     #[must_use]
     pub fn codes_width(&self) -> usize {
-        usize::from(self.symbols).next_multiple_of(4)
+        usize::from(if self.is_of_indices() { self.units } else { self.symbols }).next_multiple_of(4)
     }
 
     /// Elements that the cell reads besides its state.
@@ -157,10 +177,15 @@ impl RecurrentPrior {
         usize::from(self.symbols) * usize::from(self.units)
     }
 
-    /// Means and scales of all symbols.
+    /// Elements of the units that are kept while a hop is coded: of indices only those of the symbol at hand.
+    pub(crate) fn kept_units(&self) -> usize {
+        if self.is_of_indices() { usize::from(self.units) } else { self.all_units() }
+    }
+
+    /// Means and scales of all symbols; none of indices.
     #[must_use]
     pub fn all_outputs(&self) -> usize {
-        2 * usize::from(self.symbols)
+        if self.is_of_indices() { 0 } else { 2 * usize::from(self.symbols) }
     }
 
     /// Outputs of the readout: the units of all symbols, then mean and scale of each.
@@ -185,11 +210,12 @@ impl RecurrentPrior {
     }
 
     /// Elements of memory: what the net reads, then what the cell computes with, which the units, the readout's outputs and the
-    /// skipping ones take the place of. Rounded up to a multiple of 4.
+    /// skipping ones, or of indices a row of starts, take the place of. Rounded up to a multiple of 4.
     #[must_use]
     pub fn memory_elements(&self) -> usize {
         let scratch = GruCell::scratch_elements(usize::from(self.hidden));
-        let within = self.all_units() + self.readout_outputs() + self.all_outputs();
+        let last = self.all_outputs() + usize::from(self.alphabet);
+        let within = self.kept_units() + self.readout_outputs() + last;
         (self.input_taps() + usize::from(self.hidden) + scratch.max(within)).next_multiple_of(4)
     }
 
@@ -199,12 +225,14 @@ impl RecurrentPrior {
         (self.memory_elements() / 4).min(usize::from(u16::MAX)) as u16
     }
 
-    /// Multiply-accumulates per hop, those with filled-up taps and outputs not counted.
+    /// Multiply-accumulates per hop, those with filled-up taps and outputs not counted; of indices as if all symbols had the most codes.
     #[must_use]
     pub fn multiply_accumulates(&self) -> usize {
         let hidden = usize::from(self.hidden);
         let symbols = 0..usize::from(self.symbols);
-        let in_hop = |symbol| self.unit_taps(symbol) * usize::from(self.units) + 2 * self.output_taps(symbol);
+        let of_index = usize::from(self.units) * usize::from(self.alphabet);
+        let of_latent = |symbol| self.unit_taps(symbol) * usize::from(self.units) + 2 * self.output_taps(symbol);
+        let in_hop = |symbol| if self.is_of_indices() { of_index } else { of_latent(symbol) };
         3 * hidden * (self.input_taps() + hidden)
             + self.readout_taps() * self.readout_outputs()
             + if self.skip > 0 { usize::from(self.symbols) * self.all_outputs() } else { 0 }
@@ -280,5 +308,6 @@ pub fn most_scale(symbol: &Symbol) -> u8 {
 /// The most bits that a code of a recurrent prior costs.
 #[must_use]
 pub fn worst_bits(symbol: &Symbol) -> u8 {
-    crate::coder::range::MAX_TOTAL_BITS + symbol.bits
+    let escape = if symbol.kind == SymbolKind::Integer { symbol.bits } else { 0 };
+    crate::coder::range::MAX_TOTAL_BITS + escape
 }

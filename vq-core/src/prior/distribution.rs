@@ -59,6 +59,11 @@ impl<'a> Distribution<'a> {
         }
     }
 
+    /// A row that the recurrent prior made for an index.
+    pub(crate) fn made(symbol: &Symbol, row: &'a [u8]) -> Self {
+        Self { shape: Shape::Row(row), entries: symbol.alphabet, total_bits: MAX_TOTAL_BITS, first: 0, escape: None }
+    }
+
     /// Sends a code.
     pub(crate) fn encode(&self, coder: &mut RangeEncoder, output: &mut [u8], code: u16) {
         let last = self.entries.saturating_sub(1);

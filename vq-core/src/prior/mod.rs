@@ -5,14 +5,16 @@
 //! was trained to expect there, so that every packet decodes alone.
 //!
 //! There are two kinds. Of *tables*, the past is the codes of the hop before, and a symbol's row is chosen by the classes of up to two
-//! codes, of that hop or of this one. The *recurrent* prior, for integer latents, is a small net.
+//! codes, of that hop or of this one. The *recurrent* prior is a small net: of integer latents it gives mean and scale, of indices it makes a row.
 
 pub mod cell;
 mod cost;
 mod distribution;
+mod indices;
 pub mod logistic;
 mod recurrent;
 pub mod sigmoid;
+mod softmax;
 mod steps;
 
 pub(crate) use distribution::Distribution;
@@ -22,7 +24,7 @@ use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::features::{Optional, PRIORS};
 use crate::model::Model;
 use crate::model::priors::{Context, Hop};
-use crate::model::records::Symbol;
+use crate::model::records::{Symbol, SymbolKind};
 use recurrent::Recurrent;
 
 /// The prior of a model at one quality, over memory of [`Model::prior_memory`] bytes.
@@ -61,7 +63,7 @@ impl<'a> Prior<'a> {
     pub(crate) fn start_packet(&mut self, model: &Model<'_>, quality: u8) {
         self.quality = quality;
         self.has_past = false;
-        self.is_recurrent = model.recurrent_prior_at(quality).is_some();
+        self.is_recurrent = self.recurrent.is_some() && model.recurrent_prior_at(quality).is_some();
         if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
             recurrent.start_packet(model, quality);
         }
@@ -109,6 +111,27 @@ impl<'a> Prior<'a> {
         Distribution::row(symbol, &prior, row)
     }
 
+    /// What symbol number `index`, an index, may be behind any `codes` of the hop, one for every symbol of the model.
+    pub(crate) fn index_distribution<'s>(
+        &'s mut self,
+        model: &Model<'s>,
+        index: usize,
+        symbol: &Symbol,
+        codes: &[u16],
+    ) -> Distribution<'s> {
+        if !self.is_recurrent {
+            return self.table_distribution(model, index, symbol, codes);
+        }
+        match self.recurrent.as_mut() {
+            Some(recurrent) => {
+                recurrent.forget_hop();
+                recurrent.index(model, index, symbol, codes)
+            }
+            // Never so: it holds.
+            None => Distribution::uniform(symbol, &model.symbol_prior(index, self.quality)),
+        }
+    }
+
     /// The class of what a context looks at, with `codes` those of the hop; 0 where there is nothing.
     fn class(&self, model: &Model<'_>, context: &Context, codes: &[u16]) -> u8 {
         if context.classes <= 1 {
@@ -136,7 +159,10 @@ impl<'a> Prior<'a> {
     ) {
         let code = self.codes.get(index).copied().unwrap_or(0);
         if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
-            return recurrent.steps(model, index, self.codes).encode(coder, output, code);
+            if symbol.kind == SymbolKind::Integer {
+                return recurrent.steps(model, index, self.codes).encode(coder, output, code);
+            }
+            return recurrent.index(model, index, symbol, self.codes).encode(coder, output, code);
         }
         self.table_distribution(model, index, symbol, self.codes).encode(coder, output, code);
     }
@@ -150,13 +176,17 @@ impl<'a> Prior<'a> {
         coder: &mut RangeDecoder<'_>,
         cost: Option<&mut u32>,
     ) -> u16 {
-        let code = if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+        let recurrent = self.recurrent.as_mut().filter(|_| self.is_recurrent);
+        let code = if let (Some(recurrent), SymbolKind::Integer) = (recurrent, symbol.kind) {
             let steps = recurrent.steps(model, index, self.codes);
             let code = steps.decode(coder);
             cost.into_iter().for_each(|cost| *cost += steps.cost(code));
             code
         } else {
-            let distribution = self.table_distribution(model, index, symbol, self.codes);
+            let distribution = match self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+                Some(recurrent) => recurrent.index(model, index, symbol, self.codes),
+                None => self.table_distribution(model, index, symbol, self.codes),
+            };
             let code = distribution.decode(coder);
             cost.into_iter().for_each(|cost| *cost += distribution.cost(code));
             code

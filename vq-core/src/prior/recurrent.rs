@@ -1,5 +1,7 @@
 //! The recurrent prior: a cell that has seen all hops of the packet, and a few units that see the codes of this one.
 //!
+//! Of integer latents here, of indices in `indices`.
+//!
 //! *Past*: the codes of the hop before, companded, go into the cell; a readout of its state gives every symbol a share of its units and of its
 //! outputs. *Within the hop*: a symbol's units add what the codes before it say, and its outputs, mean and scale, what units say.
 //!
@@ -28,12 +30,15 @@ const SCALES_PER_QUALITY: i16 = 4;
 /// The recurrent prior of a model at one quality, over memory of [`RecurrentPrior::memory_elements`] elements.
 #[derive(Debug)]
 pub(crate) struct Recurrent<'a> {
-    record: &'a [u32; RecurrentPrior::WORDS],
-    /// Companded codes of the hop, conditions, state.
-    input: &'a mut [i16],
-    /// What the cell computes with; after it the units of all symbols, then the readout.
-    scratch: &'a mut [i16],
+    pub(super) record: &'a [u32; RecurrentPrior::WORDS],
+    /// Companded codes of the hop, or the sums of embedded ones; conditions, state.
+    pub(super) input: &'a mut [i16],
+    /// What the cell computes with; after it the units of all symbols, or of the index at hand, then the readout.
+    pub(super) scratch: &'a mut [i16],
     quality: Quality,
+    /// Of indices: how many stages are sent, and how many symbols of the hop are in the sums.
+    pub(super) stages: u8,
+    pub(super) taken: usize,
     /// The most steps of any symbol's code, and its bits as a plain number.
     limit: i16,
     bits: u8,
@@ -74,17 +79,18 @@ impl<'a> Recurrent<'a> {
         let symbol = model.symbol(0);
         let limit = symbol.map_or(0, |symbol| symbol.integer_limit());
         let (bits, most_scale) = symbol.map_or((0, 0), |symbol| (symbol.bits, most_scale(&symbol)));
-        Self { record, input, scratch, quality: Quality::new(0), limit, bits, most_scale }
+        Self { record, input, scratch, quality: Quality::new(0), stages: 0, taken: 0, limit, bits, most_scale }
     }
 
     #[inline(always)]
-    fn record(&self) -> RecurrentPrior {
+    pub(super) fn record(&self) -> RecurrentPrior {
         RecurrentPrior::from_words(self.record)
     }
 
     /// Is at the start of a packet of a quality.
     pub(crate) fn start_packet(&mut self, model: &Model<'_>, quality: u8) {
         self.quality = Quality::new(quality);
+        (self.stages, self.taken) = (model.stages(quality), 0);
         let record = self.record();
         let conditions = model.recurrent_conditions(&record, quality);
         let start = model.recurrent_start(&record);
@@ -97,7 +103,12 @@ impl<'a> Recurrent<'a> {
     /// The past part: takes the hop's codes, of which all but the last were looked at by symbols behind them, into the state.
     pub(crate) fn advance(&mut self, model: &Model<'_>, codes: &[u16]) {
         let record = self.record();
-        self.take(usize::from(record.symbols).saturating_sub(1), codes);
+        let symbols = usize::from(record.symbols);
+        if record.is_of_indices() {
+            self.take_indices(model, symbols, codes);
+        } else {
+            self.take(symbols.saturating_sub(1), codes);
+        }
         let (inputs, hidden) = (record.input_taps(), usize::from(record.hidden));
         let cell = GruCell {
             inputs,
@@ -107,6 +118,9 @@ impl<'a> Recurrent<'a> {
         };
         let (input, state) = self.input.split_at_mut(inputs.min(self.input.len()));
         cell.step::<Native>(input, state, self.scratch);
+        if record.is_of_indices() {
+            self.forget_hop();
+        }
         self.read_out(model);
     }
 
@@ -115,7 +129,7 @@ impl<'a> Recurrent<'a> {
         let record = self.record();
         let (taps, outputs) = (record.readout_taps(), record.readout_outputs());
         let (codes, input) = self.input.split_at_mut(record.codes_width().min(self.input.len()));
-        let rest = self.scratch.get_mut(record.all_units()..).unwrap_or_default();
+        let rest = self.scratch.get_mut(record.kept_units()..).unwrap_or_default();
         let (readout, rest) = rest.split_at_mut(outputs.min(rest.len()));
         Native::product(taps, input, model.weight_stream(record.readout), readout);
         if record.skip > 0 {

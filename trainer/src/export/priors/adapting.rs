@@ -15,7 +15,8 @@ pub const RATES: [f64; 5] = [0.0, 0.003, 0.01, 0.02, 0.04];
 pub struct AdaptingTables<'a> {
     model: Model<'a>,
     rate: f64,
-    symbols: Vec<(Symbol, SymbolPrior)>,
+    /// Those that are sent, by their numbers.
+    symbols: Vec<(usize, Symbol, SymbolPrior)>,
     /// Probabilities of every row of every symbol, as they are trained.
     trained: Vec<Vec<Vec<f64>>>,
     /// As they are now.
@@ -27,11 +28,11 @@ impl<'a> AdaptingTables<'a> {
     /// The tables at a quality, whose rows move by `rate`.
     #[must_use]
     pub fn new(model: Model<'a>, quality: u8, rate: f64) -> Self {
-        let symbols: Vec<(Symbol, SymbolPrior)> = model
+        let symbols: Vec<(usize, Symbol, SymbolPrior)> = model
             .numbered_symbols(quality)
-            .map(|(index, symbol)| (symbol, model.symbol_prior(index, quality)))
+            .map(|(index, symbol)| (index, symbol, model.symbol_prior(index, quality)))
             .collect();
-        let trained: Vec<_> = symbols.iter().map(|(symbol, prior)| probabilities(model, symbol, prior)).collect();
+        let trained: Vec<_> = symbols.iter().map(|(_, symbol, prior)| probabilities(model, symbol, prior)).collect();
         Self { model, rate, symbols, rows: trained.clone(), trained, past: None }
     }
 
@@ -41,10 +42,10 @@ impl<'a> AdaptingTables<'a> {
         self.past = None;
     }
 
-    /// The bits of a hop's codes, one for each symbol; adapts.
+    /// The bits of a hop's codes, one for each symbol of the model; adapts.
     pub fn hop(&mut self, codes: &[u16]) -> f64 {
         let mut bits = 0.0;
-        for (index, ((symbol, prior), rows)) in self.symbols.iter().zip(&mut self.rows).enumerate() {
+        for ((index, symbol, prior), rows) in self.symbols.iter().zip(&mut self.rows) {
             let class = |context: &Context| class(self.model, context, codes, self.past.as_deref());
             let [first, second] = prior.contexts.each_ref().map(class);
             let pair = first * usize::from(prior.contexts[1].classes) + second;
@@ -54,7 +55,7 @@ impl<'a> AdaptingTables<'a> {
             };
             let row = &mut rows[row];
             let last = row.len() - 1;
-            let entry = usize::from(codes[index].wrapping_sub(prior.first)).min(last);
+            let entry = usize::from(codes[*index].wrapping_sub(prior.first)).min(last);
             let escapes = prior.rows > 0 && symbol.kind == SymbolKind::Integer && entry == last;
             bits += f64::from(if escapes { symbol.bits } else { 0 }) - row[entry].log2();
             row.iter_mut().for_each(|share| *share *= 1.0 - self.rate);

@@ -2,7 +2,7 @@
 
 use vq_core::model::Model;
 use vq_core::model::priors::Hop;
-use vq_core::{Encoder, EncoderError, Options, PacketError, packet_codes};
+use vq_core::{DecoderError, Encoder, EncoderError, Options, PacketError, packet_codes};
 
 use super::Source;
 use crate::export::file::HostMemory;
@@ -20,6 +20,9 @@ pub enum PriorError {
     /// The encoder refuses the model.
     #[error("the prior cannot be trained: {0}")]
     Encoder(#[from] EncoderError),
+    /// The decoder refuses the model.
+    #[error("the prior cannot be trained: {0}")]
+    Decoder(#[from] DecoderError),
     /// A packet of the encoder's own is refused.
     #[error("the prior cannot be trained: the model does not read its own packets: {0}")]
     Packet(#[from] PacketError),

@@ -10,6 +10,7 @@ mod cluster;
 mod codes;
 mod frequencies;
 mod histogram;
+pub mod indices;
 pub mod recurrent;
 
 use vq_core::model::priors::{Context, Hop, SymbolPrior};
@@ -87,7 +88,8 @@ impl PriorParts {
     }
 
     /// Bytes of the tables in a file, where each begins at a multiple of 8.
-    fn table_bytes(&self) -> usize {
+    #[must_use]
+    pub fn table_bytes(&self) -> usize {
         self.tables.iter().map(|table| table.len().next_multiple_of(8)).sum()
     }
 

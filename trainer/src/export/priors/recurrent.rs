@@ -8,11 +8,11 @@ use crate::export::lower::{IntegerChannel, nearest, quantize_channel, weight_str
 use crate::export::proof::Bounds;
 
 /// The value of a step of what the net reads and computes, as the specification has it.
-const CODE: f64 = 1.0 / 2048.0;
-const STATE: f64 = 1.0 / 32768.0;
-const SUM: f64 = 1.0 / 4096.0;
+pub(super) const CODE: f64 = 1.0 / 2048.0;
+pub(super) const STATE: f64 = 1.0 / 32768.0;
+pub(super) const SUM: f64 = 1.0 / 4096.0;
 /// Scales are octaves, in steps of an eighth times 1/256.
-const SCALE: f64 = 1.0 / 2048.0;
+pub(super) const SCALE: f64 = 1.0 / 2048.0;
 /// A condition is read by the cell as if it were a code, by the readout as if it were a state.
 pub const CONDITION_GAIN: f64 = CODE / STATE;
 /// A mean is in 1/256 step of quality 9.
@@ -114,7 +114,8 @@ pub struct RecurrentParts {
     pub readout: Vec<u8>,
     /// Weight stream from the codes to the next hop's outputs; empty without.
     pub skip: Vec<u8>,
-    /// Streams of each symbol within the hop: to its units (empty without), to its outputs; the shift of its mean.
+    /// Streams of each symbol within the hop: to its units (empty without), to its outputs; the shift of its mean. Of an index the embedding of its codes
+    /// stands first.
     pub in_hop: Vec<(Vec<u8>, Vec<u8>, u8)>,
     /// The state at the start of a packet.
     pub start: Vec<i16>,
@@ -125,7 +126,7 @@ pub struct RecurrentParts {
 }
 
 /// One row of a stream: weights for steps of the input, a bias, and the value of a step of the output.
-struct Row {
+pub(super) struct Row {
     weights: Vec<f32>,
     bias: f32,
     step: f64,
@@ -193,6 +194,7 @@ impl TrainedRecurrent {
                 expected: 0,
                 skip: 0,
                 reach: reach as u16,
+                alphabet: 0,
             },
             input: gate(&self.input, symbols + CONDITIONS, &|_| CODE, &input_places)?,
             state: gate(&self.state, hidden, &|_| STATE, &state_places)?,
@@ -217,7 +219,14 @@ impl RecurrentParts {
 
 impl Matrix {
     /// A row over the columns that `places` name, in their order; one beyond all columns is zero. `value` is that of a step of a column's element.
-    fn row(&self, row: usize, columns: usize, value: &dyn Fn(usize) -> f64, places: &[usize], step: f64) -> Row {
+    pub(super) fn row(
+        &self,
+        row: usize,
+        columns: usize,
+        value: &dyn Fn(usize) -> f64,
+        places: &[usize],
+        step: f64,
+    ) -> Row {
         let weights = self.weights.get(row * columns..(row + 1) * columns).unwrap_or_default();
         let weight =
             |place: &usize| weights.get(*place).map_or(0.0, |weight| (f64::from(*weight) * value(*place)) as f32);
@@ -235,7 +244,7 @@ pub(crate) fn matrix_stream(matrix: &Matrix, columns: usize, from: f64, to: f64)
 }
 
 /// The weight stream of rows; `None` where an accumulator could overflow or a ratio is too large.
-fn stream(rows: &[Row], taps: usize) -> Option<Vec<u8>> {
+pub(super) fn stream(rows: &[Row], taps: usize) -> Option<Vec<u8>> {
     let channels = rows.iter().map(|row| {
         let channel = quantize_channel(&row.weights, row.bias, 1.0, Bounds::FULL, nearest)?;
         Some(IntegerChannel { step: channel.step / row.step, ..channel })
@@ -245,7 +254,7 @@ fn stream(rows: &[Row], taps: usize) -> Option<Vec<u8>> {
 }
 
 /// A number between −1 and 1 in 1/32768.
-fn element(value: f32) -> i16 {
+pub(super) fn element(value: f32) -> i16 {
     (f64::from(value) / STATE).round().clamp(-32767.0, 32767.0) as i16
 }
 

@@ -1,11 +1,12 @@
 //! Which recurrent prior a model gets: each that is asked for is trained, lowered and measured on frames that were held out; the one whose
-//! bits and flash cost least stays, if it costs less than the tables.
+//! bits, flash and instructions cost least stays, if it costs less than the tables.
 
 use tch::{Kind, Tensor};
 use vq_core::model::QUALITIES;
 use vq_core::{Encoder, Model, Options, packet_codes};
 
-use super::{PriorSession, PriorSettings, is_suitable, row_of};
+use super::received::Received;
+use super::{PriorSession, PriorSettings, Sizes, is_foreseeable, is_of_indices, limit};
 use crate::config::{PriorConfig, PriorKind};
 use crate::export::container::{ContainerError, ModelParts, assemble};
 use crate::export::file::HostMemory;
@@ -15,17 +16,21 @@ use crate::export::priors::recurrent::{RecurrentParts, RecurrentSizes};
 
 /// Bits that a KiB of flash must save at least, as a share.
 const FLASH_PRICE_PER_KIB: f64 = 0.002;
+/// Bits that a thousand multiply-accumulates per frame must save at least, as a share.
+const MACS_PRICE_PER_THOUSAND: f64 = 0.001;
 /// Most frames that candidates are measured on.
 const MEASURED_FRAMES: usize = 60_000;
+/// By what share of the bits two errors may differ.
+const LARGEST_DIFFERENCE: f64 = 0.25;
 /// Steps between two reports.
 const REPORT_EVERY: usize = 50;
 
 /// Why a prior could not be fitted.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
-    /// Only integer latents have a recurrent prior.
+    /// Only indices and integer latents have a recurrent prior.
     #[error(
-        "this model's codes are not integer latents of one width: only those have a recurrent prior, its tables stay as they are"
+        "this model's codes are neither indices nor integer latents of one width: only those have a recurrent prior, its tables stay as they are"
     )]
     Unsuitable,
     /// The codes cannot be had.
@@ -44,21 +49,22 @@ pub enum FitError {
 pub struct Candidate {
     /// Which one; `None` for the tables.
     pub kind: Option<PriorKind>,
-    /// Code bits of all qualities that were trained for.
+    /// Code bits of all qualities that were trained for; of codes that are chosen by the prior as they would be at the tables' error.
     pub bits: f64,
     /// By how much the integers need more bits than the floats, as a share.
     pub integer_loss: f64,
-    /// Bytes of flash.
+    /// Bytes of flash, those of the tables among them where they stay.
     pub flash: usize,
     /// Multiply-accumulates per frame.
     pub macs_per_frame: f64,
 }
 
 impl Candidate {
-    /// Bits, with what the flash is worth.
+    /// Bits, with what the flash and the instructions are worth.
     #[must_use]
     pub fn price(&self) -> f64 {
-        self.bits * (1.0 + FLASH_PRICE_PER_KIB * self.flash as f64 / 1024.0)
+        let flash = FLASH_PRICE_PER_KIB * self.flash as f64 / 1024.0;
+        self.bits * (1.0 + flash + MACS_PRICE_PER_THOUSAND * self.macs_per_frame / 1000.0)
     }
 }
 
@@ -103,49 +109,55 @@ pub fn fit(
     parts.priors.recurrent = None;
     let base = assemble(&parts)?;
     let model = base.model().map_err(ContainerError::from)?;
-    if !is_suitable(model) {
+    let of_indices = is_of_indices(model);
+    if !is_foreseeable(model) {
         return Err(FitError::Unsuitable);
     }
     let held_out = &held_out[..held_out.len().min(MEASURED_FRAMES * model.channels())];
-    let mut spent = Spent::default();
+    let mut of_tables = Vec::new();
     let mut adapting = [0.0; RATES.len()];
     for quality in &settings.qualities {
         let mut learners = RATES.map(|rate| AdaptingTables::new(model, *quality, rate));
-        spent.add(&Spent::measure(model, held_out, *quality, Watched::Tables(&mut learners, &mut adapting))?);
+        of_tables.push(Spent::measure(model, held_out, *quality, Watched::Tables(&mut learners, &mut adapting))?);
     }
+    let sum = |part: fn(&Spent) -> f64| of_tables.iter().map(part).sum::<f64>();
+    let (sent, ideal) = (sum(|spent| spent.sent), sum(|spent| spent.ideal));
     let least_adapting = adapting.iter().copied().fold(f64::INFINITY, f64::min);
-    let tables = Candidate { kind: None, bits: spent.sent, integer_loss: 0.0, flash: 0, macs_per_frame: 0.0 };
-    let mut fitted = Fitted { recurrent: None, candidates: vec![tables], adapting: [least_adapting, spent.ideal] };
+    let tables =
+        Candidate { kind: None, bits: sent, integer_loss: 0.0, flash: parts.priors.table_bytes(), macs_per_frame: 0.0 };
+    let mut fitted = Fitted { recurrent: None, candidates: vec![tables], adapting: [least_adapting, ideal] };
     let mut least = if config.kind == PriorKind::Best { fitted.candidates[0].price() } else { f64::INFINITY };
     // Where there is one to begin with, only that one.
     let config = if settings.start.is_empty() { config.clone() } else { config.in_training() };
-    for (kind, sizes) in config.candidates() {
+    for (kind, sizes) in candidates(&config, of_indices) {
         let mut session = PriorSession::new(model, training, PriorSettings { sizes, ..settings.clone() })?;
-        let mut recent = 0.0;
-        while session.step() < settings.steps {
-            recent += session.advance();
-            if session.step().is_multiple_of(REPORT_EVERY) {
-                watch(kind, session.step(), recent / REPORT_EVERY as f64);
-                recent = 0.0;
-            }
+        train(&mut session, kind, &mut watch);
+        let mut recurrent = session.lower().ok_or(FitError::Overflow)?;
+        let mut with = with_recurrent(parts.clone(), &recurrent);
+        if parts.choice.is_some() {
+            // Codes are chosen by the prior, which now learns those that it would have.
+            let bytes = assemble(&with)?;
+            session.collect_again(bytes.model().map_err(ContainerError::from)?, training)?;
+            train(&mut session, kind, &mut watch);
+            recurrent = session.lower().ok_or(FitError::Overflow)?;
+            with = with_recurrent(parts.clone(), &recurrent);
         }
-        let mut recurrent = session.trained().lower().ok_or(FitError::Overflow)?;
-        let with = ModelParts { priors: parts.priors.clone(), ..parts.clone() };
-        let with = with_recurrent(with, &recurrent);
         let bytes = assemble(&with)?;
         let model = bytes.model().map_err(ContainerError::from)?;
         let mut spent = Spent::default();
-        for quality in &settings.qualities {
+        let mut bits = 0.0;
+        for (quality, of_tables) in settings.qualities.iter().zip(&of_tables) {
             let at_quality = Spent::measure(model, held_out, *quality, Watched::Recurrent(&session))?;
             recurrent.expected[usize::from(*quality) - 1] =
                 (at_quality.ideal / at_quality.hops.max(1.0) * 256.0) as u32;
+            bits += at_quality.sent_at(of_tables, model);
             spent.add(&at_quality);
         }
         let candidate = Candidate {
             kind: Some(kind),
-            bits: spent.sent,
+            bits,
             integer_loss: spent.ideal / spent.float - 1.0,
-            flash: recurrent.bytes(),
+            flash: recurrent.bytes() + with.priors.table_bytes(),
             macs_per_frame: recurrent.record.multiply_accumulates() as f64 / model.hop() as f64,
         };
         if candidate.price() < least {
@@ -157,9 +169,29 @@ pub fn fit(
     Ok(fitted)
 }
 
+/// Takes all steps that are left.
+fn train(session: &mut PriorSession, kind: PriorKind, watch: &mut impl FnMut(PriorKind, usize, f64)) {
+    let mut recent = 0.0;
+    while session.step() < session.steps() {
+        recent += session.advance();
+        if session.step().is_multiple_of(REPORT_EVERY) {
+            watch(kind, session.step(), recent / REPORT_EVERY as f64);
+            recent = 0.0;
+        }
+    }
+}
+
+/// The priors that are tried for indices or for integer latents.
+fn candidates(config: &PriorConfig, of_indices: bool) -> Vec<(PriorKind, Sizes)> {
+    if of_indices {
+        return config.index_candidates().into_iter().map(|(kind, sizes)| (kind, Sizes::Indices(sizes))).collect();
+    }
+    config.candidates().into_iter().map(|(kind, sizes)| (kind, Sizes::Latents(sizes))).collect()
+}
+
 /// The parts with a recurrent prior.
 fn with_recurrent(mut parts: ModelParts, recurrent: &RecurrentParts) -> ModelParts {
-    parts.priors.recurrent = Some(recurrent.clone());
+    parts.priors = parts.priors.with_recurrent(Some(recurrent.clone()), &parts.symbols);
     parts
 }
 
@@ -181,6 +213,8 @@ struct Spent {
     /// Under the float prior, on the same codes in the same packets.
     float: f64,
     hops: f64,
+    /// Squared error of all samples, where codes are chosen by the prior; otherwise it is the same with any.
+    error: f64,
 }
 
 impl Spent {
@@ -189,6 +223,17 @@ impl Spent {
         self.ideal += other.ideal;
         self.float += other.float;
         self.hops += other.hops;
+        self.error += other.error;
+    }
+
+    /// The bits, as they would be at the error of another one, at 6 dB for a bit of each latent: for small differences only.
+    fn sent_at(&self, other: &Self, model: Model<'_>) -> f64 {
+        if self.error <= 0.0 || other.error <= 0.0 {
+            return self.sent;
+        }
+        let latents = model.latent_rows() * usize::from(model.directory().latent_channels);
+        let difference = self.hops * latents as f64 / 2.0 * (self.error / other.error).log2();
+        self.sent + difference.clamp(-LARGEST_DIFFERENCE * self.sent, LARGEST_DIFFERENCE * self.sent)
     }
 
     fn measure(
@@ -203,13 +248,21 @@ impl Spent {
         let mut memory = HostMemory::new(model.encoder_memory(options));
         let mut encoder = Encoder::new(model, memory.bytes(), options)?;
         let mut this = Self::default();
+        let mut received = model.choice().map(|_| Received::new());
+        let mut take = |packet: &[u8]| -> Result<(), PriorError> {
+            received.iter_mut().for_each(|received| received.take(packet));
+            this.packet(model, packet, quality, &mut watched)
+        };
         for frame in samples.chunks_exact(model.channels()) {
             if let Some(packet) = encoder.push(frame)? {
-                this.packet(model, packet, quality, &mut watched)?;
+                take(packet)?;
             }
         }
         while let Some(packet) = encoder.finish() {
-            this.packet(model, packet, quality, &mut watched)?;
+            take(packet)?;
+        }
+        if let Some(received) = received {
+            this.error = received.error(model, samples)?;
         }
         Ok(this)
     }
@@ -224,10 +277,15 @@ impl Spent {
         let mut memory = vec![0; model.prior_memory() / 2];
         let mut codes = packet_codes(model, packet, &mut memory)?;
         let hops = codes.header().hops;
-        let limit = model.symbol(0).map_or(0, |symbol| symbol.integer_limit());
+        let limit = limit(model);
+        let symbols = usize::from(model.header().symbols_per_hop);
+        // A row of all symbols for each hop, those that are not sent as zeros.
         let mut sent: Vec<u16> = Vec::new();
-        while let Some(hop) = codes.next_hop().map(|hop| hop.map(|(_, _, code)| code).collect::<Vec<u16>>()) {
-            sent.extend(hop);
+        while let Some(hop) = codes.next_hop().map(|hop| hop.map(|(index, _, code)| (index, code)).collect::<Vec<_>>())
+        {
+            let first = sent.len();
+            sent.resize(first + symbols, 0);
+            hop.into_iter().for_each(|(index, code)| sent[first + index] = code);
             self.ideal += f64::from(codes.hop_cost()) / 256.0;
         }
         self.sent += packet.len() as f64 * 8.0;
@@ -238,7 +296,6 @@ impl Spent {
                 self.float += session.bits_of(&steps, hops as usize, quality);
             }
             Watched::Tables(learners, bits) => {
-                let symbols = usize::from(model.header().symbols_per_hop);
                 for (learner, bits) in learners.iter_mut().zip(bits.iter_mut()) {
                     learner.start_packet();
                     *bits += sent.chunks_exact(symbols).map(|hop| learner.hop(hop)).sum::<f64>();
@@ -252,8 +309,8 @@ impl Spent {
 impl PriorSession {
     /// Bits of a packet's codes, in steps, `[hops, symbols]`, under the floats with weights as they are after rounding to int8.
     fn bits_of(&self, steps: &[i16], hops: usize, quality: u8) -> f64 {
-        let codes = Tensor::from_slice(steps).view([1, hops as i64, self.net.symbols as i64]).to_kind(Kind::Float);
-        tch::no_grad(|| self.net.bits(&codes, &row_of(quality, 1), false).sum(Kind::Double).double_value(&[]))
+        let codes = Tensor::from_slice(steps).view([1, hops as i64, -1]).to_kind(Kind::Float);
+        tch::no_grad(|| self.net.bits(&codes, quality, false).sum(Kind::Double).double_value(&[]))
     }
 }
 

@@ -4,7 +4,9 @@
 //! and nothing known of what was before.
 
 mod fit;
+mod indices;
 mod net;
+mod received;
 
 use rand::RngExt;
 use tch::nn::VarStore;
@@ -12,13 +14,16 @@ use tch::{Device, Kind, Tensor};
 use vq_core::Model;
 use vq_core::model::QUALITIES;
 use vq_core::model::records::SymbolKind;
+use vq_core::model::recurrent::MAX_INDEX_SYMBOLS;
 use vq_core::prior::COARSENESS;
 
 use super::adam::Adam;
-use crate::export::priors::recurrent::{RecurrentSizes, TrainedRecurrent};
+use crate::export::priors::indices::IndexSizes;
+use crate::export::priors::recurrent::{RecurrentParts, RecurrentSizes, TrainedRecurrent};
 use crate::export::priors::{HopCodes, PriorError};
 use crate::random::for_step;
 use crate::run::NamedTensors;
+use indices::IndexNet;
 pub(super) use net::{Linear, Net, compand};
 
 pub use fit::{Candidate, FitError, Fitted, fit, qualities};
@@ -35,16 +40,29 @@ const WARMUP: f64 = 0.05;
 const LAST_RATE: f64 = 0.02;
 /// From this part of the steps on weights are rounded to int8, as on the device.
 const INT8_FROM: f64 = 0.6;
+/// Where training goes on with codes that are chosen under the prior itself, as a part of the steps.
+const AGAIN_FROM: f64 = 0.6;
 /// Steps between two looks at how many hops a packet holds.
 const RESIZE_EVERY: usize = 100;
 /// Windows that means are looked at on, for their range.
 const LOOKS: usize = 16;
+/// How often steps may go over the codes of indices, on average: of few codes more would be learned by heart.
+const PASSES: usize = 100;
+
+/// Sizes of a prior, by what it foresees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sizes {
+    /// Integer latents.
+    Latents(RecurrentSizes),
+    /// Indices.
+    Indices(IndexSizes),
+}
 
 /// What a training of the recurrent prior can be told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PriorSettings {
     /// Sizes of the net.
-    pub sizes: RecurrentSizes,
+    pub sizes: Sizes,
     /// Optimizer steps.
     pub steps: usize,
     /// Adam's highest learning rate.
@@ -61,7 +79,7 @@ pub struct PriorSettings {
 #[derive(Debug)]
 struct QualityCodes {
     quality: u8,
-    /// `[hops, symbols]`, in steps.
+    /// `[hops, symbols]`, those of integer latents in steps.
     codes: Tensor,
     /// Hops of a packet, as far as is known.
     window: usize,
@@ -73,15 +91,45 @@ struct QualityCodes {
 #[derive(Debug)]
 pub struct PriorSession {
     settings: PriorSettings,
-    net: Net,
+    net: Either,
+    variables: VarStore,
     adam: Adam,
     codes: Vec<QualityCodes>,
     step: usize,
 }
 
-/// Whether a model's codes are of the kind that a recurrent prior foresees: integer latents, all of one width and all sent at every quality.
+/// A net, by what it foresees.
+#[derive(Debug)]
+enum Either {
+    Latents(Net),
+    Indices(IndexNet),
+}
+
+impl Either {
+    /// Bits of every code that is sent, `[windows, hops, symbols]`.
+    fn bits(&self, codes: &Tensor, quality: u8, int8: bool) -> Tensor {
+        match self {
+            Self::Latents(net) => net.bits(codes, &row_of(quality, codes.size()[0] as usize), int8),
+            Self::Indices(net) => net.bits(codes, quality, int8),
+        }
+    }
+}
+
+/// Whether a model's codes are of a kind that a recurrent prior foresees.
 #[must_use]
-pub fn is_suitable(model: Model<'_>) -> bool {
+pub fn is_foreseeable(model: Model<'_>) -> bool {
+    is_of_indices(model) || is_of_latents(model)
+}
+
+/// Whether a model's codes are indices, all of them, and no more than a recurrent prior can have.
+fn is_of_indices(model: Model<'_>) -> bool {
+    let mut symbols = model.symbols(QUALITIES as u8);
+    let count = usize::from(model.header().symbols_per_hop);
+    count <= usize::from(MAX_INDEX_SYMBOLS) && symbols.all(|symbol| symbol.kind == SymbolKind::Index)
+}
+
+/// Whether they are integer latents, all of one width and all sent at every quality.
+fn is_of_latents(model: Model<'_>) -> bool {
     let best = QUALITIES as u8;
     let bits = model.symbol(0).map(|symbol| symbol.bits);
     let fits = |quality: u8| {
@@ -102,24 +150,54 @@ impl PriorSession {
     /// That the model cannot encode the samples.
     pub fn new(model: Model<'_>, samples: &[i32], settings: PriorSettings) -> Result<Self, PriorError> {
         let symbols = usize::from(model.header().symbols_per_hop);
-        let limit = model.symbol(0).map_or(0, |symbol| symbol.integer_limit());
         let mut codes = Vec::new();
         for &quality in &settings.qualities {
-            let hops = HopCodes::collect(model, samples, quality)?;
-            let steps: Vec<i16> = hops.codes().iter().map(|code| (*code as i16).wrapping_sub(limit)).collect();
-            let tensor = Tensor::from_slice(&steps).view([hops.hops() as i64, symbols as i64]);
-            codes.push(QualityCodes { quality, codes: tensor, window: WINDOW.0, bits: 0.0 });
+            let collected = collect(model, samples, quality)?;
+            codes.push(QualityCodes { quality, codes: collected, window: WINDOW.0, bits: 0.0 });
         }
         let mut random = for_step(settings.seed, usize::MAX);
         let variables = VarStore::new(Device::Cpu);
-        let mut net = Net::new(&variables.root(), settings.sizes, symbols, &mut random);
-        if !begin_with(&variables, &settings.start)
-            && let Some(last) = codes.last()
-        {
-            net.start_on(&last.latents());
-        }
+        let mut settings = settings;
+        let net = match settings.sizes {
+            Sizes::Latents(sizes) => {
+                let mut net = Net::new(&variables.root(), sizes, symbols, &mut random);
+                if !begin_with(&variables, &settings.start)
+                    && let Some(last) = codes.last()
+                {
+                    net.start_on(&last.latents());
+                }
+                Either::Latents(net)
+            }
+            Sizes::Indices(sizes) => {
+                let mut net = IndexNet::new(&variables.root(), model, sizes, &mut random);
+                if let Some(last) = codes.last() {
+                    net.start_on(&last.codes);
+                }
+                let hops: i64 = codes.iter().map(|codes| codes.codes.size()[0]).sum();
+                settings.steps = settings.steps.min(hops as usize * PASSES / HOPS);
+                Either::Indices(net)
+            }
+        };
         let adam = Adam::new(&variables, 0.9, 0.99);
-        Ok(Self { settings, net, adam, codes, step: 0 })
+        Ok(Self { settings, net, variables, adam, codes, step: 0 })
+    }
+
+    /// Goes on with the codes that another model makes, one with the prior itself, from a later step on.
+    ///
+    /// # Errors
+    /// That the model cannot encode the samples.
+    fn collect_again(&mut self, model: Model<'_>, samples: &[i32]) -> Result<(), PriorError> {
+        for codes in &mut self.codes {
+            codes.codes = collect(model, samples, codes.quality)?;
+        }
+        self.step = (self.settings.steps as f64 * AGAIN_FROM) as usize;
+        Ok(())
+    }
+
+    /// Steps to do.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.settings.steps
     }
 
     /// Steps done.
@@ -133,11 +211,16 @@ impl PriorSession {
         let mut random = for_step(self.settings.seed, self.step);
         let choice = random.random_range(0..self.codes.len());
         let window = self.codes[choice].window;
-        let (codes, qualities) = self.codes[choice].draw((HOPS / window).max(1), window, &mut random);
+        let (codes, _) = self.codes[choice].draw((HOPS / window).max(1), window, &mut random);
         let int8 = self.step as f64 >= INT8_FROM * self.settings.steps as f64;
-        let bits = self.net.bits(&codes, &qualities, int8).mean(Kind::Float);
+        let bits = self.net.bits(&codes, self.codes[choice].quality, int8);
+        let symbols = bits.size()[2] as f64;
+        let bits = bits.mean(Kind::Float);
         let _ = self.adam.minimise(&bits, self.learning_rate(), 1.0);
-        let bits = bits.double_value(&[]) * self.net.symbols as f64;
+        if let Either::Indices(_) = self.net {
+            IndexNet::decay(&self.variables, self.learning_rate());
+        }
+        let bits = bits.double_value(&[]) * symbols;
         self.codes[choice].observe(bits);
         self.step += 1;
         if self.step.is_multiple_of(RESIZE_EVERY) {
@@ -157,25 +240,47 @@ impl PriorSession {
             * (LAST_RATE + (1.0 - LAST_RATE) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()))
     }
 
-    /// The prior as it is now.
+    /// The prior as it is now, in integers; `None` where an accumulator could overflow.
     #[must_use]
-    pub fn trained(&self) -> TrainedRecurrent {
+    pub fn lower(&self) -> Option<RecurrentParts> {
+        let mut qualities = 0;
+        let mut expected = [0.0; QUALITIES];
+        for codes in &self.codes {
+            qualities |= 1 << (codes.quality - 1);
+            expected[usize::from(codes.quality) - 1] = codes.bits;
+        }
+        match &self.net {
+            Either::Latents(net) => TrainedRecurrent { qualities, expected, ..self.trained(net) }.lower(),
+            Either::Indices(net) => net.lower(qualities, expected),
+        }
+    }
+
+    fn trained(&self, net: &Net) -> TrainedRecurrent {
         let mut random = for_step(self.settings.seed, self.step);
         let largest = self.codes.iter().flat_map(|codes| {
             let (drawn, qualities) = codes.draw(LOOKS, codes.window, &mut random);
-            let (mean, _) = tch::no_grad(|| self.net.forward(&drawn, &qualities, true));
+            let (mean, _) = tch::no_grad(|| net.forward(&drawn, &qualities, true));
             let largest = mean.abs().amax([0, 1], false) * codes.step();
             Vec::<f32>::try_from(largest).unwrap_or_default().into_iter().enumerate().collect::<Vec<_>>()
         });
-        let mut largest_means = vec![0.0f32; self.net.symbols];
+        let mut largest_means = vec![0.0f32; net.symbols];
         largest.for_each(|(symbol, mean)| largest_means[symbol] = largest_means[symbol].max(mean));
-        let mut trained = self.net.trained(largest_means);
-        for codes in &self.codes {
-            trained.qualities |= 1 << (codes.quality - 1);
-            trained.expected[usize::from(codes.quality) - 1] = codes.bits;
-        }
-        trained
+        net.trained(largest_means)
     }
+}
+
+/// The codes that a model makes of samples, `[hops, symbols]`, those of integer latents in steps.
+fn collect(model: Model<'_>, samples: &[i32], quality: u8) -> Result<Tensor, PriorError> {
+    let limit = limit(model);
+    let hops = HopCodes::collect(model, samples, quality)?;
+    let steps: Vec<i16> = hops.codes().iter().map(|code| (*code as i16).wrapping_sub(limit)).collect();
+    Ok(Tensor::from_slice(&steps).view([hops.hops() as i64, -1]))
+}
+
+/// What to subtract from a code for its number of steps; 0 of indices.
+fn limit(model: Model<'_>) -> i16 {
+    let latent = model.symbol(0).filter(|symbol| symbol.kind == SymbolKind::Integer);
+    latent.map_or(0, |symbol| symbol.integer_limit())
 }
 
 /// Takes over the values of all variables; false, and nothing is changed, where one is missing or has another shape.

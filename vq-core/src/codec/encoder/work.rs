@@ -131,7 +131,7 @@ impl Encoder<'_> {
             self.work = self.begin_code();
             return;
         };
-        paths.expand(&self.prior, index, &symbol, path);
+        paths.expand(&mut self.prior, index, &symbol, path);
         self.work = if path + 1 < paths.alive() {
             Work::Choose { from, path: path + 1 }
         } else {

@@ -3,8 +3,10 @@
 use super::{inside, is_requantization, requantizations};
 use crate::features::PRIORS;
 use crate::model::plan::block_stream_bytes;
-use crate::model::records::{Symbol, SymbolKind};
-use crate::model::recurrent::{CONDITIONS, InHop, MAX_HIDDEN, MAX_SYMBOLS, RecurrentPrior};
+use crate::model::records::{MAX_ALPHABET, Symbol, SymbolKind};
+use crate::model::recurrent::{
+    CONDITIONS, InHop, MAX_HIDDEN, MAX_INDEX_SYMBOLS, MAX_INDEX_UNITS, MAX_SYMBOLS, RecurrentPrior,
+};
 use crate::model::{Model, ModelError, Part, QUALITIES};
 use crate::prior::cell::GruCell;
 
@@ -57,6 +59,9 @@ pub(super) fn recurrent(model: &Model<'_>) -> Result<(), ModelError> {
 
 fn shape(model: &Model<'_>, recurrent: &RecurrentPrior) -> Result<(), ModelError> {
     let directory = model.directory();
+    if recurrent.is_of_indices() {
+        return if shape_of_indices(model, recurrent) { Ok(()) } else { Err(ModelError::Shape(Part::Recurrent)) };
+    }
     // All are sent at every quality, and all have the same number of codes.
     let bits = model.symbol(0).map_or(0, |symbol| symbol.bits);
     let stages = model.stages(1);
@@ -75,12 +80,37 @@ fn shape(model: &Model<'_>, recurrent: &RecurrentPrior) -> Result<(), ModelError
     if sound { Ok(()) } else { Err(ModelError::Shape(Part::Recurrent)) }
 }
 
+fn shape_of_indices(model: &Model<'_>, recurrent: &RecurrentPrior) -> bool {
+    let symbols = usize::from(model.directory().symbol_count);
+    let is_index = |symbol: Symbol| symbol.kind == SymbolKind::Index && symbol.alphabet <= recurrent.alphabet;
+    let all_indices = (0..symbols).all(|index| model.symbol(index).is_some_and(is_index));
+    recurrent.hidden.is_multiple_of(4)
+        && (1..=MAX_HIDDEN).contains(&recurrent.hidden)
+        && usize::from(recurrent.symbols) == symbols
+        && recurrent.symbols <= MAX_INDEX_SYMBOLS
+        && recurrent.units.is_multiple_of(4)
+        && (1..=MAX_INDEX_UNITS).contains(&recurrent.units)
+        && recurrent.alphabet <= MAX_ALPHABET
+        && recurrent.skip == 0
+        && recurrent.reach == 0
+        && recurrent.qualities >> QUALITIES == 0
+        && recurrent.qualities != 0
+        && all_indices
+}
+
 fn in_hop(model: &Model<'_>, recurrent: &RecurrentPrior, symbol: usize) -> Result<(), ModelError> {
     let part = Part::Prior(symbol as u16);
     let record = model.bytes(recurrent.in_hop, (symbol + 1) * InHop::BYTES).get(symbol * InHop::BYTES..);
     let record = record.and_then(InHop::from_bytes).ok_or(ModelError::Range(part))?;
-    if record.mean_shift > 8 {
+    if record.mean_shift > 8 || recurrent.is_of_indices() && record.mean_shift > 0 {
         return Err(ModelError::Range(part));
+    }
+    if recurrent.is_of_indices() {
+        let (units, codes) = (usize::from(recurrent.units), model.symbol(symbol).map_or(0, |symbol| symbol.alphabet));
+        if !inside(model, record.units, units * usize::from(codes)) {
+            return Err(ModelError::Bounds(part));
+        }
+        return stream(model, record.outputs, units, block_stream_bytes(units as u32, u32::from(codes)), part);
     }
     if recurrent.units > 0 {
         let taps = recurrent.unit_taps(symbol);
