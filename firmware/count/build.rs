@@ -11,6 +11,8 @@ const RUNGS: [&str; 8] = [
     "prior-linear",
     "prior-small",
     "prior-standard",
+    "indices-small",
+    "indices-standard",
     "predictor-adaptive",
     "predictor-small",
     "predictor-standard",

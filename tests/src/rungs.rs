@@ -9,7 +9,7 @@ use std::path::Path;
 
 use vq_core::model::recurrent::CONDITIONS;
 use vq_core::{Model, Options, packet_codes};
-use vq_trainer::config::{PredictorKind, PriorKind};
+use vq_trainer::config::{PredictorKind, PriorConfig, PriorKind};
 use vq_trainer::export::container::assemble;
 use vq_trainer::export::disassemble::disassemble;
 use vq_trainer::export::file::ModelBytes;
@@ -17,12 +17,15 @@ use vq_trainer::export::predictor::{PredictorSizes, TrainedPredictor};
 use vq_trainer::export::priors::recurrent::{Matrix, RecurrentSizes, TrainedRecurrent};
 use vq_trainer::export::trained::Normalization;
 
+use crate::indices::with_index_prior;
 use crate::{Noise, demo, encode, lapped};
 
 /// Samples of the recording that models are exported for: a minute.
 const SAMPLES: usize = 21_600;
 /// The last of them are what the cases code: a few beats.
 const STRETCH: usize = 4096;
+/// Weights of codes as spread as those of trained priors.
+const LIVELY: f32 = 0.5;
 /// A logistic's standard deviation, in its scales: π / √3.
 const SPREAD: f64 = 1.813_8;
 /// What of the recording's samples a linear prediction leaves, in the form of the readout: two means, two scales in half-octaves of octaves, a weight.
@@ -40,8 +43,9 @@ pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     let stretch = &ecg[SAMPLES - STRETCH..];
     let transform = lapped::model(ecg, 1).integer;
     let model = transform.model()?;
+    let shapes = demo::model_of(ecg, Normalization { offset: 1024, scale: 300.0 });
     let mut cases = vec![
-        ("demo".to_owned(), demo::model_of(ecg, Normalization { offset: 1024, scale: 300.0 })),
+        ("demo".to_owned(), shapes.clone()),
         ("prior-tables".to_owned(), transform.clone()),
         ("predictor-adaptive".to_owned(), transform.clone()),
     ];
@@ -49,6 +53,10 @@ pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
         let spreads = spreads(model, stretch);
         let with = |(_, sizes)| (named("prior", &kind), with_prior(model, sizes, &spreads));
         cases.extend(kind.candidates().into_iter().map(with));
+    }
+    let indices = shapes.model()?;
+    for (kind, sizes) in PriorConfig::default().index_candidates() {
+        cases.push((named("indices", &kind), with_index_prior(indices, sizes, 0x1ff, LIVELY, 1)));
     }
     for kind in [PredictorKind::Small, PredictorKind::Standard] {
         let with = |(_, sizes)| (named("predictor", &kind), with_predictor(model, sizes));

@@ -10,11 +10,14 @@ use crate::project::Project;
 const TARGETS: [&str; 5] = ["m4", "m33", "m3", "m0", "rv32"];
 
 /// Cases, what they are, and the most instructions per sample on M4 and on M0, where a goal is set.
-const CASES: [(&str, &str, Option<[f64; 2]>); 18] = [
+const CASES: [(&str, &str, Option<[f64; 2]>); 22] = [
     ("prior-tables-codes-sample", "range coder and tables", None),
     ("prior-linear-codes-sample", "range coder and linear prior", None),
     ("prior-small-codes-sample", "range coder and small prior", Some([700.0, 2_800.0])),
     ("prior-standard-codes-sample", "range coder and standard prior", Some([2_300.0, 9_000.0])),
+    ("demo-codes-sample", "range coder and tables, the demo's shapes", None),
+    ("indices-small-codes-sample", "range coder and small prior of indices, the demo's shapes", None),
+    ("indices-standard-codes-sample", "range coder and standard prior of indices, the demo's shapes", None),
     ("prior-tables-encode-sample", "encoding, lapped transform, tables", None),
     ("prior-standard-encode-sample", "encoding, lapped transform, standard prior", None),
     ("prior-standard-decode-sample", "decoding, lapped transform, standard prior", None),
@@ -24,6 +27,7 @@ const CASES: [(&str, &str, Option<[f64; 2]>); 18] = [
     ("predictor-standard-decode-sample", "lossless decoding, standard predictor", None),
     ("demo-encode-sample", "encoding, the demo's shapes", None),
     ("demo-decode-sample", "decoding, the demo's shapes", None),
+    ("indices-standard-encode-sample", "encoding, the demo's shapes, standard prior of indices", None),
     ("demo-encode-poll", "longest poll of an encoder, the demo's shapes", None),
     ("demo-decode-poll", "longest poll of a decoder, the demo's shapes", None),
     ("prior-standard-encode-poll", "longest poll of an encoder, standard prior", None),
