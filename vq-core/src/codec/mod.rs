@@ -22,6 +22,7 @@ pub use surprisal::Surprisal;
 
 /// Runs `$body` with `$kernels` as the arithmetic of `$model`, over its lines `$lines` as elements of that arithmetic.
 ///
+/// Lines are words, of which elements are parts: that is seen when this is compiled, not each time.
 /// Without the float path a model is always integer, and the other arm is not compiled.
 macro_rules! with_lines {
     ($model:expr, $memory:expr, |$kernels:ident, $lines:ident| $body:expr) => {

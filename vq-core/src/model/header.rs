@@ -73,9 +73,8 @@ pub struct Header {
 impl Header {
     #[inline(always)]
     pub(super) fn from_words(words: &[u32; WORDS]) -> Self {
-        let mut identity = [0; 16];
-        let parts = [words[4], words[5], words[6], words[7]];
-        identity.as_chunks_mut().0.iter_mut().zip(parts).for_each(|(to, word)| *to = word.to_le_bytes());
+        // No loop: it would stay where nobody asks for the identity.
+        let identity = bytemuck::cast([words[4], words[5], words[6], words[7]].map(u32::to_le));
         // What is neither `check` refuses, and a float where there are none.
         let is_float = FLOAT && byte(words[1], 2) != 0;
         Self {

@@ -219,11 +219,12 @@ impl<'a> Model<'a> {
     /// A layer of a net of this model; one of no elements past the tables.
     #[must_use]
     pub fn layer(&self, net: &Net, index: usize) -> Layer {
-        Layer::from_words(self.layer_words(net, index))
+        Layer::from_words(self.layer_words(net.layers, index))
     }
 
-    fn layer_words(&self, net: &Net, index: usize) -> &'a [u32; Layer::WORDS] {
-        words_at(self.tables, (net.layers as usize).saturating_add(index.wrapping_mul(Layer::BYTES)))
+    /// The record of a layer of the net whose layers these are.
+    pub(crate) fn layer_words(&self, layers: u32, index: usize) -> &'a [u32; Layer::WORDS] {
+        words_at(self.tables, (layers as usize).saturating_add(index.wrapping_mul(Layer::BYTES)))
     }
 
     /// A line of a net: 0 is its input, `i + 1` what layer `i` writes.
@@ -231,8 +232,14 @@ impl<'a> Model<'a> {
     pub fn line(&self, net: &Net, index: usize) -> Line {
         match index.checked_sub(1) {
             None => Line::of_input(net),
-            Some(layer) => Line::of_words(self.layer_words(net, layer)),
+            Some(layer) => Line::of_words(self.layer_words(net.layers, layer)),
         }
+    }
+
+    /// A line of the net of a record.
+    #[inline(never)]
+    pub(crate) fn line_of(&self, net: &[u32; Net::WORDS], index: usize) -> Line {
+        self.line(&Net::from_words(net), index)
     }
 
     /// The steps of an integer latent at a quality (clamped to 1..=9).

@@ -54,7 +54,8 @@ impl Line {
     }
 
     /// The line that the layer of a record writes.
-    pub(super) fn of_words(words: &[u32; Layer::WORDS]) -> Self {
+    #[inline(always)]
+    pub(crate) fn of_words(words: &[u32; Layer::WORDS]) -> Self {
         let &[_, channels, _, rows, delay, start, _, _, _, rest] = words;
         Self {
             channels: low(channels),

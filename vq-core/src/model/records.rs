@@ -131,6 +131,7 @@ impl Layer {
 
     /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
+    #[inline(always)]
     pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
         let &[first, kernel, stride, padding, delay, line, weights, weights_length, multipliers, last] = words;
         let kind = match byte(first, 0) {

@@ -10,6 +10,9 @@ use crate::model::Model;
 use crate::model::plan::{Line, elements_read, history, row_elements};
 use crate::model::records::{Kind, Layer, Net};
 
+/// A [`Layer`] as the model holds it.
+type Record = [u32; Layer::WORDS];
+
 /// A net of a model, ready to run over line buffers that the caller owns. The model is handed in with every call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stream<'a>(&'a [u32; Net::WORDS]);
@@ -30,41 +33,48 @@ impl<'a> Stream<'a> {
         Net::from_words(self.0)
     }
 
+    /// The net's input line.
+    #[inline(always)]
+    fn input_line(&self) -> Line {
+        Line::of_input(&self.net())
+    }
+
     /// Makes room for the rows of the next hop: the output's are used up, and the input's history goes in front of where the new
     /// ones will lie. To be called before the first of them is written.
     pub(crate) fn begin_hop<K: Kernels>(&self, model: &Model<'_>, lines: &mut [K::Element]) {
-        put_to_rest::<K>(lines, &model.line(&self.net(), usize::from(self.net().count)));
-        take_from_rest::<K>(lines, &Line::of_input(&self.net()));
+        put_to_rest::<K>(lines, &model.line_of(self.0, usize::from(self.net().count)));
+        take_from_rest::<K>(lines, &self.input_line());
     }
 
     /// The rows that the hop of input goes to, `[rows, row_elements]`.
     pub(crate) fn input<'l, K: Kernels>(&self, lines: &'l mut [K::Element]) -> &'l mut [K::Element] {
-        lines.get_mut(new_rows(&Line::of_input(&self.net()))).unwrap_or_default()
+        lines.get_mut(new_rows(&self.input_line())).unwrap_or_default()
     }
 
     /// The input's rows with the history in front of them.
     pub(crate) fn input_with_past<'l, K: Kernels>(&self, lines: &'l mut [K::Element]) -> &'l mut [K::Element] {
-        let Range { end, .. } = new_rows(&Line::of_input(&self.net()));
+        let Range { end, .. } = new_rows(&self.input_line());
         lines.get_mut(..end).unwrap_or_default()
     }
 
     /// Runs one layer over the hop of input rows that is in place; `false` after the last one.
     pub(crate) fn run_layer<K: Kernels>(&self, model: &Model<'_>, index: usize, lines: &mut [K::Element]) -> bool {
-        let mut layer = model.layer(&self.net(), index);
-        let output = Line::of_layer(&layer);
-        take_from_rest::<K>(lines, &output);
-        let input = model.line(&self.net(), usize::from(layer.input));
+        let record = model.layer_words(self.net().layers, index);
+        // Every reader takes its fields from the record: a layer that is handed on is first written to memory.
+        let layer = Layer::from_words(record);
+        take_from_rest::<K>(lines, &Line::of_words(record));
+        let input = model.line_of(self.0, usize::from(layer.input));
         match layer.kind {
-            Kind::Convolution => Self::convolution::<K>(model, &layer, &input, lines),
+            Kind::Convolution => Self::convolution::<K>(model, record, &input, lines),
             Kind::Depthwise if !DEPTHWISE => {}
-            Kind::Depthwise => Self::depthwise::<K>(model, &layer, &input, lines),
-            Kind::Add => self.add::<K>(model, &mut layer, &input, lines),
+            Kind::Depthwise => Self::depthwise::<K>(model, record, &input, lines),
+            Kind::Add => self.add::<K>(model, record, &input, lines),
         }
         if layer.last_of_input {
             put_to_rest::<K>(lines, &input);
         }
         if layer.last_of_other {
-            put_to_rest::<K>(lines, &model.line(&self.net(), usize::from(layer.other)));
+            put_to_rest::<K>(lines, &model.line_of(self.0, usize::from(layer.other)));
         }
         index + 1 < usize::from(self.net().count)
     }
@@ -75,12 +85,13 @@ impl<'a> Stream<'a> {
         model: &Model<'_>,
         lines: &'l mut [K::Element],
     ) -> &'l mut [K::Element] {
-        let line = model.line(&self.net(), usize::from(self.net().count));
+        let line = model.line_of(self.0, usize::from(self.net().count));
         let length = line.new_elements() as usize;
         lines.get_mut(line.start as usize..).and_then(|rest| rest.get_mut(..length)).unwrap_or_default()
     }
 
-    fn convolution<K: Kernels>(model: &Model<'_>, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
+    fn convolution<K: Kernels>(model: &Model<'_>, record: &Record, input: &Line, lines: &mut [K::Element]) {
+        let layer = Layer::from_words(record);
         let row = input.row_elements() as usize;
         let windows = Windows {
             count: layer.windows() as usize,
@@ -88,37 +99,39 @@ impl<'a> Stream<'a> {
             taps: usize::from(layer.kernel) * row,
             outputs: usize::from(layer.upsample) * row_elements(layer.channels) as usize,
         };
-        let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
+        let (from, to) = (source(record, input), new_rows(&Line::of_words(record)));
         if let Some((source, rows)) = apart(lines, from, to) {
-            K::convolution(&windows, layer.activation, source, model.weights(layer), rows);
+            K::convolution(&windows, layer.activation, source, model.weights(&layer), rows);
         }
     }
 
-    fn depthwise<K: Kernels>(model: &Model<'_>, layer: &Layer, input: &Line, lines: &mut [K::Element]) {
+    fn depthwise<K: Kernels>(model: &Model<'_>, record: &Record, input: &Line, lines: &mut [K::Element]) {
+        let layer = Layer::from_words(record);
         let columns = Columns {
             count: usize::from(layer.rows),
             stride: usize::from(layer.stride),
             kernel: usize::from(layer.kernel),
             width: row_elements(layer.channels) as usize,
         };
-        let (from, to) = (source(layer, input), new_rows(&Line::of_layer(layer)));
+        let (from, to) = (source(record, input), new_rows(&Line::of_words(record)));
         if let Some((source, rows)) = apart(lines, from, to) {
-            K::depthwise(&columns, layer.activation, source, model.weights(layer), rows);
+            K::depthwise(&columns, layer.activation, source, model.weights(&layer), rows);
         }
     }
 
     /// In place of one of the summands if the plan says so, and otherwise of a copy of the second one.
-    fn add<K: Kernels>(&self, model: &Model<'_>, layer: &mut Layer, input: &Line, lines: &mut [K::Element]) {
-        let rows = new_rows(&Line::of_layer(layer));
-        let other = model.line(&self.net(), usize::from(layer.other));
-        let (mut first, mut second) = (source(layer, input), source(layer, &other));
+    fn add<K: Kernels>(&self, model: &Model<'_>, record: &Record, input: &Line, lines: &mut [K::Element]) {
+        let mut layer = Layer::from_words(record);
+        let rows = new_rows(&Line::of_words(record));
+        let other = model.line_of(self.0, usize::from(layer.other));
+        let (mut first, mut second) = (source(record, input), source(record, &other));
         if first.start == rows.start {
             core::mem::swap(&mut first, &mut second);
             core::mem::swap(&mut layer.multiplier, &mut layer.other_multiplier);
         }
         move_within(lines, second.start, rows.start, second.len().min(rows.len()));
         if let Some((first, rows)) = apart(lines, first, rows) {
-            K::add(layer, first, rows);
+            K::add(&layer, first, rows);
         }
     }
 }
@@ -126,8 +139,13 @@ impl<'a> Stream<'a> {
 /// What is read and what is written, if they lie apart.
 #[inline(never)]
 fn apart<E>(lines: &mut [E], from: Range<usize>, to: Range<usize>) -> Option<(&[E], &mut [E])> {
-    let [from, to] = lines.get_disjoint_mut([from, to]).ok()?;
-    Some((from, to))
+    if from.end <= to.start {
+        let (before, rest) = lines.split_at_mut_checked(to.start)?;
+        Some((before.get(from)?, rest.get_mut(..to.len())?))
+    } else {
+        let (before, rest) = lines.split_at_mut_checked(from.start)?;
+        Some((rest.get(..from.len())?, before.get_mut(to)?))
+    }
 }
 
 /// The elements of a line's new rows.
@@ -137,11 +155,12 @@ fn new_rows(line: &Line) -> Range<usize> {
 }
 
 /// The elements of a line that a layer reads.
-fn source(layer: &Layer, line: &Line) -> Range<usize> {
-    let needed = history(layer, line).unwrap_or(0);
+fn source(record: &Record, line: &Line) -> Range<usize> {
+    let layer = Layer::from_words(record);
+    let needed = history(&layer, line).unwrap_or(0);
     let skipped = usize::from(line.history.saturating_sub(needed)) * line.row_elements() as usize;
     let start = line.start as usize + skipped;
-    start..start + elements_read(layer, line) as usize
+    start..start + elements_read(&layer, line) as usize
 }
 
 /// Brings the history to the front of its buffer, where the next hop's rows will follow it.

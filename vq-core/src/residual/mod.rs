@@ -62,7 +62,7 @@ impl<'a> Predictor<'a> {
     }
 
     /// Forgets everything and goes on with a packet of this bound.
-    pub(crate) fn start_packet(&mut self, memory: &mut [u8], bound: u32) {
+    pub(crate) fn start_packet(&mut self, memory: &mut [i32], bound: u32) {
         self.lattice = Lattice::new(bound);
         self.raw = RawHops::new();
         (0..self.model.channels()).for_each(|channel| self.restart(memory, channel, 0));
@@ -86,7 +86,7 @@ impl<'a> Predictor<'a> {
     /// Sends a point of a predicted hop.
     pub(crate) fn encode(
         &self,
-        memory: &mut [u8],
+        memory: &mut [i32],
         place: Place,
         point: i32,
         coder: &mut RangeEncoder,
@@ -99,7 +99,7 @@ impl<'a> Predictor<'a> {
     }
 
     /// Receives a point of a predicted hop.
-    pub(crate) fn decode(&self, memory: &mut [u8], place: Place, coder: &mut RangeDecoder<'_>) -> i32 {
+    pub(crate) fn decode(&self, memory: &mut [i32], place: Place, coder: &mut RangeDecoder<'_>) -> i32 {
         let (predicted, distribution) = self.predict(memory, place);
         let distance = distribution.decode(coder);
         let point = predicted.wrapping_add(distance);
@@ -108,17 +108,17 @@ impl<'a> Predictor<'a> {
     }
 
     /// Predicts a channel anew from a point that was sent raw.
-    pub(crate) fn restart(&self, memory: &mut [u8], channel: usize, point: i32) {
+    pub(crate) fn restart(&self, memory: &mut [i32], channel: usize, point: i32) {
         if let Some(recurrent) = &self.recurrent {
             recurrent.restart(memory, self.model.channels(), channel, point);
-        } else if let Some(mut channel) = channel_of(words(memory), channel) {
+        } else if let Some(mut channel) = channel_of(memory, channel) {
             channel.start(&Start::UNTRAINED, self.lattice.step());
             channel.resume(point);
         }
     }
 
     /// The predicted point, and how far from it the point may be.
-    fn predict(&self, memory: &mut [u8], place: Place) -> (i32, Mixture) {
+    fn predict(&self, memory: &mut [i32], place: Place) -> (i32, Mixture) {
         if place.first {
             let octaves = self.lattice.step().checked_ilog2().unwrap_or(0) as u8;
             let lossless = self.recurrent.as_ref().map_or(UNTRAINED_LEVEL_SCALE, Recurrent::level_scale);
@@ -128,25 +128,23 @@ impl<'a> Predictor<'a> {
         if let Some(recurrent) = &self.recurrent {
             return recurrent.predict(memory, self.model.channels(), place.channel, self.lattice.step());
         }
-        let words = words(memory);
-        let cross = cross(words, place.channel);
-        let channel = channel_of(words, place.channel);
+        let cross = cross(memory, place.channel);
+        let channel = channel_of(memory, place.channel);
         channel.map_or((0, Mixture::new([Component { mean: 0, scale: 0 }; 2], 0)), |channel| {
             (channel.predict(cross), channel.distribution())
         })
     }
 
     /// Lets the state follow a point that was sent or received.
-    fn take(&self, memory: &mut [u8], place: Place, point: i32, distance: i32) {
+    fn take(&self, memory: &mut [i32], place: Place, point: i32, distance: i32) {
         if place.first {
             return self.restart(memory, place.channel, point);
         }
         if let Some(recurrent) = &self.recurrent {
             return recurrent.take(memory, self.model.channels(), place.channel, point);
         }
-        let words = words(memory);
-        let cross = cross(words, place.channel);
-        if let Some(mut channel) = channel_of(words, place.channel) {
+        let cross = cross(memory, place.channel);
+        if let Some(mut channel) = channel_of(memory, place.channel) {
             channel.take(point, distance, cross);
         }
     }
@@ -163,8 +161,4 @@ fn cross(words: &mut [i32], channel: usize) -> [i32; 2] {
 
 fn channel_of(words: &mut [i32], channel: usize) -> Option<Channel<'_>> {
     Channel::new(words.get_mut(channel * adaptive::WORDS..)?)
-}
-
-fn words(memory: &mut [u8]) -> &mut [i32] {
-    bytemuck::try_cast_slice_mut(memory).unwrap_or_default()
 }

@@ -75,7 +75,7 @@ impl<'a> Recurrent<'a> {
     }
 
     /// Starts a channel at a point.
-    pub(crate) fn restart(&self, memory: &mut [u8], channels: usize, channel: usize, point: i32) {
+    pub(crate) fn restart(&self, memory: &mut [i32], channels: usize, channel: usize, point: i32) {
         let state = self.state(memory, channels);
         let words = state.points.get_mut(channel * WORDS..).unwrap_or_default();
         words.iter_mut().take(WORDS).for_each(|word| *word = 0);
@@ -87,7 +87,7 @@ impl<'a> Recurrent<'a> {
     }
 
     /// The predicted point of a channel at a step of the lattice, and how far from it the point may be.
-    pub(crate) fn predict(&self, memory: &mut [u8], channels: usize, channel: usize, step: u32) -> (i32, Mixture) {
+    pub(crate) fn predict(&self, memory: &mut [i32], channels: usize, channel: usize, step: u32) -> (i32, Mixture) {
         let state = self.state(memory, channels);
         let newest = |back: usize| {
             let before = channel.checked_sub(back)?;
@@ -126,7 +126,7 @@ impl<'a> Recurrent<'a> {
     }
 
     /// Takes the point that came.
-    pub(crate) fn take(&self, memory: &mut [u8], channels: usize, channel: usize, point: i32) {
+    pub(crate) fn take(&self, memory: &mut [i32], channels: usize, channel: usize, point: i32) {
         let state = self.state(memory, channels);
         let words = state.points.get_mut(channel * WORDS..).unwrap_or_default();
         if let Some((last, rest)) = words.split_first_mut()
@@ -140,14 +140,14 @@ impl<'a> Recurrent<'a> {
         }
     }
 
-    fn state<'m>(&self, memory: &'m mut [u8], channels: usize) -> State<'m> {
-        let (points, rest) = memory.split_at_mut((channels * WORDS * 4).min(memory.len()));
+    fn state<'m>(&self, memory: &'m mut [i32], channels: usize) -> State<'m> {
+        let (points, rest) = memory.split_at_mut((channels * WORDS).min(memory.len()));
         let elements: &mut [i16] = bytemuck::try_cast_slice_mut(rest).unwrap_or_default();
         let split = |elements: &'m mut [i16], count: usize| elements.split_at_mut(count.min(elements.len()));
         let (input, rest) = split(elements, INPUTS);
         let (output, rest) = split(rest, OUTPUTS);
         let (gates, hidden) = split(rest, GruCell::scratch_elements(self.cell.hidden));
-        State { points: bytemuck::try_cast_slice_mut(points).unwrap_or_default(), input, output, gates, hidden }
+        State { points, input, output, gates, hidden }
     }
 }
 

@@ -123,8 +123,7 @@ impl Blocks<'_, '_> {
     }
 
     fn block(&self, first_frame: u64, place: Range<usize>, status: Status) -> Block<'_> {
-        let samples: &[i32] = bytemuck::try_cast_slice(self.decoder.frames).unwrap_or_default();
-        Block { first_frame, frames: samples.get(place).unwrap_or_default(), status }
+        Block { first_frame, frames: self.decoder.frames.get(place).unwrap_or_default(), status }
     }
 
     /// Works until there is something to report: a position, a place in the buffer, a status.
@@ -208,7 +207,7 @@ impl Blocks<'_, '_> {
     fn sample(&mut self, index: usize, width: Option<u8>) -> Step {
         let decoder = &mut *self.decoder;
         let channels = decoder.model.channels();
-        let samples: &mut [i32] = bytemuck::try_cast_slice_mut(decoder.frames).unwrap_or_default();
+        let samples = &mut *decoder.frames;
         let count = samples.len();
         if let Some((sample, predictor)) = samples.get_mut(index).zip(decoder.predictor.as_mut()) {
             let channel = index.checked_rem(channels).unwrap_or(0);
@@ -276,7 +275,7 @@ impl Blocks<'_, '_> {
         let decoder = &mut *self.decoder;
         let row = row_elements(decoder.model.header().channels) as usize;
         let channels = decoder.model.channels();
-        let samples: &mut [i32] = bytemuck::try_cast_slice_mut(decoder.frames).unwrap_or_default();
+        let samples = &mut *decoder.frames;
         let (Hop::Coded(number) | Hop::Flushed(number)) = hop;
         // Frames before a stream's first one are not given.
         let delay = u64::from(decoder.model.directory().decoder.delay);

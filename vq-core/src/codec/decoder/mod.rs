@@ -62,12 +62,12 @@ pub struct Decoder<'a> {
     prior: Prior<'a>,
     /// What bounded and lossless packets are predicted with.
     predictor: Optional<Predictor<'a>, { PREDICTION as usize }>,
-    /// Line buffers, of whole elements; between bounded and lossless hops the predictor's state.
-    lines: &'a mut [u8],
+    /// Line buffers, by whole words; between bounded and lossless hops the predictor's state.
+    lines: &'a mut [i32],
     /// Levels of the channels.
     levels: Levels<'a>,
     /// One hop of frames.
-    frames: &'a mut [u8],
+    frames: &'a mut [i32],
     order: Order,
     /// First hop whose latents belong to the run of packets that is being decoded: nothing before it is known.
     run_start: u64,
@@ -93,7 +93,9 @@ impl<'a> Decoder<'a> {
         let (lines, memory) = memory.split_at_mut_checked(sizes.decoder_work_bytes()).ok_or(too_small)?;
         let (codes, memory) = memory.split_at_mut_checked(sizes.prior_bytes).ok_or(too_small)?;
         let (levels, frames) = memory.split_at_mut_checked(sizes.decoder_level_bytes()).ok_or(too_small)?;
-        clear::<u32>(bytemuck::try_cast_slice_mut(lines).unwrap_or_default());
+        let lines = bytemuck::try_cast_slice_mut(lines).map_err(|_| too_small)?;
+        let frames = bytemuck::try_cast_slice_mut(frames).map_err(|_| too_small)?;
+        clear::<i32>(lines);
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
         let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
         let prior = Prior::new(&model, codes);
@@ -190,7 +192,7 @@ impl<'a> Decoder<'a> {
 
     /// Starts a run of packets that follow each other: the net knows nothing of what was before.
     fn begin_run(&mut self, hop: u64) {
-        clear::<u32>(bytemuck::try_cast_slice_mut(self.lines).unwrap_or_default());
+        clear(self.lines);
         self.levels.begin_run();
         self.predicting = false;
         self.run_start = hop;

@@ -89,8 +89,8 @@ pub struct Encoder<'a> {
     stream: Stream<'a>,
     /// The packet under construction, behind room for the longest header.
     packet: &'a mut [u8],
-    /// Line buffers, of whole elements; in bounded and lossless packets the predictor's state.
-    lines: &'a mut [u8],
+    /// Line buffers, by whole words; in bounded and lossless packets the predictor's state.
+    lines: &'a mut [i32],
     /// The coder after the last hop of the packet under construction.
     coder: RangeEncoder,
     /// The same with what is coded of the next hop.
@@ -179,6 +179,7 @@ impl<'a> Encoder<'a> {
         let (levels, memory) = memory.split_at_mut_checked(Options::level_bytes(&sizes)).ok_or(too_small)?;
         let (paths, packet) = memory.split_at_mut_checked(options.choice_bytes(&sizes)).ok_or(too_small)?;
         let codes = bytemuck::try_cast_slice_mut(codes).map_err(|_| too_small)?;
+        let lines = bytemuck::try_cast_slice_mut(lines).map_err(|_| too_small)?;
         let kept = bytemuck::try_cast_slice_mut(kept).map_err(|_| too_small)?;
         let levels = bytemuck::try_cast_slice_mut(levels).map_err(|_| too_small)?;
         clear::<i32>(levels);

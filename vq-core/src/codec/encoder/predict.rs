@@ -161,7 +161,7 @@ impl Encoder<'_> {
                 self.closing = self.closing.map(|_| 0);
             }
             None => {
-                clear::<u32>(bytemuck::try_cast_slice_mut(self.lines).unwrap_or_default());
+                clear(self.lines);
                 self.skip = self.model.look_ahead_hops();
                 self.enter_levels();
                 self.begin_codes();

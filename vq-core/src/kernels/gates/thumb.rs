@@ -3,7 +3,7 @@
 use core::arch::naked_asm;
 
 use super::GATES;
-use crate::prior::sigmoid::TABLE;
+use crate::prior::sigmoid::{BOTH_SIDES, MIDDLE};
 
 /// The same as [`super::definition`].
 pub(super) fn gates(products: &[i16], state: &mut [i16]) {
@@ -12,41 +12,34 @@ pub(super) fn gates(products: &[i16], state: &mut [i16]) {
         return;
     }
     // SAFETY: there are six products for every unit, and units.
-    unsafe { gate_units(products.as_ptr(), state.as_mut_ptr(), units * 2, TABLE.as_ptr()) }
+    unsafe { gate_units(products.as_ptr(), state.as_mut_ptr(), units * 2, BOTH_SIDES.as_ptr().wrapping_add(MIDDLE)) }
 }
 
-/// The sigmoid of `$x` in its place: as `prior::sigmoid` defines it. `r3` is the table, `r7` half of 1/256; `r10` to `r12` are lost.
+/// The sigmoid of `$x`, a number of 17 bits with its sign, in its place: as `prior::sigmoid` defines it. `r3` is the middle of the table, `r7`
+/// half of 1/256; `r10` to `r12` are lost.
 macro_rules! sigmoid {
     ($x:literal) => {
         concat!(
-            "eor r10,",
+            "asr r10,",
             $x,
-            ",",
+            ",#8
+            ldr r11,[r3,r10,lsl #1]
+            uxtb r10,",
+            $x,
+            "
+            add ",
+            $x,
+            ",r7,",
             $x,
             ",asr #31
-            sub r10,r10,",
-            $x,
-            ",asr #31
-            cmp r10,#40960
-            it hi
-            movhi r10,#40960
-            lsr r11,r10,#8
-            uxtb r10,r10
-            ldr r11,[r3,r11,lsl #1]
             uxth r12,r11
             rsb r11,r12,r11,lsr #16
-            mla r10,r10,r11,r7
-            add r10,r12,r10,asr #8
-            cmp ",
+            mla r10,r10,r11,",
             $x,
-            ",#0
-            mov ",
+            "
+            add ",
             $x,
-            ",r10
-            it mi
-            rsbmi ",
-            $x,
-            ",r10,#32768
+            ",r12,r10,asr #8
             "
         )
     };
@@ -55,9 +48,10 @@ macro_rules! sigmoid {
 /// All units of a state of `length` bytes, not 0.
 ///
 /// # Safety
-/// Six times `length` bytes of products and `length` bytes of state must be valid to read and to write, and the table to read.
+/// Six times `length` bytes of products and `length` bytes of state must be valid to read and to write, and the table to read
+/// on both sides of its middle.
 #[unsafe(naked)]
-unsafe extern "C" fn gate_units(products: *const i16, state: *mut i16, length: usize, table: *const u16) {
+unsafe extern "C" fn gate_units(products: *const i16, state: *mut i16, length: usize, table: *const i16) {
     naked_asm!(concat!(
         "push {{r4-r11,lr}}
         add r4,r2,r2,lsl #1
@@ -84,6 +78,7 @@ unsafe extern "C" fn gate_units(products: *const i16, state: *mut i16, length: u
         ldrsh r10,[r0,r5]
         add r9,r10,r9,asr #15
         lsl r9,r9,#1
+        ssat r9,#17,r9
         ",
         sigmoid!("r9"),
         "lsl r9,r9,#1

@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use super::activate;
 use crate::kernels::gates::GATES;
 use crate::model::records::Layer;
-use crate::prior::sigmoid::{END, TABLE};
+use crate::prior::sigmoid::{BOTH_SIDES, MIDDLE};
 
 /// Elements of a register of 16-bit numbers, and of one of 32-bit numbers.
 const HALVES: usize = 16;
@@ -113,17 +113,19 @@ fn wide(values: &[i16; UNITS]) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn sigmoid(x: __m256i) -> __m256i {
-    let magnitude = _mm256_min_epu32(_mm256_abs_epi32(x), _mm256_set1_epi32(END));
-    let place = _mm256_srli_epi32::<8>(magnitude);
+    // Nine bits of place behind the sign, as the table has.
+    let x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_set1_epi32(-LIMIT)), _mm256_set1_epi32(LIMIT - 1));
+    let place = _mm256_add_epi32(_mm256_srai_epi32::<8>(x), _mm256_set1_epi32(MIDDLE as i32));
     // An entry and the next one, which even the last has.
-    // SAFETY: places go up to `END / 256`, the last but one entry.
-    let entries = unsafe { _mm256_i32gather_epi32::<2>(TABLE.as_ptr().cast(), place) };
+    // SAFETY: places go from 0 to one less than twice the middle, the last entry but two.
+    let entries = unsafe { _mm256_i32gather_epi32::<2>(BOTH_SIDES.as_ptr().cast(), place) };
     let low = _mm256_and_si256(entries, _mm256_set1_epi32(0xffff));
     let rise = _mm256_sub_epi32(_mm256_srli_epi32::<16>(entries), low);
-    let part = _mm256_mullo_epi32(rise, _mm256_and_si256(magnitude, _mm256_set1_epi32(255)));
-    let value = _mm256_add_epi32(low, _mm256_srai_epi32::<8>(_mm256_add_epi32(part, _mm256_set1_epi32(128))));
-    let mirrored = _mm256_sub_epi32(_mm256_set1_epi32(1 << 15), value);
-    _mm256_blendv_epi8(value, mirrored, _mm256_srai_epi32::<31>(x))
+    let part = _mm256_mullo_epi32(rise, _mm256_and_si256(x, _mm256_set1_epi32(255)));
+    let half = _mm256_add_epi32(_mm256_set1_epi32(128), _mm256_srai_epi32::<31>(x));
+    _mm256_add_epi32(low, _mm256_srai_epi32::<8>(_mm256_add_epi32(part, half)))
 }
 
-const _: () = assert!(((END as usize) >> 8) + 1 < TABLE.len(), "the gather stays inside the table");
+/// Arguments from here on, either way, are as good as this one.
+const LIMIT: i32 = (MIDDLE as i32) << 8;
+const _: () = assert!(2 * MIDDLE < BOTH_SIDES.len(), "the gather stays inside the table");
