@@ -192,12 +192,16 @@ impl Header {
         for index in 0..self.form.bytes() {
             write((self.first_hop >> (8 * index)) as u8);
         }
-        for mut number in [Some(self.hops), bound].into_iter().flatten() {
+        let mut write_number = |mut number: u32| {
             while number >= 0x80 {
                 write(number as u8 | 0x80);
                 number >>= 7;
             }
             write(number as u8);
+        };
+        write_number(self.hops);
+        if let Some(bound) = bound {
+            write_number(bound);
         }
         start
     }

@@ -389,6 +389,7 @@ impl<'a> Encoder<'a> {
             }
             if !self.started {
                 self.restart(0);
+                self.polling = false;
                 (self.unsent, self.dropping) = (0, 0);
                 return None;
             }
@@ -411,10 +412,12 @@ impl<'a> Encoder<'a> {
     fn restart(&mut self, hop: u32) {
         self.work = Work::Gather;
         self.filled = 0;
-        (self.oldest, self.pending) = (0, 0);
+        self.forget_kept();
         self.hop = hop;
         self.beyond = false;
-        self.fallen = 0;
+        if PREDICTION {
+            self.fallen = 0;
+        }
         if !self.cut {
             self.begin_levels();
             let account = |budget| Account::new(budget, self.options.max_packet_bytes());
@@ -422,7 +425,6 @@ impl<'a> Encoder<'a> {
         }
         self.begin_mode(self.chosen_mode);
         self.started = false;
-        self.polling = false;
         self.closing = None;
         self.cut = false;
     }

@@ -60,7 +60,9 @@ impl Encoder<'_> {
             if let Some(account) = self.account.as_mut() {
                 account.take_hop(self.model.hop());
             }
-            self.hops_to_level = self.hops_to_level.map(|hops| hops.saturating_sub(1));
+            if LEVELS {
+                self.hops_to_level = self.hops_to_level.map(|hops| hops.saturating_sub(1));
+            }
         }
         let level_ends = LEVELS && !self.is_predicting() && self.hops_to_level == Some(0);
         if self.waiting || level_ends || self.hops >= self.options.max_packet_hops() {

@@ -105,6 +105,13 @@ impl Encoder<'_> {
         self.pending = self.pending.saturating_sub(1);
     }
 
+    /// Keeps no hop any more.
+    pub(super) fn forget_kept(&mut self) {
+        if PREDICTION {
+            (self.oldest, self.pending) = (0, 0);
+        }
+    }
+
     /// Whether the packet under construction ends here because the next one has another mode; if it is empty, that one begins.
     pub(super) fn changes_mode(&mut self) -> bool {
         let wanted = self.wanted_mode();
@@ -166,7 +173,7 @@ impl Encoder<'_> {
                 self.enter_levels();
                 self.begin_codes();
                 self.begin_surprise();
-                (self.oldest, self.pending) = (0, 0);
+                self.forget_kept();
             }
         }
     }

@@ -45,11 +45,7 @@ impl Encoder<'_> {
     /// Does the next piece of work.
     pub(super) fn step(&mut self) -> Step {
         match self.work {
-            Work::Begin => {
-                let polling = self.polling;
-                self.restart(0);
-                self.polling = polling;
-            }
+            Work::Begin => self.restart(0),
             Work::Gather if self.is_predicting() => return self.gather_predicted(),
             Work::Gather => return self.gather(),
             Work::Predict(..) | Work::Raw(..) if !PREDICTION => self.work = Work::Gather,
