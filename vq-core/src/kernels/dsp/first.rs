@@ -3,7 +3,7 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{allow_dsp, linear, requantize};
+use super::requantize::{allow_dsp, leaky_pair, linear, requantize};
 
 /// Two channels of two windows: the halves of a block are told apart by their offsets from `lr`, the block's start. `$activate` loads where the
 /// activation of this half is, `$end` the row's length into `r12`, and `$relu` and `$store` are labels.
@@ -78,28 +78,6 @@ macro_rules! channels {
     };
 }
 
-/// Leaky ReLU of the two elements of `$pair`: negative ones are halved three times, rounding down. `r12` is 0; `r5` is lost.
-macro_rules! leaky_pair {
-    ($pair:literal) => {
-        concat!(
-            "shadd16 r5,",
-            $pair,
-            ",r12
-            shadd16 r5,r5,r12
-            shadd16 r5,r5,r12
-            ssub16 r6,",
-            $pair,
-            ",r12
-            sel ",
-            $pair,
-            ",",
-            $pair,
-            ",r5
-            "
-        )
-    };
-}
-
 /// The convolution of `count` pairs of windows, not 0, to rows of `row` bytes, a multiple of 8 and not 0.
 ///
 /// The frame: 0 end of the row, 4 row, 8 window, 12 stream, 16 count, 20 activation in the first half of a block, 24 in the second.
@@ -163,8 +141,8 @@ pub(super) unsafe extern "C" fn convolution(
         10:
             mov r12,#0
             ",
-        leaky_pair!("r7"),
-        leaky_pair!("r8"),
+        leaky_pair!("r7", "r12", "r5"),
+        leaky_pair!("r8", "r12", "r5"),
         "bx r10"
     ))
 }

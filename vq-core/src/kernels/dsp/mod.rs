@@ -17,7 +17,7 @@ mod two;
 use super::Kernels;
 use super::checked::{Convolution, Depthwise};
 use super::portable::Integer;
-use crate::model::records::{Activation, Layer};
+use crate::model::records::Layer;
 
 /// What the firmware prints.
 pub(super) const NAME: &str = "arm-dsp";
@@ -110,15 +110,13 @@ pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
 /// Pairs of elements; a last odd one is the portable form's.
 pub(super) fn add(layer: &Layer, a: &[i16], b: &mut [i16]) {
     let length = a.len().min(b.len());
-    let kernel = match layer.activation {
-        Activation::Linear => add::add_linear,
-        Activation::Relu => add::add_relu,
-        Activation::LeakyRelu => add::add_leaky_relu,
-    };
     let multipliers = u32::from(layer.multiplier as u16) | u32::from(layer.other_multiplier as u16) << 16;
     if length >= 2 {
         // SAFETY: both slices have at least `length` elements.
-        unsafe { kernel(a.as_ptr(), b.as_mut_ptr(), length / 2, multipliers, u32::from(layer.shift & 15)) }
+        unsafe {
+            let (shift, activation) = (u32::from(layer.shift & 15), layer.activation as usize);
+            add::add(a.as_ptr(), b.as_mut_ptr(), length / 2, multipliers, shift, activation);
+        }
     }
     if !length.is_multiple_of(2) {
         let last = length - 1..length;

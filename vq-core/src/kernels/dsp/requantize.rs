@@ -23,17 +23,44 @@ macro_rules! linear {
     };
 }
 
-/// The same with ReLU: saturating to 0..=32767 is both at once.
-macro_rules! relu {
-    ($a:literal, $s:literal) => {
-        concat!("asr ", $a, ",", $a, ",", $s, "\nusat ", $a, ",#15,", $a, "\n")
-    };
-}
-
-/// The same with leaky ReLU. Saturation keeps the sign, so the flags of the shift before it still tell it.
-macro_rules! leaky_relu {
-    ($a:literal, $s:literal) => {
-        concat!("asrs ", $a, ",", $a, ",", $s, "\nssat ", $a, ",#16,", $a, "\nit mi\nasrmi ", $a, ",", $a, ",#3\n")
+/// Leaky ReLU of the two elements of `$pair`: negative ones are halved three times, rounding down. `$zero` is 0; `$shifted` is lost.
+///
+/// ReLU of two elements is `usat16`: saturating to 0..=32767 is both at once.
+macro_rules! leaky_pair {
+    ($pair:literal, $zero:literal, $shifted:literal) => {
+        concat!(
+            "ssub16 ",
+            $shifted,
+            ",",
+            $pair,
+            ",",
+            $zero,
+            "\nshadd16 ",
+            $shifted,
+            ",",
+            $pair,
+            ",",
+            $zero,
+            "\nshadd16 ",
+            $shifted,
+            ",",
+            $shifted,
+            ",",
+            $zero,
+            "\nshadd16 ",
+            $shifted,
+            ",",
+            $shifted,
+            ",",
+            $zero,
+            "\nsel ",
+            $pair,
+            ",",
+            $pair,
+            ",",
+            $shifted,
+            "\n"
+        )
     };
 }
 
@@ -45,4 +72,4 @@ macro_rules! requantize {
     };
 }
 
-pub(super) use {allow_dsp, leaky_relu, linear, relu, requantize};
+pub(super) use {allow_dsp, leaky_pair, linear, requantize};

@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{allow_dsp, leaky_relu, linear, relu, requantize};
+use super::requantize::{allow_dsp, leaky_pair, linear, requantize};
 
 /// Four taps, which `$load` brings to `r10` and `r11`: 16 multiply-accumulates in 17 instructions of 4 bytes and the load's.
 /// `lr` walks through the stream, `r0` through the window; `r4` to `r7` are the accumulators.
@@ -56,33 +56,6 @@ macro_rules! one_group {
     };
 }
 
-/// Requantizes a block and stores it; then the next block, or the end.
-macro_rules! finish {
-    ($saturate:ident) => {
-        concat!(
-            "ldm lr!,{{r2,r3,r8,r9}}
-            ",
-            requantize!($saturate, "r4", "r2", "r3"),
-            requantize!($saturate, "r5", "r8", "r9"),
-            "pkhbt r4,r4,r5,lsl #16
-            ldm lr!,{{r2,r3,r8,r9}}
-            ",
-            requantize!($saturate, "r6", "r2", "r3"),
-            requantize!($saturate, "r7", "r8", "r9"),
-            "pkhbt r6,r6,r7,lsl #16
-            ldrd r2,r3,[sp,#8]
-            cmp r2,r3
-            bhi 7f
-            strd r4,r6,[r2],#8
-            str r2,[sp,#8]
-            bne 2b
-            add sp,#24
-            pop {{r4-r11,pc}}
-            "
-        )
-    };
-}
-
 /// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes.
 ///
 /// A window and a row at whole words are read and written two words at a time; a number of groups that is no multiple of eight enters the loop further on.
@@ -120,13 +93,8 @@ pub(super) unsafe extern "C" fn convolution(
             adr.w r9,3f+1
             mla r6,r3,r6,r9
         1:
-            adr.w r7,5f+1
-            cmp r5,#1
-            beq 9f
-            ite lo
-            adrlo.w r7,4f+1
-            adrhs.w r7,6f+1
-        9:
+            adr.w r7,4f+1
+            sub r7,r7,r5,lsl #3
             push {{r2,r4,r7,r8}}
             push {{r0,r6}}
 
@@ -138,17 +106,39 @@ pub(super) unsafe extern "C" fn convolution(
         eight_groups!(),
         "cmp r0,r1
             bne 3b
+
+        9:  // Four sums become two words; then their activation, each 8 bytes in front of the one before it.
+            ldm lr!,{{r0,r2,r3,r8,r9,r10,r11,r12}}
+            ",
+        requantize!(linear, "r4", "r0", "r2"),
+        requantize!(linear, "r5", "r3", "r8"),
+        requantize!(linear, "r6", "r9", "r10"),
+        requantize!(linear, "r7", "r11", "r12"),
+        "pkhbt r4,r4,r5,lsl #16
+            pkhbt r6,r6,r7,lsl #16
             ldr pc,[sp,#16]
+            b.w 5f
+            nop.w
+            usat16 r4,#15,r4
+            usat16 r6,#15,r6
         4:
+            ldrd r2,r3,[sp,#8]
+            cmp r2,r3
+            bhi 7f
+            strd r4,r6,[r2],#8
+            str r2,[sp,#8]
+            bne 2b
+            add sp,#24
+            pop {{r4-r11,pc}}
+
+        5:  // Leaky ReLU.
+            mov r3,#0
             ",
-        finish!(linear),
-        "5:
-            ",
-        finish!(relu),
-        "6:
-            ",
-        finish!(leaky_relu),
-        "7:  // A block that lies anywhere, or has fewer than four channels.
+        leaky_pair!("r4", "r3", "r2"),
+        leaky_pair!("r6", "r3", "r2"),
+        "b 4b
+
+7:  // A block that lies anywhere, or has fewer than four channels.
             ldr r8,[sp,#20]
             cmp r2,r8
             bhi 8f
@@ -182,6 +172,6 @@ pub(super) unsafe extern "C" fn convolution(
         one_group!(),
         "cmp r0,r1
             bne 11b
-            ldr pc,[sp,#16]"
+            b 9b"
     ))
 }
