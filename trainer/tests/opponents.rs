@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use vq_opponents::lapped::Lapped;
 use vq_opponents::prediction::{Coder, Prediction, Predictor};
 use vq_opponents::wavelet::Wavelet;
-use vq_opponents::{Limit, Opponent};
+use vq_opponents::{Limit, Opponent, file};
 use vq_trainer::data::{OpenOptions, Recording, open};
 
 fn from_the_root(path: &str) -> PathBuf {
@@ -29,9 +30,9 @@ fn the_recording_that_ships() {
         (7, 35.0, 36.699_6, 144.0),
     ];
     for (length, step, bits, squared_error) in references {
-        let coded = Wavelet::nine_seven(step).code(&minute[..length], 1024, Limit::Stream);
+        let coded = Wavelet::nine_seven(step).code(&minute[..length], 1024, 0, Limit::Stream);
         let found: f64 = minute.iter().zip(&coded.samples).map(|(x, y)| f64::from(x - y).powi(2)).sum();
-        assert!(within(coded.bits, bits, 1e-5), "{length} samples, step {step}: {} bits", coded.bits);
+        assert!(within(coded.ideal_bits, bits, 1e-5), "{length} samples, step {step}: {} bits", coded.ideal_bits);
         assert!(within(found, squared_error, 1e-5), "{length} samples, step {step}: squared error {found}");
     }
 }
@@ -48,13 +49,13 @@ fn six_records() -> Option<Vec<Recording>> {
     Some(["118", "119", "124", "209", "220", "223"].map(two_minutes).to_vec())
 }
 
-/// Bits per sample and mean squared error, means over the records.
+/// Ideal bits per sample and mean squared error, means over the records.
 fn mean_of(recordings: &[Recording], opponent: &dyn Opponent) -> (f64, f64) {
     let of = |recording: &Recording| {
         let samples = recording.channel(0);
-        let coded = opponent.code(&samples, 1024, Limit::Stream);
+        let coded = opponent.code(&samples, 1024, 0, Limit::Stream);
         let squares: f64 = samples.iter().zip(&coded.samples).map(|(x, y)| f64::from(x - y).powi(2)).sum();
-        (coded.bits / samples.len() as f64, squares / samples.len() as f64)
+        (coded.ideal_bits / samples.len() as f64, squares / samples.len() as f64)
     };
     let all: Vec<(f64, f64)> = recordings.iter().map(of).collect();
     let mean = |figure: fn(&(f64, f64)) -> f64| all.iter().map(figure).sum::<f64>() / all.len() as f64;
@@ -94,5 +95,36 @@ fn prediction_on_six_records_is_no_weaker_than_a_sketch_of_it() {
         let (found, _) = mean_of(&recordings, &Prediction::new(predictor, Coder::Adaptive, bound));
         println!("{predictor:?} ±{bound}: {found:.3} bits/sample");
         assert!(found < bits && within(found, bits, 0.02), "{predictor:?} ±{bound}: {found} bits per sample");
+    }
+}
+
+#[test]
+fn bytes_are_ideal_lengths_and_the_stated_overhead() {
+    let recording = open(&from_the_root("data/mitdb-208.hea"), &OpenOptions::default()).unwrap();
+    let (known, minute) = recording.samples.split_at(86_400);
+    let opponents: [Box<dyn Opponent>; 3] = [
+        Box::new(Wavelet::nine_seven(35.0)),
+        Box::new(Lapped::new(35.0)),
+        Box::new(Prediction::new(Predictor::Nlms, Coder::Adaptive, 1)),
+    ];
+    for mut opponent in opponents {
+        opponent.train(known, 1024);
+        for limit in [Limit::Stream, Limit::PacketBytes(244)] {
+            let coded = opponent.code(minute, 1024, 0, limit);
+            let bytes = coded.packets.concat().len();
+            // Channel, index, number of units, checksum: at most 9 bytes; the code ends within a byte.
+            let ideal = coded.ideal_bits / 8.0;
+            let most = ideal * 1.001 + 10.0 * coded.packets.len() as f64;
+            assert!(ideal < bytes as f64 && (bytes as f64) < most, "{}: {bytes} for {ideal}", opponent.name());
+            // What there is besides the packets: the header, and two bytes around each.
+            let frames = file(&*opponent, limit, minute.len(), std::slice::from_ref(&coded));
+            let header = 4 + 16 + 1 + opponent.name().len() + 2 + 3 + 2 + 2;
+            let around = coded.packets.iter().map(|packet| 2 + packet.len() / 254).sum::<usize>();
+            assert!((bytes..=bytes + header + around).contains(&frames.len()));
+            if limit != Limit::Stream {
+                let fullest = coded.packets.iter().map(Vec::len);
+                assert!(fullest.clone().max() <= Some(244) && fullest.rev().skip(1).all(|length| length > 180));
+            }
+        }
     }
 }

@@ -12,43 +12,54 @@
 //! | [`adpcm`] | IMA ADPCM |
 //! | [`dictionary`] | heatshrink and LZ4 |
 //!
-//! A rate is an *ideal code length* where a range coder would follow: what the adaptive probabilities are worth, without the loss of a
-//! real coder. In packets every packet is rounded up to whole bytes and pays a header. Both favour the opponents slightly.
+//! A rate is of real bytes: a range coder's, in [packets](Sending) with a header and a checksum, framed, in a [file()] with a header. All of
+//! that costs what it costs in a file of microvq. What is measured is what the packets decode to.
 //!
 //! ```
-//! use vq_opponents::{Limit, Opponent, wavelet::Wavelet};
+//! use vq_opponents::{Limit, Opponent, file, wavelet::Wavelet};
 //!
 //! let samples: Vec<i32> = (0..720).map(|time| 1024 + (time % 360) / 4).collect();
-//! let coded = Wavelet::nine_seven(25.0).code(&samples, 1024, Limit::Stream);
-//! assert!(coded.bits < 2.0 * 720.0 && coded.samples.len() == 720);
+//! let codec = Wavelet::nine_seven(25.0);
+//! let coded = codec.code(&samples, 1024, 0, Limit::PacketBytes(244));
+//! assert!(coded.packets.iter().all(|packet| packet.len() <= 244) && coded.samples.len() == 720);
+//! let bytes = file(&codec, Limit::PacketBytes(244), 720, &[coded]);
+//! assert!(bytes.len() < 180);
 //! ```
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod adaptive;
 pub mod adpcm;
+pub mod coder;
 pub mod dictionary;
+mod file;
 pub mod lapped;
 pub mod linear_pieces;
 mod packets;
 pub mod prediction;
+mod units;
 pub mod wavelet;
 
-pub use packets::{Coding, HEADER_BYTES, Limit};
+use std::fmt::Debug;
+
+pub use file::file;
+use packets::Link;
+pub use packets::{Body, Limit, Receiving, Sending};
+use sha2::{Digest as _, Sha256};
 
 /// One channel, coded and decoded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coded {
-    /// Code length in bits; in packets with their headers, in whole bytes.
-    pub bits: f64,
-    /// Packets that it took.
-    pub packets: usize,
-    /// The decoded samples in counts, `[time]`.
+    /// What is sent, header and checksum of each packet included.
+    pub packets: Vec<Vec<u8>>,
+    /// What the codes in the packets would take of an ideal coder, in bits, without headers.
+    pub ideal_bits: f64,
+    /// What the packets decode to, in counts, `[time]`.
     pub samples: Vec<i32>,
 }
 
 /// A codec for one channel.
-pub trait Opponent {
+pub trait Opponent: Debug {
     /// What it is, and its setting.
     fn name(&self) -> String;
 
@@ -62,11 +73,28 @@ pub trait Opponent {
     fn train(&mut self, _samples: &[i32], _offset: i32) {}
 
     /// Begins to code samples, `[time]`.
-    fn begin<'a>(&'a self, samples: &'a [i32], offset: i32) -> Box<dyn Coding + 'a>;
+    fn sending<'a>(&'a self, samples: &'a [i32], offset: i32) -> Box<dyn Sending + 'a>;
 
-    /// Codes samples, `[time]`, and decodes them again.
-    fn code(&self, samples: &[i32], offset: i32, limit: Limit) -> Coded {
-        packets::code(self.begin(samples, offset), limit)
+    /// Begins to decode so many samples.
+    fn receiving<'a>(&'a self, length: usize, offset: i32) -> Box<dyn Receiving + 'a>;
+
+    /// What a receiver must have to decode: a digest of the setting and of the state that coding starts from.
+    fn identity(&self) -> [u8; 16] {
+        let digest: [u8; 32] = Sha256::digest(format!("{self:?}")).into();
+        std::array::from_fn(|index| digest[index])
+    }
+
+    /// Codes the samples `[time]` of a channel, and decodes the packets again.
+    ///
+    /// # Panics
+    /// If the packets do not decode, which would be a mistake of the codec.
+    fn code(&self, samples: &[i32], offset: i32, channel: u8, limit: Limit) -> Coded {
+        let link = Link { identity: self.identity(), channel };
+        let (packets, ideal_bits) = packets::send(self.sending(samples, offset), limit, link);
+        match packets::receive(self.receiving(samples.len(), offset), &packets, link) {
+            Ok(samples) => Coded { packets, ideal_bits, samples },
+            Err(number) => panic!("packet {number} of {} does not decode", self.name()),
+        }
     }
 }
 

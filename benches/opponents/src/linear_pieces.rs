@@ -4,7 +4,9 @@
 //! whole count. Lengths and rises are coded by the adaptive binary coder, which the original does not have.
 
 use crate::adaptive::{Levels, MAGNITUDE_CLASSES, magnitude_class};
-use crate::{Coding, Opponent};
+use crate::coder::Coder;
+use crate::units::{In, Out, Units};
+use crate::{Opponent, Receiving, Sending};
 
 /// Contexts: lengths, absolute starts, and rises by length.
 const LENGTH: usize = 0;
@@ -31,20 +33,26 @@ impl LinearPieces {
         Self { bound, start: Levels::new(RISE + MAGNITUDE_CLASSES) }
     }
 
-    fn fit(&self, samples: &[i32], offset: i32) -> PiecesCoding {
-        let bound = i64::from(self.bound);
-        let mut pieces = Vec::new();
-        let mut decoded: Vec<i32> = samples.first().copied().into_iter().collect();
-        while decoded.len() < samples.len() {
-            let start = i64::from(decoded[decoded.len() - 1]);
-            let piece = longest(start, &samples[decoded.len()..], bound);
-            let line = |time: usize| interpolated(start, piece, time).clamp(i64::from(i32::MIN), i64::from(i32::MAX));
-            decoded.extend((1..=piece.length).map(|time| line(time) as i32));
-            pieces.push(piece);
+    /// The lines through samples.
+    fn fit(&self, samples: &[i32], offset: i32) -> PiecesUnits<'_> {
+        let mut units = self.unknown(samples.len(), offset);
+        let Some((&first, mut rest)) = samples.split_first() else { return units };
+        units.first = i64::from(first);
+        let mut start = units.first;
+        while !rest.is_empty() {
+            let piece = longest(start, rest, i64::from(self.bound));
+            (start, rest) = (piece.end, &rest[piece.length..]);
+            units.pieces.push(piece);
         }
-        let first = samples.first().map(|&first| i64::from(first));
-        let (state, offset) = (self.start.clone(), i64::from(offset));
-        PiecesCoding { first, pieces, decoded, offset, start: self.start.clone(), state, fresh: true }
+        units.most = units.pieces.len() + 1;
+        units
+    }
+
+    /// No lines yet, for so many samples.
+    fn unknown(&self, length: usize, offset: i32) -> PiecesUnits<'_> {
+        let offset = i64::from(offset);
+        let (state, pieces) = (self.start.clone(), Vec::new());
+        PiecesUnits { codec: self, length, most: length, offset, first: offset, pieces, state, fresh: true }
     }
 }
 
@@ -95,58 +103,78 @@ impl Opponent for LinearPieces {
     }
 
     fn train(&mut self, samples: &[i32], offset: i32) {
-        let mut coding = self.fit(samples, offset);
-        coding.stream();
-        self.start = coding.state;
+        let mut units = self.fit(samples, offset);
+        units.learn();
+        self.start = units.state;
     }
 
-    fn begin<'a>(&'a self, samples: &'a [i32], offset: i32) -> Box<dyn Coding + 'a> {
-        Box::new(self.fit(samples, offset))
+    fn sending<'a>(&'a self, samples: &'a [i32], offset: i32) -> Box<dyn Sending + 'a> {
+        Box::new(Out::new(self.fit(samples, offset)))
+    }
+
+    fn receiving<'a>(&'a self, length: usize, offset: i32) -> Box<dyn Receiving + 'a> {
+        Box::new(In(self.unknown(length, offset)))
     }
 }
 
 /// Lines on their way, one a unit; unit 0 is the first sample.
-struct PiecesCoding {
-    first: Option<i64>,
-    pieces: Vec<Piece>,
-    decoded: Vec<i32>,
+struct PiecesUnits<'a> {
+    codec: &'a LinearPieces,
+    length: usize,
+    /// Units that there are, or may be.
+    most: usize,
     offset: i64,
-    start: Levels,
+    first: i64,
+    pieces: Vec<Piece>,
     state: Levels,
     fresh: bool,
 }
 
-impl PiecesCoding {
-    /// Where the line of a unit starts.
+impl PiecesUnits<'_> {
+    /// Where the line of a unit starts, and where the first sample is.
     fn start_of(&self, unit: usize) -> i64 {
-        match unit.checked_sub(2) {
-            Some(before) => self.pieces[before].end,
-            None => self.first.unwrap_or(self.offset),
-        }
+        unit.checked_sub(2).map_or(self.first, |before| self.pieces[before].end)
     }
 }
 
-impl Coding for PiecesCoding {
+impl Units for PiecesUnits<'_> {
     fn units(&self) -> usize {
-        self.first.map_or(0, |_| self.pieces.len() + 1)
+        self.most
     }
 
     fn start_packet(&mut self) {
-        self.state = self.start.clone();
+        self.state.clone_from(&self.codec.start);
         self.fresh = true;
     }
 
-    fn unit(&mut self, unit: usize) -> f64 {
-        let start = self.start_of(unit);
-        let absolute = if std::mem::take(&mut self.fresh) { self.state.spend(start - self.offset, START) } else { 0.0 };
-        let Some(piece) = unit.checked_sub(1).map(|index| self.pieces[index]) else { return absolute };
-        let length = self.state.spend(piece.length as i64, LENGTH);
-        let rise = self.state.spend(piece.end - start, RISE + magnitude_class(2 * piece.length as u64));
-        absolute + length + rise
+    fn unit(&mut self, unit: usize, coder: &mut dyn Coder) {
+        let mut start = self.start_of(unit);
+        if std::mem::take(&mut self.fresh) {
+            start = self.offset.saturating_add(self.state.code(start - self.offset, START, coder));
+        }
+        let Some(index) = unit.checked_sub(1) else {
+            self.first = start;
+            return;
+        };
+        let told = self.pieces.get(index).copied().unwrap_or(Piece { length: 1, end: start });
+        let length = self.state.code(told.length as i64, LENGTH, coder).max(1) as usize;
+        let rise = RISE + magnitude_class(2 * length as u64);
+        let piece = Piece { length, end: start.saturating_add(self.state.code(told.end - start, rise, coder)) };
+        match self.pieces.get_mut(index) {
+            Some(place) => *place = piece,
+            None => self.pieces.push(piece),
+        }
     }
 
-    fn decoded(&mut self) -> Vec<i32> {
-        std::mem::take(&mut self.decoded)
+    fn samples(&self) -> Vec<i32> {
+        let mut start = self.first;
+        let mut decoded = vec![start];
+        for &piece in &self.pieces {
+            decoded.extend((1..=piece.length).map(|time| interpolated(start, piece, time)));
+            start = piece.end;
+        }
+        decoded.truncate(self.length);
+        decoded.into_iter().map(|value| value.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32).collect()
     }
 }
 
@@ -159,14 +187,14 @@ mod tests {
     proptest! {
         #[test]
         fn bounds_hold(samples in prop::collection::vec(-3000..3000, 1..300), bound in 0u32..60) {
-            let coded = LinearPieces::new(bound).code(&samples, 0, Limit::PacketBytes(64));
+            let coded = LinearPieces::new(bound).code(&samples, 0, 0, Limit::PacketBytes(64));
             prop_assert_eq!(coded.samples.len(), samples.len());
             prop_assert!(samples.iter().zip(&coded.samples).all(|(x, y)| x.abs_diff(*y) <= bound));
         }
 
         #[test]
         fn bounds_hold_at_full_scale(samples in prop::collection::vec(any::<i32>(), 1..50), bound in 0u32..60) {
-            let coded = LinearPieces::new(bound).code(&samples, 0, Limit::Stream);
+            let coded = LinearPieces::new(bound).code(&samples, 0, 0, Limit::Stream);
             prop_assert!(samples.iter().zip(&coded.samples).all(|(x, y)| x.abs_diff(*y) <= bound));
         }
     }
@@ -174,8 +202,9 @@ mod tests {
     #[test]
     fn a_triangle_is_a_line_a_side() {
         let triangle: Vec<i32> = (0..=400).map(|time: i32| 100 - (time % 200 - 100).abs()).collect();
-        let coding = LinearPieces::new(0).fit(&triangle, 0);
+        let codec = LinearPieces::new(0);
+        let coding = codec.fit(&triangle, 0);
         assert_eq!(coding.pieces.len(), 4);
-        assert_eq!(coding.decoded, triangle);
+        assert_eq!(coding.samples(), triangle);
     }
 }

@@ -37,7 +37,7 @@ enum What {
 
 /// Rate and distortion of models at all qualities, and of every opponent, on the same samples.
 ///
-/// Bits are of everything that is sent, headers included; those of opponents are ideal code lengths, which favours them. Each codec is run as one
+/// Bits are of whole files, headers, checksums and framing included, of models and opponents alike. Each codec is run as one
 /// stream and as independent packets. Differences are Bjøntegaard's, on the mean squared error: how many more bits a model needs at equal error.
 #[derive(Debug, Args)]
 struct RateDistortion {

@@ -11,7 +11,7 @@ use crate::evaluate::evaluate;
 
 /// Bits per sample of lossless and error-bounded packets, as one stream and in independent packets.
 ///
-/// All bytes of the packets count, headers and checksums included; what a file or a serial line puts around packets does not. Every sample is
+/// All bytes of the file count: its header, the packets, and what frames them, as `vq bench rd` counts those of other codecs. Every sample is
 /// checked against its bound. Figures are means over the recordings.
 #[derive(Debug, Args)]
 pub(super) struct Bounds {
@@ -59,7 +59,7 @@ impl Bounds {
                 };
                 let evaluated = evaluate(codec, &recording, options.packet_bytes(most))?;
                 let samples = recording.samples.len().max(1) as f64;
-                *bits += evaluated.encoded.packet_bytes as f64 * 8.0 / samples / self.of.records.len() as f64;
+                *bits += evaluated.encoded.file.len() as f64 * 8.0 / samples / self.of.records.len() as f64;
             }
         }
         let predictor = codec.model().residual_predictor().map_or_else(

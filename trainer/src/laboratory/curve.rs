@@ -1,10 +1,10 @@
 //! What a codec costs and keeps at several settings, for several recordings.
 
 use serde::Serialize;
-use vq_opponents::{Limit, Opponent};
+use vq_opponents::{Coded, Limit, Opponent, file};
 
 use super::Regime;
-use crate::data::Recording;
+use crate::data::{Channel, Recording};
 use crate::evaluate::Evaluation;
 use crate::metrics::Distortion;
 
@@ -65,22 +65,24 @@ impl Point {
         }
     }
 
-    /// Every channel is coded for itself.
+    /// Every channel is coded for itself; all lie in one file.
     pub(super) fn of_opponent(opponent: &dyn Opponent, recording: &Recording, regime: Regime) -> Self {
         let limit = match regime {
             Regime::Stream => Limit::Stream,
             Regime::Packets(bytes) => Limit::PacketBytes(bytes),
         };
         let channels = &recording.channels;
-        let mut bits = 0.0;
+        let code = |(channel, index): (&Channel, u8)| {
+            opponent.code(&recording.channel(index.into()), channel.offset, index, limit)
+        };
+        let coded: Vec<Coded> = channels.iter().zip(0..).map(code).collect();
         let mut decoded = vec![0; recording.samples.len()];
-        for (index, channel) in channels.iter().enumerate() {
-            let coded = opponent.code(&recording.channel(index), channel.offset, limit);
-            bits += coded.bits;
-            for (place, sample) in decoded[index..].iter_mut().step_by(channels.len()).zip(coded.samples) {
-                *place = sample;
+        for (index, coded) in coded.iter().enumerate() {
+            for (place, sample) in decoded[index..].iter_mut().step_by(channels.len()).zip(&coded.samples) {
+                *place = *sample;
             }
         }
+        let bits = 8.0 * file(opponent, limit, recording.frames(), &coded).len() as f64;
         let distortion = Distortion::measure(&recording.samples, &decoded, channels);
         Self {
             setting: opponent.name(),
@@ -137,7 +139,6 @@ impl Curve {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Channel;
     use vq_opponents::wavelet::Wavelet;
 
     /// A recording of the given channels, each of its own offset.
@@ -166,12 +167,16 @@ mod tests {
     }
 
     #[test]
-    fn two_channels_cost_what_each_costs_alone() {
+    fn two_channels_cost_their_packets_and_one_header() {
         let (a, b) = (wave(37), wave(90));
         let codec = Wavelet::nine_seven(20.0);
         let both = Point::of_opponent(&codec, &recording(&[(1024, &a), (1000, &b)]), Regime::Stream);
-        let alone = [(1024, &a), (1000, &b)].map(|(offset, samples)| codec.code(samples, offset, Limit::Stream));
-        assert_eq!(both.bits_per_sample, (alone[0].bits + alone[1].bits) / 1000.0);
+        let code = |offset, samples: &[i32], channel| codec.code(samples, offset, channel, Limit::Stream);
+        let alone = [code(1024, &a, 0), code(1000, &b, 1)];
+        let packets: usize = alone.iter().flat_map(|coded| &coded.packets).map(Vec::len).sum();
+        // Two packets and a header, each with a byte of COBS and a zero: they are short.
+        let header = 4 + 16 + 1 + codec.name().len() + 1 + 2 + 2;
+        assert_eq!(both.bits_per_sample, 8.0 * (packets + header + 3 * 2) as f64 / 1000.0);
         let largest =
             |original: &[i32], decoded: &[i32]| original.iter().zip(decoded).map(|(x, y)| (x - y).abs()).max();
         let expected = largest(&a, &alone[0].samples).max(largest(&b, &alone[1].samples)).map(f64::from);

@@ -1,8 +1,8 @@
 //! The rate–distortion laboratory behind `vq bench rd`: models at all their qualities and classical opponents at many settings, on the
 //! same samples, by the same [metrics](crate::metrics).
 //!
-//! Rates of models are those of the files that `vq encode` writes, every header included; those of opponents are described in
-//! [`vq_opponents`], whose simplifications favour them. Settings form *curves*; two curves are compared by the Bjøntegaard rate
+//! Rates are those of files, every header included: of models the ones that `vq encode` writes, of opponents such as cost the same
+//! around their codes, see [`vq_opponents`]. Settings form *curves*; two curves are compared by the Bjøntegaard rate
 //! difference on the mean squared error, record by record.
 
 mod bjontegaard;

@@ -44,16 +44,16 @@ fn beside_the_wavelet(project: &Project, model: &std::path::Path) -> Result<Stri
     // The settings beside the model's error: the curve runs from fine to coarse.
     let coarser = wavelet.iter().position(|point| prdn(point) > prdn(&own)).unwrap_or(wavelet.len());
     let mut text = "| | bits per sample | PRDN | largest error, LSB |\n|---|---|---|---|\n".to_owned();
-    let row = |name: &str, point: &Point, counted: &str| {
+    let row = |name: &str, point: &Point, sent: &str| {
         format!(
-            "| {name} | {:.3} ({counted}) | {:.2} % | {:.0} |\n",
+            "| {name} | {:.3} ({sent}) | {:.2} % | {:.0} |\n",
             point.bits_per_sample,
             prdn(point),
             point.max_error_lsb
         )
     };
     for point in wavelet.iter().skip(coarser.saturating_sub(1)).take(2) {
-        text += &row(&point.setting, point, "no headers");
+        text += &row(&point.setting, point, "one stream");
     }
-    Ok(text + &row("microvq, the demo's model", &own, "every byte, in packets of 244"))
+    Ok(text + &row("microvq, the demo's model", &own, "packets of 244 bytes"))
 }

@@ -1,5 +1,4 @@
-//! What a whole number costs: it is taken apart into binary decisions, and each decision costs what its adaptive probability says,
-//! −log₂ p.
+//! Whole numbers, taken apart into binary decisions that a range coder codes by probabilities which adapt.
 //!
 //! A level is: is it zero; its sign, one bit as it is; its magnitude less one in unary up to 14; what is left beyond that as
 //! an exponential Golomb code. Zero flag and unary decisions have a probability in each context, the exponents one for all
@@ -7,6 +6,7 @@
 
 mod decision;
 
+use crate::coder::{CERTAIN, Coder};
 use decision::Decision;
 
 /// Longest unary part.
@@ -36,33 +36,39 @@ impl Levels {
         Self { contexts: vec![Decisions::EVEN; contexts], exponent: [Decision::EVEN; u64::BITS as usize] }
     }
 
-    /// The cost of a level in bits; adapts.
+    /// Codes a level and gives it; adapts.
     ///
     /// # Panics
     /// If there is no such context.
-    pub fn spend(&mut self, level: i64, context: usize) -> f64 {
+    pub fn code(&mut self, level: i64, context: usize, coder: &mut dyn Coder) -> i64 {
         let decisions = &mut self.contexts[context];
-        let flag = decisions.is_nonzero.spend(level != 0);
-        if level == 0 {
-            return flag;
+        if !decisions.is_nonzero.code(level != 0, coder) {
+            return 0;
         }
-        let sign = 1.0;
-        let magnitude = level.unsigned_abs() - 1;
-        let ones = magnitude.min(UNARY as u64) as usize;
-        let unary: f64 = decisions.goes_on[..ones].iter_mut().map(|decision| decision.spend(true)).sum();
-        let end = match decisions.goes_on.get_mut(ones) {
-            Some(decision) => decision.spend(false),
-            None => self.exponential_golomb(magnitude - UNARY as u64 + 1),
-        };
-        flag + sign + unary + end
+        let negative = coder.decide(level < 0, CERTAIN / 2);
+        let magnitude = level.unsigned_abs().saturating_sub(1);
+        let ones = unary(&mut decisions.goes_on, magnitude, coder);
+        let beyond = if ones < UNARY { 0 } else { self.exponential_golomb(magnitude, coder) };
+        let magnitude = beyond.saturating_add(ones as u64 + 1).min(i64::MAX as u64) as i64;
+        if negative { -magnitude } else { magnitude }
     }
 
-    /// A value from 1: its exponent in unary, adaptive, then the bits below the leading one as they are.
-    fn exponential_golomb(&mut self, value: u64) -> f64 {
-        let exponent = value.ilog2() as usize;
-        let prefix: f64 = self.exponent[..exponent].iter_mut().map(|decision| decision.spend(true)).sum();
-        prefix + self.exponent[exponent].spend(false) + exponent as f64
+    /// What a magnitude has beyond the unary part. It is coded plus 1: the exponent in unary, adaptive, then the bits below the leading one
+    /// as they are.
+    fn exponential_golomb(&mut self, magnitude: u64, coder: &mut dyn Coder) -> u64 {
+        let value = magnitude.saturating_sub(UNARY as u64) + 1;
+        let exponent = unary(&mut self.exponent, u64::from(value.ilog2()), coder).min(u64::BITS as usize - 1) as u32;
+        (1 << exponent) + coder.plain(value, exponent) - 1
     }
+}
+
+/// A number as so many ones and a zero, which is left out where there is no decision for it.
+fn unary(decisions: &mut [Decision], number: u64, coder: &mut dyn Coder) -> usize {
+    let mut ones = 0;
+    while ones < decisions.len() && decisions[ones].code(number > ones as u64, coder) {
+        ones += 1;
+    }
+    ones
 }
 
 /// Classes of [`magnitude_class`].
@@ -79,42 +85,64 @@ pub fn magnitude_class(surroundings: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coder::{Decoder, Encoder};
+    use proptest::prelude::*;
 
-    fn bits(levels: &[i64]) -> f64 {
-        let mut state = Levels::new(1);
-        levels.iter().map(|&level| state.spend(level, 0)).sum()
+    fn bits(levels: &[(i64, usize)]) -> f64 {
+        let (mut state, mut encoder) = (Levels::new(2), Encoder::new());
+        levels.iter().for_each(|&(level, context)| assert_eq!(state.code(level, context, &mut encoder), level));
+        encoder.ideal_bits()
     }
 
     #[test]
     fn first_levels_cost_a_bit_for_each_decision() {
         assert_eq!(bits(&[]), 0.0);
-        assert_eq!(bits(&[0]), 1.0);
+        assert_eq!(bits(&[(0, 0)]), 1.0);
         // Flag, sign, end of the unary part.
-        assert_eq!(bits(&[1]), 3.0);
-        assert_eq!(bits(&[-4]), 6.0);
+        assert_eq!(bits(&[(1, 0)]), 3.0);
+        assert_eq!(bits(&[(-4, 0)]), 6.0);
         // The unary part is full at 14; a magnitude of 15 is the first with an exponent, which is 0.
-        assert_eq!(bits(&[14]), 16.0);
-        assert_eq!(bits(&[15]), 17.0);
+        assert_eq!(bits(&[(14, 0)]), 16.0);
+        assert_eq!(bits(&[(15, 0)]), 17.0);
         // 20 − 1 − 14 + 1 = 6: exponent 2, so 2 ones, the end, and 2 bits as they are.
-        assert_eq!(bits(&[-20]), 21.0);
+        assert_eq!(bits(&[(-20, 0)]), 21.0);
     }
 
     #[test]
     fn the_second_of_two_zeros_is_cheaper_by_one_adaptation() {
         let likely: f64 = (32_768.0 + 1_024.0) / 65_536.0;
-        assert_eq!(bits(&[0, 0]), 1.0 - likely.log2());
+        assert_eq!(bits(&[(0, 0), (0, 0)]), 1.0 - likely.log2());
         let unlikely = 1.0 - likely;
-        assert_eq!(bits(&[0, 1]), 1.0 - unlikely.log2() + 2.0);
+        assert_eq!(bits(&[(0, 0), (1, 0)]), 1.0 - unlikely.log2() + 2.0);
     }
 
     #[test]
     fn other_contexts_are_not_told() {
-        let mut state = Levels::new(2);
-        assert_eq!((state.spend(1, 0), state.spend(0, 1)), (3.0, 1.0));
+        assert_eq!(bits(&[(1, 0), (0, 1)]), 4.0);
     }
 
     #[test]
     fn classes_rise_with_the_surroundings() {
         assert_eq!([0, 1, 2, 3, 64, 65, u64::MAX].map(magnitude_class), [0, 1, 1, 2, 7, 8, 8]);
+    }
+
+    proptest! {
+        #[test]
+        fn levels_of_any_size_come_back(levels in prop::collection::vec((any::<i64>(), 0u32..64), 0..200)) {
+            let levels: Vec<i64> = levels.into_iter().map(|(level, shift)| (level >> shift).max(-i64::MAX)).collect();
+            let (mut sender, mut encoder) = (Levels::new(1), Encoder::new());
+            levels.iter().for_each(|&level| _ = sender.code(level, 0, &mut encoder));
+            let bytes = encoder.finish();
+            let (mut receiver, mut decoder) = (Levels::new(1), Decoder::new(&bytes));
+            for level in levels {
+                prop_assert_eq!(receiver.code(0, 0, &mut decoder), level);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_levels(bytes: Vec<u8>) {
+            let (mut state, mut decoder) = (Levels::new(1), Decoder::new(&bytes));
+            (0..100).for_each(|_| _ = state.code(0, 0, &mut decoder));
+        }
     }
 }
