@@ -6,7 +6,10 @@ use vq_core::model::priors::SymbolPrior;
 use vq_core::{Model, Options, packet_codes};
 use vq_tests::indices::{index_sizes, with_index_prior};
 use vq_tests::{Codebooks, Recipe, decode, encode, recipes, samples, with_choice};
+use vq_trainer::data::{Channel, Recording};
+use vq_trainer::export::Exported;
 use vq_trainer::export::priors::indices::IndexSizes;
+use vq_trainer::export::summary::ExportSummary;
 
 /// The codes of all packets, hop by hop.
 fn codes(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<Vec<u16>> {
@@ -137,4 +140,33 @@ fn a_recurrent_prior_moves_the_choice() {
     };
     let [nearest, chosen] = [0, 1 << 12].map(cost_at);
     assert!(chosen < nearest, "{chosen} against {nearest}");
+}
+
+#[test]
+fn what_integers_cost_is_not_what_a_choice_of_codes_costs() {
+    let recipe = Recipe { stages: Some(2), ..Recipe::small(5) };
+    let plain = recipe.export();
+    let integer = with_choice(plain.integer.model().unwrap(), 4, (1 << 17) - 1, &[WEIGHT_ONE; 64]);
+    let chosen = Exported { integer, float: plain.float.clone() };
+    let channels = plain.integer.model().unwrap().metadata().unwrap().channels().map(|channel| Channel {
+        name: channel.name.into(),
+        unit: channel.unit.into(),
+        counts_per_unit: channel.counts_per_unit.0 as f64 / channel.counts_per_unit.1 as f64,
+        offset: channel.offset,
+        source_bits: channel.source_bits,
+    });
+    let recording = Recording {
+        name: "signal".into(),
+        rate_millihertz: 100_000,
+        channels: channels.collect(),
+        samples: recipe.signal(4000),
+        start_time: None,
+        comments: Vec::new(),
+        remarks: Vec::new(),
+    };
+    let measure = |exported: &Exported| ExportSummary::measure(exported, std::slice::from_ref(&recording)).unwrap().0;
+    let (without, with) = (measure(&plain), measure(&chosen));
+    assert!(with.mse_lsb2 > 1.2 * with.float_mse_lsb2, "codes that are chosen by bits alone err more");
+    assert_eq!(with.lowering_cost_percent, without.lowering_cost_percent);
+    assert_eq!(with.lowering, without.lowering);
 }

@@ -116,6 +116,21 @@ impl Exported {
         Ok(Self { integer: assemble(&integer)?, float: assemble(&float)? })
     }
 
+    /// The integer model as the float one is: nearest codes of as many stages, under the same priors. It differs from what ships where that
+    /// chooses its codes by bits and distortion, which the float model cannot; against it integers alone are what is compared.
+    ///
+    /// # Errors
+    /// A model that cannot be taken apart or put together.
+    pub fn integer_of_nearest_codes(&self) -> Result<ModelBytes, ContainerError> {
+        let parts = |bytes: &ModelBytes| disassemble(bytes.model()?).ok_or(ContainerError::Unreadable);
+        let integer = parts(&self.integer)?;
+        if integer.choice.is_none() {
+            return Ok(self.integer.clone());
+        }
+        let ModelParts { quality, priors, surprise_limits, .. } = parts(&self.float)?;
+        assemble(&ModelParts { choice: None, quality, priors, surprise_limits, ..integer })
+    }
+
     /// The same models with the decoder net of `other`, which was exported with the same encoder and codes. They keep these models' identities, so
     /// they decode what these encode.
     ///

@@ -5,6 +5,7 @@ use vq_core::Options;
 use vq_core::model::QUALITIES;
 
 use super::Exported;
+use super::container::ContainerError;
 use crate::codec::{CodecError, HostCodec};
 use crate::data::Recording;
 use crate::evaluate::{Evaluated, Evaluation, evaluate};
@@ -12,7 +13,19 @@ use crate::evaluate::{Evaluated, Evaluation, evaluate};
 /// Frames of all recordings together that the qualities are compared on.
 const FRAMES_OF_A_QUALITY: usize = 40_000;
 
-/// What integers cost at a quality, against the float model of the same codes and priors.
+/// Why an exported model cannot be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum SummaryError {
+    /// It cannot be taken apart or put together.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// Encoding or decoding refuses something.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// What integers cost at a quality, against the float model of the same priors. Both take the nearest codes, so that the choice of codes, which only
+/// integers have, is not counted as what integers do.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct LoweringCost {
     /// The quality.
@@ -48,6 +61,8 @@ pub struct ExportSummary {
     pub float_mse_lsb2: f64,
     /// Mean squared error of the integer model.
     pub mse_lsb2: f64,
+    /// By how many percent the mean squared error of integers is higher, both models with nearest codes.
+    pub lowering_cost_percent: f64,
     /// What integers cost at each quality, on the first stretches of the recordings.
     pub lowering: Vec<LoweringCost>,
 }
@@ -56,15 +71,18 @@ impl ExportSummary {
     /// Runs both models over recordings; gives also what the integer model made of each.
     ///
     /// # Errors
-    /// What the codec refuses.
-    pub fn measure(exported: &Exported, recordings: &[Recording]) -> Result<(Self, Vec<Evaluated>), CodecError> {
+    /// What the codec refuses, and a model that cannot be taken apart.
+    pub fn measure(exported: &Exported, recordings: &[Recording]) -> Result<(Self, Vec<Evaluated>), SummaryError> {
         let options = Options::new();
         let (codec, float_codec) = (HostCodec::new(&exported.integer)?, HostCodec::new(&exported.float)?);
+        let nearest = exported.integer_of_nearest_codes()?;
+        let nearest_codec = HostCodec::new(&nearest)?;
         let (integer, float) = (run(&codec, recordings, options)?, run(&float_codec, recordings, options)?);
         let most = FRAMES_OF_A_QUALITY / recordings.len().max(1);
         let stretches: Vec<Recording> = recordings.iter().map(|recording| beginning(recording, most)).collect();
         let qualities = 1..=QUALITIES as u8;
-        let lowering = qualities.map(|quality| lowering_cost(&codec, &float_codec, &stretches, quality));
+        let lowering = qualities.map(|quality| lowering_cost(&nearest_codec, &float_codec, &stretches, quality));
+        let nearest = run(&nearest_codec, recordings, options)?;
         let model = codec.model();
         let directory = model.directory();
         let per_frame = |net| model.multiply_accumulates(net) as f64 / model.hop() as f64;
@@ -80,15 +98,10 @@ impl ExportSummary {
             prdn_percent: mean(&integer, |row| row.prdn_percent),
             float_mse_lsb2: mean(&float, mse).unwrap_or(f64::NAN),
             mse_lsb2: mean(&integer, mse).unwrap_or(f64::NAN),
-            lowering: lowering.collect::<Result<_, _>>()?,
+            lowering_cost_percent: percent_more(&nearest, &float, mse),
+            lowering: lowering.collect::<Result<_, CodecError>>()?,
         };
         Ok((summary, integer))
-    }
-
-    /// By how many percent integer lowering raised the mean squared error.
-    #[must_use]
-    pub fn lowering_cost_percent(&self) -> f64 {
-        100.0 * (self.mse_lsb2 / self.float_mse_lsb2 - 1.0)
     }
 
     /// The quality at which that is most.
@@ -116,11 +129,16 @@ fn lowering_cost(
 ) -> Result<LoweringCost, CodecError> {
     let options = Options::new().quality(quality);
     let (integer, float) = (run(integer, recordings, options)?, run(float, recordings, options)?);
-    let percent = |value: fn(&Evaluation) -> Option<f64>| match (mean(&integer, value), mean(&float, value)) {
-        (Some(integer), Some(float)) if float > 0.0 => 100.0 * (integer / float - 1.0),
-        _ => 0.0,
-    };
+    let percent = |value| percent_more(&integer, &float, value);
     Ok(LoweringCost { quality, mse_percent: percent(mse), bits_percent: percent(|row| row.bits_per_sample) })
+}
+
+/// By how many percent the mean of a figure is higher; 0 where it is not defined.
+fn percent_more(one: &[Evaluated], other: &[Evaluated], value: fn(&Evaluation) -> Option<f64>) -> f64 {
+    match (mean(one, value), mean(other, value)) {
+        (Some(one), Some(other)) if other > 0.0 => 100.0 * (one / other - 1.0),
+        _ => 0.0,
+    }
 }
 
 /// The first frames of a recording.

@@ -17,7 +17,7 @@ use crate::evaluate::{Evaluated, Evaluation, evaluate};
 use crate::export::Exported;
 use crate::export::comparison::{LayerError, compare};
 use crate::export::from_run::TrainedRun;
-use crate::export::summary::ExportSummary;
+use crate::export::summary::{ExportSummary, SummaryError};
 use crate::export::trained::{Codebook, TrainedNet, TrainedQuantizer};
 use crate::run::Provenance;
 use crate::stream;
@@ -31,14 +31,14 @@ const COMPARED_FRAMES: usize = 40_000;
 /// The waveform is the first held-out recording's.
 ///
 /// # Errors
-/// What the codec refuses.
+/// What the codec refuses, and a model that cannot be taken apart.
 pub fn gather(
     name: &str,
     run: &TrainedRun,
     exported: &Exported,
     series: Series,
     settings: String,
-) -> Result<RunReport, CodecError> {
+) -> Result<RunReport, SummaryError> {
     let codec = HostCodec::new(&exported.integer)?;
     let (summary, evaluated) = ExportSummary::measure(exported, run.held_out())?;
     let mut report = RunReport {
@@ -218,7 +218,7 @@ fn results(summary: &ExportSummary) -> Vec<ResultRow> {
         ResultRow::new("delay", summary.delay_seconds, "s", "look-aheads, hop and packet filling"),
         ResultRow::new("encoder", summary.encoder_macs_per_frame, "MAC/sample", ""),
         ResultRow::new("decoder", summary.decoder_macs_per_frame, "MAC/sample", ""),
-        ResultRow::new("cost of integer lowering", summary.lowering_cost_percent(), "% MSE", "against the float model"),
+        ResultRow::new("cost of integer lowering", summary.lowering_cost_percent, "% MSE", "against the float model"),
         ResultRow::new("the same, of all qualities", error.unwrap_or(f64::NAN), "% MSE", "at most"),
         ResultRow::new("the same, in bits", bits.unwrap_or(f64::NAN), "% bits", "at most"),
     ]
