@@ -118,7 +118,7 @@ fn bytes_are_ideal_lengths_and_the_stated_overhead() {
             assert!(ideal < bytes as f64 && (bytes as f64) < most, "{}: {bytes} for {ideal}", opponent.name());
             // What there is besides the packets: the header, and two bytes around each.
             let frames = file(&*opponent, limit, minute.len(), std::slice::from_ref(&coded));
-            let header = 4 + 16 + 1 + opponent.name().len() + 2 + 3 + 2 + 2;
+            let header = 4 + 16 + 2 + 3 + 2 + 2;
             let around = coded.packets.iter().map(|packet| 2 + packet.len() / 254).sum::<usize>();
             assert!((bytes..=bytes + header + around).contains(&frames.len()));
             if limit != Limit::Stream {

@@ -8,13 +8,10 @@ use crate::{Coded, Limit, Opponent};
 /// The bytes of a file of channels that a codec coded, each of so many frames.
 ///
 /// The header names what a receiver must have: the codec with its setting and the state that it starts from, whose digest is the identity,
-/// and how many frames there are. A channel's place among the others is in its packets; where its zero lies is known as it is of a model.
+/// and how many frames there are. It has no name for people, which would be longer than a model's: what that costs is an opponent's gain. A channel's place among the others is in its packets; where its zero lies is known as it is of a model.
 pub fn file(opponent: &dyn Opponent, limit: Limit, frames: usize, channels: &[Coded]) -> Vec<u8> {
-    let name = opponent.name();
     let mut header = b"VQO1".to_vec();
     header.extend_from_slice(&opponent.identity());
-    leb128(name.len() as u64, &mut header);
-    header.extend_from_slice(name.as_bytes());
     leb128(if let Limit::PacketBytes(bytes) = limit { bytes as u64 } else { 0 }, &mut header);
     leb128(frames as u64, &mut header);
     header.extend_from_slice(&CRC_16.checksum(&header).to_le_bytes());
@@ -45,8 +42,8 @@ mod tests {
         let frames: Vec<Vec<u8>> =
             file.split(|&byte| byte == 0).map(|frame| cobs::decode_vec(frame).unwrap()).collect();
         let (header, packets) = frames.split_first().unwrap();
-        // Magic, identity, name, packet bytes, frames, checksum.
-        assert_eq!(header.len(), 4 + 16 + 1 + "IMA ADPCM".len() + 2 + 2 + 2);
+        // Magic, identity, packet bytes, frames, checksum.
+        assert_eq!(header.len(), 4 + 16 + 2 + 2 + 2);
         let sent: Vec<&Vec<u8>> = channels.iter().flat_map(|channel| &channel.packets).collect();
         assert!(packets.iter().eq(sent));
     }

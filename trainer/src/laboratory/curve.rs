@@ -175,7 +175,7 @@ mod tests {
         let alone = [code(1024, &a, 0), code(1000, &b, 1)];
         let packets: usize = alone.iter().flat_map(|coded| &coded.packets).map(Vec::len).sum();
         // Two packets and a header, each with a byte of COBS and a zero: they are short.
-        let header = 4 + 16 + 1 + codec.name().len() + 1 + 2 + 2;
+        let header = 4 + 16 + 1 + 2 + 2;
         assert_eq!(both.bits_per_sample, 8.0 * (packets + header + 3 * 2) as f64 / 1000.0);
         let largest =
             |original: &[i32], decoded: &[i32]| original.iter().zip(decoded).map(|(x, y)| (x - y).abs()).max();
