@@ -6,7 +6,7 @@ use vq_core::{Options, Surprisal};
 
 use crate::codec::{CodecError, Encoded, HostCodec};
 use crate::data::{Channel, Recording, StoredRecording};
-use crate::metrics::{self, Comparison, Distortion};
+use crate::metrics::{self, Comparison, Distortion, SpeechComparison, SpeechDistortion};
 use crate::stream;
 
 /// One recording's results. Everything counts the bytes that `vq encode` writes and the samples that `vq decode` returns.
@@ -39,6 +39,10 @@ pub struct Evaluation {
     pub max_error_lsb: u64,
     /// In dB.
     pub snr_db: Option<f64>,
+    /// Of speech, in dB; see [`SpeechDistortion`].
+    pub segmental_snr_db: Option<f64>,
+    /// Of speech, in dB; see [`SpeechDistortion`].
+    pub log_spectral_distance_db: Option<f64>,
     /// The quality that was asked for, 1 to 9; with a budget the best that might be used.
     pub quality: u8,
     /// Mean quality of the packets of best effort, which a budget moves.
@@ -84,7 +88,8 @@ pub fn evaluate(codec: &HostCodec<'_>, recording: &Recording, options: Options) 
     let segment = file.segments.first().cloned().unwrap_or_default();
     let decoded = codec.decode(&segment, &recording.name)?.recording;
     let distortion = Distortion::measure(&recording.samples, &decoded.samples, &recording.channels);
-    let row = row(codec, (&recording.name, &recording.channels), options, &encoded, &distortion)?;
+    let speech = SpeechDistortion::of_recording(recording, &decoded.samples);
+    let row = row(codec, (&recording.name, &recording.channels), options, &encoded, (&distortion, speech))?;
     Ok(Evaluated { row, encoded, decoded })
 }
 
@@ -98,12 +103,18 @@ pub fn evaluate_stored(
     options: Options,
 ) -> Result<Evaluation, CodecError> {
     let mut comparison = Comparison::new(&recording.channels);
+    let mut speech = SpeechComparison::of(&recording.channels, recording.rate_millihertz);
     let width = recording.channels.len();
     let encoded = codec.encode_and_decode(recording, options, &mut |from, decoded| {
-        comparison.add(&recording.samples(from..from + decoded.len() / width)?, decoded);
+        let original = recording.samples(from..from + decoded.len() / width)?;
+        comparison.add(&original, decoded);
+        if let Some(speech) = &mut speech {
+            speech.add(&original, decoded);
+        }
         Ok(())
     })?;
-    row(codec, (&recording.name, &recording.channels), options, &encoded, &comparison.distortion())
+    let speech = speech.map(|comparison| comparison.distortion());
+    row(codec, (&recording.name, &recording.channels), options, &encoded, (&comparison.distortion(), speech))
 }
 
 fn row(
@@ -111,7 +122,7 @@ fn row(
     (name, channels): (&str, &[Channel]),
     options: Options,
     encoded: &Encoded,
-    distortion: &Distortion,
+    (distortion, speech): (&Distortion, Option<SpeechDistortion>),
 ) -> Result<Evaluation, CodecError> {
     let frames = distortion.samples / channels.len() as u64;
     let bits_per_sample = metrics::bits_per_sample(encoded.file_bytes(), frames as usize, channels.len());
@@ -132,6 +143,8 @@ fn row(
         unit: distortion.rmse.and_then(|_| channels.first()).map(|channel| channel.unit.clone()),
         max_error_lsb: distortion.max_error_lsb,
         snr_db: distortion.snr_db,
+        segmental_snr_db: speech.and_then(|speech| speech.segmental_snr_db),
+        log_spectral_distance_db: speech.and_then(|speech| speech.log_spectral_distance_db),
         quality: options.chosen_quality(),
         mean_quality: mean(&encoded.qualities),
         packets: encoded.packets,
@@ -225,6 +238,8 @@ mod tests {
             unit: Some(unit.into()),
             max_error_lsb: 3,
             snr_db: Some(20.0),
+            segmental_snr_db: Some(12.5),
+            log_spectral_distance_db: None,
             quality: 9,
             mean_quality: Some(8.5),
             packets: 2,
@@ -268,7 +283,7 @@ mod tests {
             json.starts_with(&format!(r#"{{"records":[{{"name":"a",{keys}"prdn_percent":8.0,"prd_percent":null,"#)),
             "{json}"
         );
-        let rest = r#""rmse_lsb":1.5,"rmse":0.25,"unit":"mV","max_error_lsb":3,"snr_db":20.0,"quality":9,"mean_quality":8.5,"packets":2,"moved_packets":1,"fallbacks":0,"header_bytes":60,"delay_seconds":0.5,"bound_lsb":null,"surprisal_percent":101.5,"surprisal_max_percent":140.0,"packet_surprisal_percent":[99,null]}],"mean":{"samples":100,"#;
+        let rest = r#""rmse_lsb":1.5,"rmse":0.25,"unit":"mV","max_error_lsb":3,"snr_db":20.0,"segmental_snr_db":12.5,"log_spectral_distance_db":null,"quality":9,"mean_quality":8.5,"packets":2,"moved_packets":1,"fallbacks":0,"header_bytes":60,"delay_seconds":0.5,"bound_lsb":null,"surprisal_percent":101.5,"surprisal_max_percent":140.0,"packet_surprisal_percent":[99,null]}],"mean":{"samples":100,"#;
         assert!(json.contains(rest), "{json}");
     }
 

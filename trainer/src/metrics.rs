@@ -12,9 +12,13 @@
 //! | rate | bits of everything sent, headers included, over channels and frames |
 //! | CR | source bits over rate |
 //!
-//! Over several channels the sums run over all of them, each with its own mean and offset.
+//! Over several channels the sums run over all of them, each with its own mean and offset. [`SpeechDistortion`] has what is measured of speech beside these.
+
+mod speech;
 
 use crate::data::Channel;
+
+pub use speech::{SpeechComparison, SpeechDistortion};
 
 /// The sums that every measure of one channel, or of several, is made from. Exact: integers throughout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

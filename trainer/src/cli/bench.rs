@@ -17,7 +17,8 @@ use crate::export::file::ModelBytes;
 #[cfg(feature = "png")]
 use crate::laboratory::png;
 use crate::laboratory::{
-    Curve, Neural, Point, RateDifference, Regime, envelope, families, family_curve, known_to_model, model_curve, plot,
+    CODEC2, Curve, Neural, Point, RateDifference, Regime, codec2_curve, envelope, families, family_curve,
+    known_to_model, model_curve, plot,
 };
 use crate::run::write_atomically;
 
@@ -173,11 +174,18 @@ impl RateDistortion {
             // A stream is long enough to learn from; a packet is not.
             let families = families(if regime == Regime::Stream { &[] } else { &training });
             curves.extend(families.iter().map(|family| family_curve(family, &recordings, regime)));
+            if chosen(CODEC2) {
+                match codec2_curve(&recordings, regime) {
+                    Ok(curve) => curves.extend(curve),
+                    Err(error) if regime == Regime::Stream => output::note(&error.to_string()),
+                    Err(_) => {}
+                }
+            }
         }
         let differences = self.differences(&curves);
         if let (Some(path), Some(format)) = (&self.plot, plot_format) {
             let in_packets: Vec<Curve> =
-                curves.iter().filter(|curve| curve.regime != Regime::Stream).cloned().collect();
+                curves.iter().filter(|curve| curve.regime != Regime::Stream && has_waveform(curve)).cloned().collect();
             let title = format!("{} recordings, packets of {} bytes", recordings.len(), self.packet_bytes);
             write_atomically(path, &format.bytes(plot(&title, &in_packets)?)?)?;
         }
@@ -248,7 +256,8 @@ impl RateDistortion {
         let models = curves.iter().filter(|curve| curve.learned);
         let against = |model: &&Curve| {
             let regime = model.regime;
-            curves.iter().filter(move |curve| !curve.learned && curve.regime == regime).collect::<Vec<_>>()
+            let is_meant = |curve: &&Curve| !curve.learned && curve.regime == regime && has_waveform(curve);
+            curves.iter().filter(is_meant).collect::<Vec<_>>()
         };
         models
             .flat_map(|model| against(&model).into_iter().map(move |other| (model, other)))
@@ -256,6 +265,11 @@ impl RateDistortion {
             .filter(|(_, difference)| difference.mean_percent.is_some())
             .collect()
     }
+}
+
+/// Whether squared errors say anything of a codec.
+fn has_waveform(curve: &Curve) -> bool {
+    curve.name != CODEC2
 }
 
 fn text(curves: &[Curve], differences: &[(Regime, RateDifference)]) -> String {
@@ -267,9 +281,12 @@ fn text(curves: &[Curve], differences: &[(Regime, RateDifference)]) -> String {
             curve.regime.describe(),
             curve.records.len()
         ));
+        let mean = curve.mean();
+        let is_speech = mean.iter().any(|point| point.log_spectral_distance_db.is_some());
         let headings = ["setting", "bits/sample", "MSE LSB²", "PRDN %", "PRD %", "RMSE LSB", "max LSB", "SNR dB"];
-        let mut rows = vec![headings.map(str::to_owned).to_vec()];
-        rows.extend(curve.mean().iter().map(cells));
+        let of_speech: &[&str] = if is_speech { &["segmental SNR dB", "LSD dB"] } else { &[] };
+        let mut rows = vec![headings.iter().chain(of_speech).map(|heading| (*heading).to_owned()).collect()];
+        rows.extend(mean.iter().map(|point| cells(point, is_speech)));
         text.push_str(&output::table(&rows));
         text.push('\n');
     }
@@ -288,10 +305,11 @@ fn text(curves: &[Curve], differences: &[(Regime, RateDifference)]) -> String {
     text
 }
 
-fn cells(point: &Point) -> Vec<String> {
+/// A row of the table; with what is measured of speech, where the signals are speech.
+fn cells(point: &Point, is_speech: bool) -> Vec<String> {
     let number =
         |value: Option<f64>, decimals: usize| value.map_or("–".to_owned(), |value| format!("{value:.decimals$}"));
-    vec![
+    let mut cells = vec![
         point.setting.clone(),
         number(Some(point.bits_per_sample), 4),
         number(Some(point.mean_squared_error), 2),
@@ -300,5 +318,9 @@ fn cells(point: &Point) -> Vec<String> {
         number(Some(point.rmse_lsb), 2),
         number(Some(point.max_error_lsb), 1),
         number(point.snr_db, 2),
-    ]
+    ];
+    if is_speech {
+        cells.extend([number(point.segmental_snr_db, 2), number(point.log_spectral_distance_db, 2)]);
+    }
+    cells
 }

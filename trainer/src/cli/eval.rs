@@ -18,7 +18,7 @@ use crate::laboratory::known_to_model;
 ///
 /// Every figure is computed from the bytes that `vq encode` writes, headers included, and the samples that `vq decode`
 /// returns. PRDN is 100·‖error‖/‖signal − mean‖, PRD is 100·‖error‖/‖signal − zero‖; samples are counted per channel,
-/// bits per sample of a channel. Surprisal is the bits that a packet's codes take in percent of what the model expects of ordinary
+/// bits per sample of a channel. Of speech there are the segmental SNR and the log-spectral distance too. Surprisal is the bits that a packet's codes take in percent of what the model expects of ordinary
 /// signal: an anomaly score, of every packet in --json. A run on images is measured on images with --run in place of --model.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -97,7 +97,9 @@ fn measure_run(_: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Key in the JSON, heading, decimals.
-const COLUMNS: [(&str, &str, usize); 11] = [
+type Column = (&'static str, &'static str, usize);
+
+const COLUMNS: [Column; 13] = [
     ("samples", "samples", 0),
     ("bits_per_sample", "bits/sample", 4),
     ("compression_ratio", "CR", 2),
@@ -106,24 +108,29 @@ const COLUMNS: [(&str, &str, usize); 11] = [
     ("rmse_lsb", "RMSE LSB", 2),
     ("max_error_lsb", "max LSB", 0),
     ("snr_db", "SNR dB", 2),
+    ("segmental_snr_db", "segmental SNR dB", 2),
+    ("log_spectral_distance_db", "LSD dB", 2),
     ("delay_seconds", "delay s", 3),
     ("surprisal_percent", "surprisal %", 0),
     ("surprisal_max_percent", "highest %", 0),
 ];
 
 fn table(evaluations: &Evaluations) -> anyhow::Result<String> {
-    let headings = ["record"].into_iter().chain(COLUMNS.map(|(_, heading, _)| heading)).chain(["RMSE"]);
+    let is_speech = evaluations.records.iter().any(|row| row.log_spectral_distance_db.is_some());
+    let of_speech = ["segmental_snr_db", "log_spectral_distance_db"];
+    let columns: Vec<Column> = COLUMNS.into_iter().filter(|(key, ..)| is_speech || !of_speech.contains(key)).collect();
+    let headings = ["record"].into_iter().chain(columns.iter().map(|(_, heading, _)| *heading)).chain(["RMSE"]);
     let mut rows = vec![headings.map(str::to_owned).collect::<Vec<String>>()];
     for row in &evaluations.records {
-        rows.push(cells(&row.name, &serde_json::to_value(row)?));
+        rows.push(cells(&columns, &row.name, &serde_json::to_value(row)?));
     }
     if evaluations.records.len() > 1 {
-        rows.push(cells("mean", &Value::Object(evaluations.mean.clone())));
+        rows.push(cells(&columns, "mean", &Value::Object(evaluations.mean.clone())));
     }
     Ok(output::table(&rows))
 }
 
-fn cells(name: &str, row: &Value) -> Vec<String> {
+fn cells(columns: &[Column], name: &str, row: &Value) -> Vec<String> {
     let number = |key: &str, decimals: usize| match row[key].as_f64() {
         Some(value) => format!("{value:.decimals$}"),
         None => "–".to_owned(),
@@ -132,6 +139,6 @@ fn cells(name: &str, row: &Value) -> Vec<String> {
         Some(unit) => format!("{} {unit}", number("rmse", 5)),
         None => "–".to_owned(),
     };
-    let figures = COLUMNS.iter().map(|(key, _, decimals)| number(key, *decimals));
+    let figures = columns.iter().map(|(key, _, decimals)| number(key, *decimals));
     [name.to_owned()].into_iter().chain(figures).chain([error]).collect()
 }

@@ -48,6 +48,20 @@ pub const DATASETS: &[Dataset] = &[
         conversion: Some(Conversion::MiniSeed),
     },
     Dataset {
+        name: "speech",
+        title: "Speech at 8 kHz from Debian's packages asterisk-core-sounds-{en,fr,it,ru}-wav and codec2-examples: announcements of four voices to \
+                train on, and samples of eight other people to measure on; a WAV file for each speaker is made of them. Elsewhere than on Debian \
+                nothing else is needed; `apt-get download` brings the same files for --from",
+        terms: "announcements CC-BY-SA-3.0 (Allison Smith; June Wallack) and CC-BY-3.0 (Carlo Flora; IvrvoiceRU, Maxim Topal), Digium's Asterisk \
+                core sounds; samples LGPL-2.1, as David Rowe's Codec 2",
+        source: Source::DebianArchive(&[
+            ("asterisk-core-sounds-", "pool/main/a/asterisk-core-sounds/"),
+            ("codec2-examples_", "pool/main/c/codec2/"),
+        ]),
+        checksums: include_str!("speech.sha256"),
+        conversion: Some(Conversion::Speech),
+    },
+    Dataset {
         name: "biosignals",
         title: "biosignalsnotebooks' samples: ECG supine and skin conductance, EEG (EDF), and a wrist's acceleration in three axes (text, 1000 Hz)",
         terms: "MIT; (c) 2018 PLUX Wireless Biosignals",

@@ -3,10 +3,12 @@
 //! Every file is checked against a SHA-256 that is compiled in, wherever it comes from: its home, or a folder of the user's.
 
 mod catalog;
+mod debian;
 mod download;
 mod miniseed;
 mod package;
 mod pickle;
+mod speech;
 mod watch;
 
 use std::fs;
@@ -44,6 +46,8 @@ enum Conversion {
     Watch,
     /// A WFDB record for each of ObsPy's two sensors.
     MiniSeed,
+    /// A WAV file for each speaker of five Debian packages.
+    Speech,
 }
 
 /// Where files come from.
@@ -51,6 +55,8 @@ enum Conversion {
 pub enum Source {
     /// A folder on the web; files are behind this address.
     Web(&'static str),
+    /// Packages of Debian's archive, by the beginnings of their names: the folders that they are in. A system with apt has the same files.
+    DebianArchive(&'static [(&'static str, &'static str)]),
     /// A folder inside a Python package, which pip downloads from wherever it is set up to.
     PythonPackage {
         /// Name and version as pip takes them.
@@ -167,6 +173,7 @@ impl Dataset {
         match self.conversion {
             Some(Conversion::Watch) => watch::convert(folder),
             Some(Conversion::MiniSeed) => miniseed::convert(folder),
+            Some(Conversion::Speech) => speech::convert(folder),
             None => Ok(()),
         }
     }
@@ -192,6 +199,9 @@ impl Dataset {
             match (from, self.source) {
                 (Some(from), _) => self.copy(from, name, checksum, &target)?,
                 (None, Source::Web(home)) => download::fetch(&format!("{home}{name}"), checksum, &target)?,
+                (None, Source::DebianArchive(folders)) => {
+                    download::fetch(&debian::address(folders, name), checksum, &target)?;
+                }
                 (None, Source::PythonPackage { .. }) => {}
             }
         }

@@ -155,6 +155,8 @@ mod tests {
             rmse_lsb: error.sqrt(),
             max_error_lsb: 0.0,
             snr_db: None,
+            segmental_snr_db: None,
+            log_spectral_distance_db: None,
         };
         points.iter().map(point).collect()
     }

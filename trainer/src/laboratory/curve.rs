@@ -6,7 +6,7 @@ use vq_opponents::{Coded, Limit, Opponent, file};
 use super::Regime;
 use crate::data::{Channel, Recording};
 use crate::evaluate::Evaluation;
-use crate::metrics::Distortion;
+use crate::metrics::{Distortion, SpeechDistortion};
 
 /// A codec at one setting on one recording, or the mean over several.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +27,10 @@ pub struct Point {
     pub max_error_lsb: f64,
     /// In dB; `None` if there is no error.
     pub snr_db: Option<f64>,
+    /// Of speech, in dB; see [`SpeechDistortion`].
+    pub segmental_snr_db: Option<f64>,
+    /// Of speech, in dB; see [`SpeechDistortion`].
+    pub log_spectral_distance_db: Option<f64>,
 }
 
 /// The points of one recording.
@@ -62,6 +66,8 @@ impl Point {
             rmse_lsb: row.rmse_lsb,
             max_error_lsb: row.max_error_lsb as f64,
             snr_db: row.snr_db,
+            segmental_snr_db: row.segmental_snr_db,
+            log_spectral_distance_db: row.log_spectral_distance_db,
         }
     }
 
@@ -83,9 +89,15 @@ impl Point {
             }
         }
         let bits = 8.0 * file(opponent, limit, recording.frames(), &coded).len() as f64;
-        let distortion = Distortion::measure(&recording.samples, &decoded, channels);
+        Self::of_decoded(opponent.name(), bits, recording, &decoded)
+    }
+
+    /// So many bits that decode to these samples, `[time, channels]`.
+    pub(super) fn of_decoded(setting: String, bits: f64, recording: &Recording, decoded: &[i32]) -> Self {
+        let distortion = Distortion::measure(&recording.samples, decoded, &recording.channels);
+        let speech = SpeechDistortion::of_recording(recording, decoded);
         Self {
-            setting: opponent.name(),
+            setting,
             bits_per_sample: bits / distortion.samples.max(1) as f64,
             mean_squared_error: distortion.rmse_lsb.powi(2),
             prdn_percent: distortion.prdn_percent,
@@ -93,6 +105,8 @@ impl Point {
             rmse_lsb: distortion.rmse_lsb,
             max_error_lsb: distortion.max_error_lsb as f64,
             snr_db: distortion.snr_db,
+            segmental_snr_db: speech.and_then(|speech| speech.segmental_snr_db),
+            log_spectral_distance_db: speech.and_then(|speech| speech.log_spectral_distance_db),
         }
     }
 
@@ -116,6 +130,8 @@ impl Point {
             rmse_lsb: of(&|point| Some(point.rmse_lsb))?,
             max_error_lsb: of(&|point| Some(point.max_error_lsb))?,
             snr_db: of(&|point| point.snr_db),
+            segmental_snr_db: of(&|point| point.segmental_snr_db),
+            log_spectral_distance_db: of(&|point| point.log_spectral_distance_db),
         })
     }
 }
@@ -194,6 +210,8 @@ mod tests {
             rmse_lsb: 1.0,
             max_error_lsb: 3.0,
             snr_db: None,
+            segmental_snr_db: None,
+            log_spectral_distance_db: None,
         };
         let record = |points: Vec<Point>| RecordCurve { record: "r".into(), points };
         let records = vec![

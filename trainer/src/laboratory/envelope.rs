@@ -70,6 +70,8 @@ mod tests {
             rmse_lsb: mean_squared_error.sqrt(),
             max_error_lsb: 1.0,
             snr_db: None,
+            segmental_snr_db: None,
+            log_spectral_distance_db: None,
         };
         let record = |(index, points): (usize, &&[(f64, f64)])| RecordCurve {
             record: format!("r{index}"),

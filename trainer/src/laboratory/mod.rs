@@ -6,6 +6,7 @@
 //! difference on the mean squared error, record by record.
 
 mod bjontegaard;
+mod codec2;
 mod curve;
 mod envelope;
 mod neural;
@@ -16,6 +17,7 @@ mod png;
 mod training_data;
 
 pub use bjontegaard::{RateDifference, rate_difference};
+pub use codec2::{CODEC2, Codec2Error, codec2_curve};
 pub use curve::{Curve, Point, RecordCurve};
 pub use envelope::envelope;
 pub use neural::{Neural, NeuralError};

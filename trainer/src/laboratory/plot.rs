@@ -130,6 +130,8 @@ mod tests {
             rmse_lsb: 1.0,
             max_error_lsb: 1.0,
             snr_db,
+            segmental_snr_db: None,
+            log_spectral_distance_db: None,
         };
         let points = points.iter().map(point).collect();
         let records = vec![RecordCurve { record: "r".into(), points }];
