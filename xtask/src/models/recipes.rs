@@ -37,9 +37,17 @@ pub(crate) struct Signal {
     train_stretch: Option<[u64; 2]>,
     /// What they are measured on, in words: other people, or a later part of the same recording.
     pub(crate) held_out: String,
-    /// The stretch of a recording that they are measured on, in frames.
+    /// The stretch of a recording that they are measured on, in frames: from the first, and to the last, if not told otherwise.
+    #[serde(default)]
     pub(crate) from: u64,
-    pub(crate) to: u64,
+    #[serde(default)]
+    pub(crate) to: Option<u64>,
+    /// Bits per sample between which rates are compared at equal error.
+    #[serde(default = "usual_rates")]
+    pub(crate) between: [f64; 2],
+    /// The opponent that cards compare with beside the wavelet, where it is the stronger one.
+    #[serde(default)]
+    pub(crate) rival: Option<String>,
     /// What models of this signal cannot do, a sentence each.
     pub(crate) limits: Vec<String>,
     /// Its models, the standard one first.
@@ -48,6 +56,10 @@ pub(crate) struct Signal {
     /// Models of codebooks that they are measured against; they do not ship.
     #[serde(rename = "opponent", default)]
     pub(crate) opponents: Vec<Opponent>,
+}
+
+const fn usual_rates() -> [f64; 2] {
+    [0.15, 1.2]
 }
 
 /// How a model is made.
@@ -134,7 +146,8 @@ impl Signal {
 
     /// The options of `vq` that choose what is measured.
     pub(crate) fn stretch(&self) -> Vec<String> {
-        let mut words = vec!["--from".into(), self.from.to_string(), "--to".into(), self.to.to_string()];
+        let mut words = vec!["--from".into(), self.from.to_string()];
+        words.extend(self.to.iter().flat_map(|to| ["--to".into(), to.to_string()]));
         words.extend_from_slice(&self.reading);
         if !self.columns.is_empty() {
             words.extend(["--columns".into(), self.columns.join(",")]);

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::measured::{BoundsRow, PACKET_BYTES, REGIMES, RateDistortion};
 use super::signal::{WAVELET, curve_table, percent};
+use super::speech;
 use crate::models::{Facts, Recipe, Signal};
 
 /// What a card is written from.
@@ -46,14 +47,16 @@ impl Card<'_> {
         let mut names: Vec<&str> = recordings.iter().filter_map(|recording| recording["name"].as_str()).collect();
         names.dedup();
         Ok(format!(
-            "`vq data {}` fetches it and says its licence and whom to cite; so does this card: {}.\n\nTrained on: {}.\n\nMeasured on {}: {}, frames {} to {}.\n",
+            "`vq data {}` fetches it and says its licence and whom to cite; so does this card: {}.\n\nTrained on: {}.\n\nMeasured on {}: {}, {}.\n",
             self.signal.data,
             self.signal.terms,
             names.join(", "),
             self.signal.held_out,
             self.signal.test.join(", "),
-            self.signal.from,
-            self.signal.to - 1,
+            match self.signal.to {
+                Some(to) => format!("frames {} to {}", self.signal.from, to - 1),
+                None => "whole".to_owned(),
+            },
         ))
     }
 
@@ -119,15 +122,14 @@ impl Card<'_> {
         let mut text = format!("![Rate and distortion](../docs/rd-{}.svg)\n\n", self.signal.name);
         text += &curve_table(self.measured, name)?;
         text += "\nMeans of the recordings, the largest error of all; every byte counts, headers included. Against the wavelet, at equal mean squared error \
-                 between 0.15 and 1.2 bits per sample:\n\n| | mean | spread | worst record |\n|---|---|---|---|\n";
-        for (regime, called) in
-            REGIMES.into_iter().zip(["one stream".to_owned(), format!("packets of {PACKET_BYTES} bytes")])
-        {
-            let difference = self.measured.difference(name, WAVELET, regime);
-            let difference = difference.context("`vq bench rd` does not compare with the wavelet")?;
-            let spread = difference.spread_percent.map_or_else(|| "–".to_owned(), |spread| format!("{spread:.1} %"));
-            let (mean, worst) = (percent(difference.mean_percent), percent(difference.worst_percent));
-            text += &format!("| {called} | {mean} | {spread} | {worst} |\n");
+                 ";
+        text += &format!("between {} and {} bits per sample:\n\n", self.signal.between[0], self.signal.between[1]);
+        text += &self.against(WAVELET)?;
+        if let Some(rival) = &self.signal.rival {
+            text += &format!("\nAgainst {rival}, likewise:\n\n{}", self.against(rival)?);
+        }
+        if let Some(table) = speech::table(self.measured) {
+            text += &format!("\nAs speech is measured, one stream:\n\n{table}");
         }
         text += "\nEvery sample exactly or within a bound, bits per sample:\n\n| packets | lossless | ±1 LSB | ±5 LSB |\n|---|---|---|---|\n";
         for row in self.bounds.iter().filter(|row| row.model == *name) {
@@ -138,19 +140,38 @@ impl Card<'_> {
         Ok(text)
     }
 
+    /// The model's bits against an opponent's in both regimes.
+    fn against(&self, opponent: &str) -> Result<String> {
+        let mut text = "| | mean | spread | worst record |\n|---|---|---|---|\n".to_owned();
+        for (regime, called) in
+            REGIMES.into_iter().zip(["one stream".to_owned(), format!("packets of {PACKET_BYTES} bytes")])
+        {
+            let difference = self.measured.difference(&self.recipe.name, opponent, regime);
+            let difference = difference.with_context(|| format!("`vq bench rd` does not compare with {opponent}"))?;
+            let spread = difference.spread_percent.map_or_else(|| "–".to_owned(), |spread| format!("{spread:.1} %"));
+            let (mean, worst) = (percent(difference.mean_percent), percent(difference.worst_percent));
+            text += &format!("| {called} | {mean} | {spread} | {worst} |\n");
+        }
+        Ok(text)
+    }
+
     /// What the recipe says, and what the figures say.
     fn limits(&self) -> Result<String> {
         let name = &self.recipe.name;
         let mut limits = self.signal.limits.clone();
-        for (regime, called) in REGIMES.into_iter().zip(["as one stream", "in packets"]) {
-            let more = self.measured.difference(name, WAVELET, regime).map(|found| found.records_above(0.0));
-            match more.as_deref() {
-                Some([]) => limits
-                    .push(format!("No recording that was measured needs more bits than with the wavelet {called}.")),
-                Some(records) => {
-                    limits.push(format!("The wavelet needs fewer bits {called} for {}.", records.join(", ")))
+        let rivals = self.signal.rival.iter().map(|rival| (rival.as_str(), rival.clone()));
+        for (opponent, named) in [(WAVELET, "wavelet".to_owned())].into_iter().chain(rivals) {
+            for (regime, called) in REGIMES.into_iter().zip(["as one stream", "in packets"]) {
+                let more = self.measured.difference(name, opponent, regime).map(|found| found.records_above(0.0));
+                match more.as_deref() {
+                    Some([]) => limits.push(format!(
+                        "No recording that was measured needs more bits than with the {named} {called}."
+                    )),
+                    Some(records) => {
+                        limits.push(format!("The {named} needs fewer bits {called} for {}.", records.join(", ")))
+                    }
+                    None => {}
                 }
-                None => {}
             }
         }
         let largest = self.measured.curve(name, REGIMES[0])?.mean().last().map_or(0.0, |point| point.max_error_lsb);

@@ -57,6 +57,8 @@ pub(super) struct Point {
     pub(super) rmse_lsb: f64,
     pub(super) max_error_lsb: f64,
     pub(super) snr_db: Option<f64>,
+    pub(super) segmental_snr_db: Option<f64>,
+    pub(super) log_spectral_distance_db: Option<f64>,
 }
 
 /// A Bjøntegaard difference.
@@ -87,7 +89,8 @@ impl RateDistortion {
     /// Runs the laboratory on a signal's recordings, with models by their files, and lets it draw the packets' curves.
     pub(super) fn of_signal(project: &Project, signal: &Signal, data: &Path, plot: &Path) -> Result<Self> {
         let mut command = vq(project);
-        command.args(["bench", "rd", "--json", "--plot"]).arg(plot).args(signal.stretch()).arg("--models");
+        command.args(["bench", "rd", "--json", "--plot"]).arg(plot).args(signal.stretch());
+        command.arg("--between").args(signal.between.map(|rate| rate.to_string())).arg("--models");
         command.args(signal.models.iter().map(|recipe| recipe.file(project)));
         let opponents = signal.opponents.iter().map(|opponent| opponent.file(project));
         let (there, absent): (Vec<PathBuf>, Vec<PathBuf>) = opponents.partition(|file| file.is_file());
@@ -153,6 +156,8 @@ impl Curve {
                 rmse_lsb: mean(|point| point.rmse_lsb),
                 max_error_lsb: points.iter().map(|point| point.max_error_lsb).fold(0.0, f64::max),
                 snr_db: known(|point| point.snr_db),
+                segmental_snr_db: known(|point| point.segmental_snr_db),
+                log_spectral_distance_db: known(|point| point.log_spectral_distance_db),
             })
         };
         first.points.iter().filter_map(everywhere).collect()

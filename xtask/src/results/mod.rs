@@ -10,6 +10,7 @@ mod device;
 mod marks;
 mod measured;
 mod signal;
+mod speech;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ use super::card::{self, Card};
 use super::measured::{
     self, BOUNDS, BoundsRow, Curve, Difference, PACKET_BYTES, Point, REGIMES, RateDistortion, Regime,
 };
+use super::speech;
 use crate::models::{Facts, Recipe, Signal};
 use crate::project::Project;
 
@@ -97,8 +98,10 @@ pub(super) fn percent(value: Option<f64>) -> String {
 
 fn against_wavelet(signal: &Signal, measured: &RateDistortion) -> Result<String> {
     let mut text = format!(
-        "| bits against the wavelet's, MSE equal, 0.15 to 1.2 bits per sample | one stream | packets of {PACKET_BYTES} bytes | worst record |\n\
-         |---|---|---|---|\n"
+        "| bits against the wavelet's, MSE equal, {from} to {to} bits per sample | one stream | packets of {PACKET_BYTES} bytes | worst record |\n\
+         |---|---|---|---|\n",
+        from = signal.between[0],
+        to = signal.between[1],
     );
     for recipe in &signal.models {
         let found = REGIMES.map(|regime| measured.difference(&recipe.name, WAVELET, regime));
@@ -121,6 +124,9 @@ fn curves(signal: &Signal, measured: &RateDistortion) -> Result<String> {
     let mut text = String::new();
     for recipe in &signal.models {
         text += &format!("**`{}`**\n\n{}\n", recipe.name, curve_table(measured, &recipe.name)?);
+    }
+    if let Some(table) = speech::table(measured) {
+        text += &format!("As speech is measured, one stream:\n\n{table}\n");
     }
     Ok(text)
 }
