@@ -45,7 +45,10 @@ fn member<'a>(archive: &'a [u8], wanted: &str) -> Result<&'a [u8], String> {
 }
 
 fn unpack(data: &[u8], wanted: impl Fn(&str) -> bool) -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let mut archive = tar::Archive::new(XzReader::new(data, true));
+    // To its end, where its checksums are.
+    let mut unpacked = Vec::new();
+    XzReader::new(data, true).read_to_end(&mut unpacked)?;
+    let mut archive = tar::Archive::new(unpacked.as_slice());
     let mut files = Vec::new();
     for entry in archive.entries()? {
         let mut entry = entry?;
