@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, process};
 
 /// The first one does where VQ_MODEL names none.
-const RUNGS: [&str; 8] = [
+const RUNGS: [&str; 10] = [
     "demo",
     "prior-tables",
     "prior-linear",
