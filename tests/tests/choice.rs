@@ -148,7 +148,8 @@ fn what_integers_cost_is_not_what_a_choice_of_codes_costs() {
     let plain = recipe.export();
     let integer = with_choice(plain.integer.model().unwrap(), 4, (1 << 17) - 1, &[WEIGHT_ONE; 64]);
     let chosen = Exported { integer, float: plain.float.clone() };
-    let channels = plain.integer.model().unwrap().metadata().unwrap().channels().map(|channel| Channel {
+    let metadata = plain.integer.model().unwrap().metadata().unwrap();
+    let channels = metadata.channels().map(|channel| Channel {
         name: channel.name.into(),
         unit: channel.unit.into(),
         counts_per_unit: channel.counts_per_unit.0 as f64 / channel.counts_per_unit.1 as f64,

@@ -3,8 +3,10 @@
 
 /// Bounded and lossless packets.
 pub(crate) const PREDICTION: bool = cfg!(feature = "prediction");
-/// Priors that say more than that all codes are alike: tables and the recurrent one.
+/// Priors that say more than that all codes are alike: tables and the recurrent one of integer latents.
 pub(crate) const PRIORS: bool = cfg!(feature = "priors");
+/// The recurrent prior of indices.
+pub(crate) const INDEX_PRIORS: bool = cfg!(feature = "index-priors");
 /// Depthwise convolutions.
 pub(crate) const DEPTHWISE: bool = cfg!(feature = "depthwise");
 /// Encoders that choose codes by bits and distortion.

@@ -30,7 +30,7 @@
 //!
 //! # Features
 //!
-//! * `prediction`, `priors`, `depthwise`, `choice`, `levels`, `budget`, on unless told otherwise: bounded and lossless packets, priors, depthwise
+//! * `prediction`, `priors`, `index-priors`, `depthwise`, `choice`, `levels`, `budget`, on unless told otherwise: bounded and lossless packets, priors, depthwise
 //!   convolutions, codes chosen by bits and distortion, inputs that move, a budget of bits. An image that leaves one out is smaller, and
 //!   [`Model::parse`], [`Encoder::new`], [`Encoder::set_input`] and [`Decoder::packet`] refuse what needs it.
 //! * `f32`: the float path, a reference on the host and a convenience on cores with an FPU.

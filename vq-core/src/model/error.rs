@@ -83,7 +83,7 @@ pub enum ModelError {
     Arithmetic,
     /// A float model, and this build has no float path (feature `f32`).
     FloatUnsupported,
-    /// A part that this build of vq-core has no code for: a prior (feature `priors`) or a depthwise layer (feature `depthwise`).
+    /// A part that this build of vq-core has no code for: a prior (features `priors` and `index-priors`) or a depthwise layer (feature `depthwise`).
     Unsupported(Part),
     /// Reserved bytes are not zero.
     Reserved,
@@ -117,7 +117,10 @@ impl fmt::Display for ModelError {
                 f.write_str("a float model, and this build has no float path: export an integer model, or enable `f32`")
             }
             Self::Unsupported(part) => {
-                write!(f, "{part} needs a feature that this build of vq-core leaves out: `priors` or `depthwise`")
+                write!(
+                    f,
+                    "{part} needs a feature that this build of vq-core leaves out: `priors`, `index-priors` or `depthwise`"
+                )
             }
             Self::Reserved => f.write_str("reserved bytes are not zero: written by a newer exporter, or damaged"),
             Self::Bounds(part) => write!(f, "{part} lies outside the model's tables or is not aligned"),

@@ -3,7 +3,7 @@
 use super::records::{Symbol, SymbolKind};
 use super::{Model, QUALITIES};
 use crate::bytes::{array_at, byte, high, i16_at, low, put, u8_at, u32_at, words, words_at};
-use crate::features::PRIORS;
+use crate::features::{INDEX_PRIORS, PRIORS};
 use crate::prior::cell::GruCell;
 
 /// Elements that tell the net which quality the packet has.
@@ -147,10 +147,10 @@ impl RecurrentPrior {
         bytes
     }
 
-    /// Whether it is of indices.
+    /// Whether it is of indices, which a build without the feature `index-priors` has no code for.
     #[must_use]
     pub fn is_of_indices(&self) -> bool {
-        self.alphabet > 0
+        INDEX_PRIORS && self.alphabet > 0
     }
 
     /// Elements that the hop's codes take: one for each symbol, filled up to a multiple of 4; of indices those of an embedding.

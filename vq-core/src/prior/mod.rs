@@ -21,7 +21,7 @@ pub(crate) use distribution::Distribution;
 pub use recurrent::{COARSENESS, FINENESS};
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
-use crate::features::{Optional, PRIORS};
+use crate::features::{INDEX_PRIORS, Optional, PRIORS};
 use crate::model::Model;
 use crate::model::priors::{Context, Hop};
 use crate::model::records::{Symbol, SymbolKind};
@@ -119,7 +119,7 @@ impl<'a> Prior<'a> {
         symbol: &Symbol,
         codes: &[u16],
     ) -> Distribution<'s> {
-        if !self.is_recurrent {
+        if !INDEX_PRIORS || !self.is_recurrent {
             return self.table_distribution(model, index, symbol, codes);
         }
         match self.recurrent.as_mut() {
@@ -159,10 +159,10 @@ impl<'a> Prior<'a> {
     ) {
         let code = self.codes.get(index).copied().unwrap_or(0);
         if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {
-            if symbol.kind == SymbolKind::Integer {
-                return recurrent.steps(model, index, self.codes).encode(coder, output, code);
+            if INDEX_PRIORS && symbol.kind == SymbolKind::Index {
+                return recurrent.index(model, index, symbol, self.codes).encode(coder, output, code);
             }
-            return recurrent.index(model, index, symbol, self.codes).encode(coder, output, code);
+            return recurrent.steps(model, index, self.codes).encode(coder, output, code);
         }
         self.table_distribution(model, index, symbol, self.codes).encode(coder, output, code);
     }
@@ -176,14 +176,15 @@ impl<'a> Prior<'a> {
         coder: &mut RangeDecoder<'_>,
         cost: Option<&mut u32>,
     ) -> u16 {
+        let is_integer = !INDEX_PRIORS || symbol.kind == SymbolKind::Integer;
         let recurrent = self.recurrent.as_mut().filter(|_| self.is_recurrent);
-        let code = if let (Some(recurrent), SymbolKind::Integer) = (recurrent, symbol.kind) {
+        let code = if let (Some(recurrent), true) = (recurrent, is_integer) {
             let steps = recurrent.steps(model, index, self.codes);
             let code = steps.decode(coder);
             cost.into_iter().for_each(|cost| *cost += steps.cost(code));
             code
         } else {
-            let distribution = match self.recurrent.as_mut().filter(|_| self.is_recurrent) {
+            let distribution = match self.recurrent.as_mut().filter(|_| self.is_recurrent && !is_integer) {
                 Some(recurrent) => recurrent.index(model, index, symbol, self.codes),
                 None => self.table_distribution(model, index, symbol, self.codes),
             };

@@ -25,7 +25,7 @@ const SETS: [Set; 4] = [
     Set { name: "nets", features: "", priors: false },
     Set { name: "priors", features: "priors", priors: true },
     Set { name: "prediction", features: "prediction", priors: false },
-    Set { name: "all", features: "priors,prediction,depthwise,choice,levels,budget", priors: true },
+    Set { name: "all", features: "index-priors,prediction,depthwise,choice,levels,budget", priors: true },
 ];
 
 /// An image of `firmware/size`.

@@ -21,7 +21,7 @@ use crate::toolchains;
 use tally::Tally;
 
 /// vq-core's features, in every set that one may build for a device.
-const CORE_FEATURES: [&str; 14] = [
+const CORE_FEATURES: [&str; 15] = [
     "",
     "choice",
     "levels",
@@ -30,6 +30,7 @@ const CORE_FEATURES: [&str; 14] = [
     "f32",
     "micromath,prediction",
     "metadata,priors,depthwise",
+    "index-priors",
     "f32,metadata",
     "heapless",
     "embedded-io",

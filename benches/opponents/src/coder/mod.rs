@@ -28,7 +28,7 @@ pub trait Coder {
 
 /// The part of a range that a zero takes; at least 1 and less than the range, which is at least 2^24.
 fn zeros(range: u32, zero: u32) -> u32 {
-    (u64::from(range) * u64::from(zero) >> 16) as u32
+    ((u64::from(range) * u64::from(zero)) >> 16) as u32
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What is proven about the recurrent prior: its streams lie in the tables, and its memory is what the header states.
 
 use super::{inside, is_requantization, requantizations};
-use crate::features::PRIORS;
+use crate::features::{INDEX_PRIORS, PRIORS};
 use crate::model::plan::block_stream_bytes;
 use crate::model::records::{MAX_ALPHABET, Symbol, SymbolKind};
 use crate::model::recurrent::{
@@ -29,6 +29,9 @@ pub(super) fn recurrent(model: &Model<'_>) -> Result<(), ModelError> {
     }
     let record = model.recurrent_words().filter(|words| RecurrentPrior::is_sound(words));
     let recurrent = RecurrentPrior::from_words(record.ok_or(ModelError::Range(part))?);
+    if recurrent.alphabet > 0 && !INDEX_PRIORS {
+        return Err(ModelError::Unsupported(part));
+    }
     shape(model, &recurrent)?;
     if recurrent.memory_units() != stated {
         return Err(ModelError::Plan(part));
