@@ -167,7 +167,9 @@ fn what_integers_cost_is_not_what_a_choice_of_codes_costs() {
     };
     let measure = |exported: &Exported| ExportSummary::measure(exported, std::slice::from_ref(&recording)).unwrap().0;
     let (without, with) = (measure(&plain), measure(&chosen));
-    assert!(with.mse_lsb2 > 1.2 * with.float_mse_lsb2, "codes that are chosen by bits alone err more");
+    // Of nets that nobody trained, more or less.
+    let moved = (with.mse_lsb2 / without.mse_lsb2 - 1.0).abs();
+    assert!(moved > 0.01, "codes that are chosen by bits alone err otherwise: {moved}");
     assert_eq!(with.lowering_cost_percent, without.lowering_cost_percent);
     assert_eq!(with.lowering, without.lowering);
 }
