@@ -21,6 +21,7 @@ pub const SHIPPED: &[Shipped] = &[
     Shipped { name: "imu-50hz", short: "imu", bytes: include_bytes!("../../models/imu-50hz.vqm") },
     Shipped { name: "ppg-100hz", short: "ppg", bytes: include_bytes!("../../models/ppg-100hz.vqm") },
     Shipped { name: "seismic-200hz", short: "seismic", bytes: include_bytes!("../../models/seismic-200hz.vqm") },
+    Shipped { name: "speech-8khz", short: "speech", bytes: include_bytes!("../../models/speech-8khz.vqm") },
 ];
 
 /// The model of a name, the long or the short one.
