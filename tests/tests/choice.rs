@@ -6,7 +6,8 @@ use vq_core::model::priors::SymbolPrior;
 use vq_core::{Model, Options, packet_codes};
 use vq_tests::indices::{index_sizes, with_index_prior};
 use vq_tests::{Codebooks, Recipe, decode, encode, recipes, samples, with_choice};
-use vq_trainer::data::{Channel, Recording};
+use vq_trainer::codec::HostCodec;
+use vq_trainer::data::Recording;
 use vq_trainer::export::Exported;
 use vq_trainer::export::priors::indices::IndexSizes;
 use vq_trainer::export::summary::ExportSummary;
@@ -148,18 +149,11 @@ fn what_integers_cost_is_not_what_a_choice_of_codes_costs() {
     let plain = recipe.export();
     let integer = with_choice(plain.integer.model().unwrap(), 4, (1 << 17) - 1, &[WEIGHT_ONE; 64]);
     let chosen = Exported { integer, float: plain.float.clone() };
-    let metadata = plain.integer.model().unwrap().metadata().unwrap();
-    let channels = metadata.channels().map(|channel| Channel {
-        name: channel.name.into(),
-        unit: channel.unit.into(),
-        counts_per_unit: channel.counts_per_unit.0 as f64 / channel.counts_per_unit.1 as f64,
-        offset: channel.offset,
-        source_bits: channel.source_bits,
-    });
+    let codec = HostCodec::new(&plain.integer).unwrap();
     let recording = Recording {
         name: "signal".into(),
         rate_millihertz: 100_000,
-        channels: channels.collect(),
+        channels: codec.kind().channels.clone(),
         samples: recipe.signal(4000),
         start_time: None,
         comments: Vec::new(),

@@ -27,6 +27,26 @@ fn bytes(packets: &[Vec<u8>]) -> usize {
     packets.iter().map(Vec::len).sum()
 }
 
+/// A packet's codes in bits: those that were sent, and those that a decoder counts, for so many symbols.
+struct Counted {
+    sent: f64,
+    cost: f64,
+    symbols: f64,
+}
+
+impl Counted {
+    fn of(model: Model<'_>, packet: &[u8]) -> Self {
+        let mut memory = vec![0; model.prior_memory() / 2];
+        let mut codes = packet_codes(model, packet, &mut memory).unwrap();
+        let (mut cost, mut symbols) = (0.0, 0.0);
+        while let Some(sent) = codes.next_hop().map(Iterator::count) {
+            symbols += sent as f64;
+            cost += f64::from(codes.hop_cost()) / 256.0;
+        }
+        Self { sent: (packet.len() as f64 - 7.0) * 8.0, cost, symbols }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -101,15 +121,8 @@ proptest! {
         let exported = Recipe { stages: Some(2), ..recipe.clone() }.export();
         let recurrent = with_index_prior(exported.integer.model().unwrap(), sizes, 0x1fe, 1.5, recipe.seed);
         let model = recurrent.model().unwrap();
-        let mut memory = vec![0; model.prior_memory() / 2];
         for packet in encode(model, Options::new().packet_bytes(400).quality(quality), &recipe.signal(300)) {
-            let mut codes = packet_codes(model, &packet, &mut memory).unwrap();
-            let (mut cost, mut symbols) = (0.0, 0.0);
-            while let Some(sent) = codes.next_hop().map(Iterator::count) {
-                symbols += sent as f64;
-                cost += f64::from(codes.hop_cost()) / 256.0;
-            }
-            let sent = (packet.len() as f64 - 7.0) * 8.0;
+            let Counted { sent, cost, symbols } = Counted::of(model, &packet);
             // It may be much less where all codes are 0, for a code ends before its last zero bytes.
             prop_assert!(sent <= cost + 16.0 + symbols / 64.0, "{sent} bits sent, {cost} counted");
         }
@@ -139,15 +152,8 @@ proptest! {
         let exported = Recipe { stages: None, ..recipe.clone() }.export();
         let recurrent = with_recurrent_prior(exported.integer.model().unwrap(), sizes, recipe.seed);
         let model = recurrent.model().unwrap();
-        let mut memory = vec![0; model.prior_memory() / 2];
         for packet in encode(model, Options::new().packet_bytes(400).quality(quality), &recipe.signal(300)) {
-            let mut codes = packet_codes(model, &packet, &mut memory).unwrap();
-            let (mut cost, mut symbols) = (0.0, 0.0);
-            while let Some(sent) = codes.next_hop().map(Iterator::count) {
-                symbols += sent as f64;
-                cost += f64::from(codes.hop_cost()) / 256.0;
-            }
-            let sent = (packet.len() as f64 - 7.0) * 8.0;
+            let Counted { sent, cost, symbols } = Counted::of(model, &packet);
             // A code ends within a byte of its cost, less what costs are rounded by. Escapes are the last intervals, which get what the
             // coder's rounding leaves over, and may cost some bits less than they count.
             prop_assert!(sent <= cost + 16.0 + symbols / 64.0, "{sent} bits sent, {cost} counted");

@@ -100,6 +100,15 @@ fn with_symbol(model: &ModelBytes, index: usize, change: impl FnOnce(&mut Symbol
     draft.refusal()
 }
 
+fn with_recurrent(model: &ModelBytes, change: impl FnOnce(&mut RecurrentPrior)) -> Option<ModelError> {
+    let sound = model.model().unwrap();
+    let mut record = sound.recurrent_prior().unwrap();
+    change(&mut record);
+    let mut draft = Draft::of(model);
+    draft.put(sound.directory().recurrent as usize, &record.to_bytes());
+    draft.refusal()
+}
+
 /// The place of a layer of a kind.
 fn place(model: &ModelBytes, kind: Kind) -> usize {
     let sound = model.model().unwrap();
@@ -309,14 +318,7 @@ fn priors_that_do_not_fit_are_named() {
 fn priors_of_indices_that_do_not_fit_are_named() {
     let tables = Recipe { stages: Some(2), ..Recipe::small(5) }.export().integer;
     let model = with_index_prior(tables.model().unwrap(), IndexSizes { hidden: 8, units: 12 }, 0x1ff, 1.0, 1);
-    let record = |change: fn(&mut RecurrentPrior)| {
-        let sound = model.model().unwrap();
-        let mut record = sound.recurrent_prior().unwrap();
-        change(&mut record);
-        let mut draft = Draft::of(&model);
-        draft.put(sound.directory().recurrent as usize, &record.to_bytes());
-        draft.refusal()
-    };
+    let record = |change: fn(&mut RecurrentPrior)| with_recurrent(&model, change);
     assert_eq!(record(|_| ()), None);
     let changes: [fn(&mut RecurrentPrior); 8] = [
         |record| record.hidden = 0,
@@ -351,14 +353,7 @@ fn nets_of_priors_and_predictors_that_do_not_fit_are_named() {
     let tables = scalars();
     let sizes = RecurrentSizes { hidden: 8, units: 4, skip: true, reach: 4 };
     let model = with_recurrent_prior(tables.model().unwrap(), sizes, 1);
-    let record = |change: fn(&mut RecurrentPrior)| {
-        let sound = model.model().unwrap();
-        let mut record = sound.recurrent_prior().unwrap();
-        change(&mut record);
-        let mut draft = Draft::of(&model);
-        draft.put(sound.directory().recurrent as usize, &record.to_bytes());
-        draft.refusal()
-    };
+    let record = |change: fn(&mut RecurrentPrior)| with_recurrent(&model, change);
     assert_eq!(record(|_| ()), None);
     assert_eq!(record(|record| record.hidden = 6), Some(ModelError::Shape(Part::Recurrent)));
     assert_eq!(record(|record| record.symbols += 1), Some(ModelError::Shape(Part::Recurrent)));

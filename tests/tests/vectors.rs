@@ -46,6 +46,11 @@ fn with_an_artefact(input: &mut [i32]) {
 }
 
 impl Vector {
+    /// Of a recipe without a choice of codes, under tables, whose input has an artefact.
+    fn of(name: &'static str, recipe: Recipe) -> Self {
+        Self { name, recipe, frames: 797, change: with_an_artefact, options: OPTIONS, lambda: None, prior: None }
+    }
+
     fn path(&self, ending: &str) -> PathBuf {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors").join(format!("{}.{ending}", self.name))
     }
@@ -143,62 +148,26 @@ impl Vector {
 #[test]
 fn residual_codebooks_decode_as_they_did() {
     let recipe = Recipe { channels: 2, extra: vec![1, 3], rows: 2, stages: Some(2), ..Recipe::small(11) };
-    Vector {
-        name: "residual",
-        recipe,
-        frames: 797,
-        change: with_an_artefact,
-        options: OPTIONS,
-        lambda: None,
-        prior: None,
-    }
-    .check();
+    Vector::of("residual", recipe).check();
 }
 
 #[test]
 fn chosen_codes_decode_as_they_did() {
     let recipe = Recipe { rows: 2, stages: Some(3), ..Recipe::small(13) };
-    Vector {
-        name: "chosen",
-        recipe,
-        frames: 797,
-        change: with_an_artefact,
-        options: OPTIONS,
-        lambda: Some(3000),
-        prior: None,
-    }
-    .check();
+    Vector { lambda: Some(3000), ..Vector::of("chosen", recipe) }.check();
 }
 
 #[test]
 fn codes_that_a_recurrent_prior_foresees_decode_as_they_did() {
     let recipe = Recipe { rows: 2, stages: Some(3), ..Recipe::small(13) };
     let prior = Some(IndexSizes { hidden: 12, units: 8 });
-    Vector {
-        name: "foreseen",
-        recipe,
-        frames: 797,
-        change: with_an_artefact,
-        options: OPTIONS,
-        lambda: Some(3000),
-        prior,
-    }
-    .check();
+    Vector { lambda: Some(3000), prior, ..Vector::of("foreseen", recipe) }.check();
 }
 
 #[test]
 fn integer_latents_decode_as_they_did() {
     let recipe = Recipe::small(12);
-    Vector {
-        name: "scalar",
-        recipe,
-        frames: 797,
-        change: with_an_artefact,
-        options: OPTIONS,
-        lambda: None,
-        prior: None,
-    }
-    .check();
+    Vector::of("scalar", recipe).check();
 }
 
 /// Packets of every kind: at the model's level and at others, of many qualities, and bounded ones where the input jumped.
@@ -210,8 +179,7 @@ fn an_input_that_moves_decodes_as_it_did() {
         input[4200..].iter_mut().for_each(|x| *x += 70_000);
     };
     let options = OPTIONS.fallback(Mode::Bounded(7)).budget(4, 1);
-    let vector =
-        Vector { name: "moving", recipe: Recipe::small(13), frames: 6001, change, options, lambda: None, prior: None };
+    let vector = Vector { frames: 6001, change, options, ..Vector::of("moving", Recipe::small(13)) };
     vector.check();
     let bytes = ModelBytes::new(&vector.read("vqm"));
     let identity = bytes.model().unwrap().identity();

@@ -52,11 +52,15 @@ mod tests {
     };
 
     const WITH_PRIORS: &Aligned<[u8]> = include_model!("../../tests/vectors/residual.vqm");
+    const WITH_INDEX_PRIOR: &Aligned<[u8]> = include_model!("../../tests/vectors/foreseen.vqm");
 
     #[test]
     fn what_is_left_out_is_refused() {
         let refused = Model::parse(&WITH_PRIORS.0).err();
         assert_eq!(refused.is_none(), PRIORS, "{refused:?}");
+        assert!(matches!(refused, None | Some(ModelError::Unsupported(_))), "{refused:?}");
+        let refused = Model::parse(&WITH_INDEX_PRIOR.0).err();
+        assert_eq!(refused.is_none(), INDEX_PRIORS, "{refused:?}");
         assert!(matches!(refused, None | Some(ModelError::Unsupported(_))), "{refused:?}");
         let model = Model::trusted(&WITH_PRIORS.0).unwrap();
         let options = Options::new().mode(Mode::Lossless);

@@ -23,7 +23,7 @@ pub(crate) const MIDDLE: usize = 256;
 
 /// The table for arguments from −16 to 16, so that no sign is looked at and sums of two numbers of 16 bits need no limits. Two entries
 /// are read together; the last one stands once more for the sake of words.
-#[allow(clippy::indexing_slicing, reason = "done by the compiler")]
+#[allow(clippy::indexing_slicing, reason = "in a constant: an index outside would not compile")]
 pub(crate) static BOTH_SIDES: [i16; 2 * MIDDLE + 2] = {
     let mut sides = [0; 2 * MIDDLE + 2];
     let mut place = 0;
