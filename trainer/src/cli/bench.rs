@@ -158,6 +158,12 @@ impl RateDistortion {
         };
         let neural = self.nearest.iter().map(|path| self.neural(path, &judged, &training));
         let neural = neural.collect::<anyhow::Result<Vec<(Neural, Vec<Recording>)>>>()?;
+        // Its frames are the same in either regime.
+        let codec2 = if chosen(CODEC2) { codec2_curve(&recordings, Regime::Stream) } else { Ok(None) };
+        let codec2 = codec2.unwrap_or_else(|error| {
+            output::note(&error.to_string());
+            None
+        });
         let mut curves = Vec::new();
         for regime in [Regime::Stream, Regime::Packets(self.packet_bytes as usize)] {
             for path in &self.models {
@@ -174,13 +180,7 @@ impl RateDistortion {
             // A stream is long enough to learn from; a packet is not.
             let families = families(if regime == Regime::Stream { &[] } else { &training });
             curves.extend(families.iter().map(|family| family_curve(family, &recordings, regime)));
-            if chosen(CODEC2) {
-                match codec2_curve(&recordings, regime) {
-                    Ok(curve) => curves.extend(curve),
-                    Err(error) if regime == Regime::Stream => output::note(&error.to_string()),
-                    Err(_) => {}
-                }
-            }
+            curves.extend(codec2.iter().map(|curve| Curve { regime, ..curve.clone() }));
         }
         let differences = self.differences(&curves);
         if let (Some(path), Some(format)) = (&self.plot, plot_format) {
