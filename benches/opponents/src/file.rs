@@ -8,7 +8,8 @@ use crate::{Coded, Limit, Opponent};
 /// The bytes of a file of channels that a codec coded, each of so many frames.
 ///
 /// The header names what a receiver must have: the codec with its setting and the state that it starts from, whose digest is the identity,
-/// and how many frames there are. It has no name for people, which would be longer than a model's: what that costs is an opponent's gain. A channel's place among the others is in its packets; where its zero lies is known as it is of a model.
+/// and how many frames there are. It has no name for people, which would be longer than a model's: what that costs is an opponent's gain.
+/// A channel's place among the others is in its packets; where its zero lies is known as it is of a model.
 pub fn file(opponent: &dyn Opponent, limit: Limit, frames: usize, channels: &[Coded]) -> Vec<u8> {
     let mut header = b"VQO1".to_vec();
     header.extend_from_slice(&opponent.identity());

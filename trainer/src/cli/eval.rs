@@ -18,8 +18,9 @@ use crate::laboratory::known_to_model;
 ///
 /// Every figure is computed from the bytes that `vq encode` writes, headers included, and the samples that `vq decode`
 /// returns. PRDN is 100·‖error‖/‖signal − mean‖, PRD is 100·‖error‖/‖signal − zero‖; samples are counted per channel,
-/// bits per sample of a channel. Of speech there are the segmental SNR and the log-spectral distance too. Surprisal is the bits that a packet's codes take in percent of what the model expects of ordinary
-/// signal: an anomaly score, of every packet in --json. A run on images is measured on images with --run in place of --model.
+/// bits per sample of a channel. Of speech there are the segmental SNR and the log-spectral distance too. Surprisal is the
+/// bits that a packet's codes take in percent of what the model expects of ordinary signal: an anomaly score, of every packet in --json. A
+/// run on images is measured on images with --run in place of --model.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The recordings.

@@ -1,11 +1,12 @@
 //! Bits and errors of a model on stretches of signal that its tables were not trained on.
 
 use vq_core::model::Model;
-use vq_core::{Decoder, Encoder, Options};
+use vq_core::{Encoder, Options};
 
 use crate::export::ExportError;
 use crate::export::file::HostMemory;
 use crate::export::priors::PriorError;
+use crate::export::received::squared_error;
 
 /// Parts that the frames are cut into, and which of so many is measured on.
 const PARTS: usize = 20;
@@ -62,45 +63,27 @@ impl Stretches {
 pub(super) fn measure(model: Model<'_>, stretches: &Stretches, quality: u8) -> Result<Measured, ExportError> {
     let (mut bytes, mut squares, mut count) = (0, 0.0, 0);
     for samples in &stretches.measured {
-        let (packets, decoded) = transmit(model, samples, quality)?;
-        bytes += packets;
+        let packets = packets(model, samples, quality)?;
+        bytes += packets.iter().map(Vec::len).sum::<usize>();
         count += samples.len();
-        let errors = samples.iter().zip(decoded).map(|(x, y)| (f64::from(*x) - f64::from(y)).powi(2));
-        squares += errors.sum::<f64>();
+        squares += squared_error(model, &packets, samples)?;
     }
     let count = count.max(1) as f64;
     Ok(Measured { bits: bytes as f64 * 8.0 / count, error: squares / count })
 }
 
-/// Bytes of the packets of a stretch, and what they decode to.
-fn transmit(model: Model<'_>, samples: &[i32], quality: u8) -> Result<(usize, Vec<i32>), ExportError> {
+/// The packets of a stretch.
+fn packets(model: Model<'_>, samples: &[i32], quality: u8) -> Result<Vec<Vec<u8>>, PriorError> {
     let options = Options::new().quality(quality).follow_input(false);
     let options = options.packet_bytes(options.max_packet_bytes().max(model.least_packet_bytes(quality)));
     let mut memory = HostMemory::new(model.encoder_memory(options));
-    let mut encoder = Encoder::new(model, memory.bytes(), options).map_err(PriorError::from)?;
-    let mut memory = HostMemory::new(model.decoder_memory());
-    let mut decoder = Decoder::new(model, memory.bytes()).map_err(ExportError::Decoder)?;
-    let (mut bytes, mut decoded) = (0, Vec::with_capacity(samples.len()));
-    let mut receive = |packet: &[u8]| -> Result<(), ExportError> {
-        bytes += packet.len();
-        let mut blocks = decoder.packet(packet).map_err(PriorError::from)?;
-        while let Some(block) = blocks.next() {
-            decoded.extend_from_slice(block.frames);
-        }
-        Ok(())
-    };
+    let mut encoder = Encoder::new(model, memory.bytes(), options)?;
+    let mut packets = Vec::new();
     for frame in samples.chunks_exact(model.channels()) {
-        if let Some(packet) = encoder.push(frame).map_err(PriorError::from)? {
-            receive(packet)?;
-        }
+        packets.extend(encoder.push(frame)?.map(<[u8]>::to_vec));
     }
     while let Some(packet) = encoder.finish() {
-        receive(packet)?;
+        packets.push(packet.to_vec());
     }
-    let mut blocks = decoder.finish();
-    while let Some(block) = blocks.next() {
-        decoded.extend_from_slice(block.frames);
-    }
-    drop(blocks);
-    Ok((bytes, decoded))
+    Ok(packets)
 }

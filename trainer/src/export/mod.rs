@@ -18,6 +18,7 @@ pub mod nearest;
 pub mod predictor;
 pub mod priors;
 pub mod proof;
+pub(crate) mod received;
 pub mod reference;
 pub mod rounding;
 pub mod summary;
@@ -43,6 +44,7 @@ use lower::{
 use predictor::PredictorParts;
 use priors::recurrent::RecurrentParts;
 use priors::{PriorError, PriorParts};
+use received::ReceiveError;
 use reference::{Evaluated, Rows, forward};
 use rounding::Rounding;
 use trained::{TrainedModel, TrainedModelError, TrainedNet, TrainedQuantizer};
@@ -70,9 +72,9 @@ pub enum ExportError {
     /// The model that was made cannot encode the frames that its prior is trained on.
     #[error(transparent)]
     Prior(#[from] PriorError),
-    /// The model that was made cannot decode.
-    #[error("the exported model cannot decode: {0}")]
-    Decoder(#[from] vq_core::DecoderError),
+    /// The model that was made cannot decode what it encodes.
+    #[error(transparent)]
+    Received(#[from] ReceiveError),
     /// Too little signal to measure ranges on.
     #[error("{frames} frames are too few to measure activation ranges on: at least {need} are needed")]
     TooShort {

@@ -24,7 +24,7 @@ pub const MAX_INDEX_SYMBOLS: u16 = 128;
 ///
 /// Codes of integer latents are companded, an element each. Those of indices are embedded: every code has `units` numbers, and the elements are
 /// the sums of those of the hop's codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecurrentPrior {
     /// Units of the cell, a multiple of 4; 0 for a prior that is linear in the hop before.
     pub hidden: u16,

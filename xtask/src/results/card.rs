@@ -121,9 +121,11 @@ impl Card<'_> {
         let name = &self.recipe.name;
         let mut text = format!("![Rate and distortion](../docs/rd-{}.svg)\n\n", self.signal.name);
         text += &curve_table(self.measured, name)?;
-        text += "\nMeans of the recordings, the largest error of all; every byte counts, headers included. Against the wavelet, at equal mean squared error \
-                 ";
-        text += &format!("between {} and {} bits per sample:\n\n", self.signal.between[0], self.signal.between[1]);
+        let [least, most] = self.signal.between;
+        text += "\nMeans of the recordings, the largest error of all; every byte counts, headers included. ";
+        text += &format!(
+            "Against the wavelet, at equal mean squared error between {least} and {most} bits per sample:\n\n"
+        );
         text += &self.against(WAVELET)?;
         if let Some(rival) = &self.signal.rival {
             text += &format!("\nAgainst {rival}, likewise:\n\n{}", self.against(rival)?);

@@ -2,10 +2,11 @@
 
 use vq_core::model::Model;
 use vq_core::model::priors::Hop;
-use vq_core::{DecoderError, Encoder, EncoderError, Options, PacketError, packet_codes};
+use vq_core::{Encoder, EncoderError, Options, PacketError, packet_codes};
 
 use super::Source;
 use crate::export::file::HostMemory;
+use crate::export::received::ReceiveError;
 
 /// Frames that are enough: of more, as many are taken from stretches all over the recordings.
 const MOST_FRAMES: usize = 1_000_000;
@@ -20,9 +21,9 @@ pub enum PriorError {
     /// The encoder refuses the model.
     #[error("the prior cannot be trained: {0}")]
     Encoder(#[from] EncoderError),
-    /// The decoder refuses the model.
+    /// The decoder refuses the model or a packet.
     #[error("the prior cannot be trained: {0}")]
-    Decoder(#[from] DecoderError),
+    Received(#[from] ReceiveError),
     /// A packet of the encoder's own is refused.
     #[error("the prior cannot be trained: the model does not read its own packets: {0}")]
     Packet(#[from] PacketError),

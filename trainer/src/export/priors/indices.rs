@@ -3,7 +3,7 @@
 use vq_core::model::QUALITIES;
 use vq_core::model::recurrent::{CONDITIONS, RecurrentPrior};
 
-use super::recurrent::{CODE, Matrix, RecurrentParts, Row, SCALE, STATE, SUM, element, stream};
+use super::recurrent::{CODE, Matrix, RecurrentParts, SCALE, STATE, SUM, element, matrix_stream};
 use crate::config::{PriorConfig, PriorKind};
 
 /// What a step of an embedding is worth.
@@ -67,40 +67,25 @@ impl TrainedIndices {
     #[must_use]
     pub fn lower(&self) -> Option<RecurrentParts> {
         let IndexSizes { hidden, units } = self.sizes;
-        let symbols = self.embeddings.len();
-        let rows = |matrix: &Matrix, count: usize, columns: usize, from: f64, to: f64| {
-            let places: Vec<usize> = (0..columns).collect();
-            let rows: Vec<Row> = (0..count).map(|row| matrix.row(row, columns, &|_| from, &places, to)).collect();
-            stream(&rows, columns)
-        };
         let in_hop = self.embeddings.iter().zip(&self.outputs).map(|(embedding, outputs)| {
-            let codes = embedding.len() / units;
             let embedding = embedding.iter().map(|value| (f64::from(*value) / EMBEDDING).round());
             let embedding = embedding.map(|value| value.clamp(-127.0, 127.0) as i8 as u8).collect();
-            Some((embedding, rows(outputs, codes, units, CODE, SCALE)?, 0))
+            Some((embedding, matrix_stream(outputs, units, CODE, SCALE)?, 0))
         });
         let in_hop = in_hop.collect::<Option<Vec<_>>>()?;
         let alphabet = self.embeddings.iter().map(|embedding| embedding.len() / units).max().unwrap_or(0);
         Some(RecurrentParts {
             record: RecurrentPrior {
                 hidden: hidden as u16,
-                symbols: symbols as u16,
+                symbols: self.embeddings.len() as u16,
                 units: units as u16,
                 qualities: self.qualities,
-                input: 0,
-                state: 0,
-                readout: 0,
-                in_hop: 0,
-                start: 0,
-                conditions: 0,
-                expected: 0,
-                skip: 0,
-                reach: 0,
                 alphabet: alphabet as u16,
+                ..RecurrentPrior::default()
             },
-            input: rows(&self.input, 3 * hidden, units + CONDITIONS, CODE, SUM)?,
-            state: rows(&self.state, 3 * hidden, hidden, STATE, SUM)?,
-            readout: rows(&self.readout, symbols * units, CONDITIONS + hidden, STATE, CODE)?,
+            input: matrix_stream(&self.input, units + CONDITIONS, CODE, SUM)?,
+            state: matrix_stream(&self.state, hidden, STATE, SUM)?,
+            readout: matrix_stream(&self.readout, CONDITIONS + hidden, STATE, CODE)?,
             skip: Vec::new(),
             in_hop,
             start: self.start.iter().map(|h| element(*h)).collect(),

@@ -126,7 +126,7 @@ pub struct RecurrentParts {
 }
 
 /// One row of a stream: weights for steps of the input, a bias, and the value of a step of the output.
-pub(super) struct Row {
+struct Row {
     weights: Vec<f32>,
     bias: f32,
     step: f64,
@@ -185,16 +185,8 @@ impl TrainedRecurrent {
                 symbols: symbols as u16,
                 units: units as u16,
                 qualities: self.qualities,
-                input: 0,
-                state: 0,
-                readout: 0,
-                in_hop: 0,
-                start: 0,
-                conditions: 0,
-                expected: 0,
-                skip: 0,
                 reach: reach as u16,
-                alphabet: 0,
+                ..RecurrentPrior::default()
             },
             input: gate(&self.input, symbols + CONDITIONS, &|_| CODE, &input_places)?,
             state: gate(&self.state, hidden, &|_| STATE, &state_places)?,
@@ -219,14 +211,7 @@ impl RecurrentParts {
 
 impl Matrix {
     /// A row over the columns that `places` name, in their order; one beyond all columns is zero. `value` is that of a step of a column's element.
-    pub(super) fn row(
-        &self,
-        row: usize,
-        columns: usize,
-        value: &dyn Fn(usize) -> f64,
-        places: &[usize],
-        step: f64,
-    ) -> Row {
+    fn row(&self, row: usize, columns: usize, value: &dyn Fn(usize) -> f64, places: &[usize], step: f64) -> Row {
         let weights = self.weights.get(row * columns..(row + 1) * columns).unwrap_or_default();
         let weight =
             |place: &usize| weights.get(*place).map_or(0.0, |weight| (f64::from(*weight) * value(*place)) as f32);
@@ -244,7 +229,7 @@ pub(crate) fn matrix_stream(matrix: &Matrix, columns: usize, from: f64, to: f64)
 }
 
 /// The weight stream of rows; `None` where an accumulator could overflow or a ratio is too large.
-pub(super) fn stream(rows: &[Row], taps: usize) -> Option<Vec<u8>> {
+fn stream(rows: &[Row], taps: usize) -> Option<Vec<u8>> {
     let channels = rows.iter().map(|row| {
         let channel = quantize_channel(&row.weights, row.bias, 1.0, Bounds::FULL, nearest)?;
         Some(IntegerChannel { step: channel.step / row.step, ..channel })

@@ -5,7 +5,6 @@ use tch::{Kind, Tensor};
 use vq_core::model::QUALITIES;
 use vq_core::{Encoder, Model, Options, packet_codes};
 
-use super::received::Received;
 use super::{PriorSession, PriorSettings, Sizes, is_foreseeable, is_of_indices, limit};
 use crate::config::{PriorConfig, PriorKind};
 use crate::export::container::{ContainerError, ModelParts, assemble};
@@ -13,6 +12,7 @@ use crate::export::file::HostMemory;
 use crate::export::priors::PriorError;
 use crate::export::priors::adapting::{AdaptingTables, RATES};
 use crate::export::priors::recurrent::{RecurrentParts, RecurrentSizes};
+use crate::export::received::squared_error;
 
 /// Bits that a KiB of flash must save at least, as a share.
 const FLASH_PRICE_PER_KIB: f64 = 0.002;
@@ -248,9 +248,10 @@ impl Spent {
         let mut memory = HostMemory::new(model.encoder_memory(options));
         let mut encoder = Encoder::new(model, memory.bytes(), options)?;
         let mut this = Self::default();
-        let mut received = model.choice().map(|_| Received::new());
+        // Where codes are chosen by the prior.
+        let mut received = model.choice().map(|_| Vec::new());
         let mut take = |packet: &[u8]| -> Result<(), PriorError> {
-            received.iter_mut().for_each(|received| received.take(packet));
+            received.iter_mut().for_each(|received| received.push(packet.to_vec()));
             this.packet(model, packet, quality, &mut watched)
         };
         for frame in samples.chunks_exact(model.channels()) {
@@ -262,7 +263,7 @@ impl Spent {
             take(packet)?;
         }
         if let Some(received) = received {
-            this.error = received.error(model, samples)?;
+            this.error = squared_error(model, &received, samples).map_err(PriorError::from)?;
         }
         Ok(this)
     }

@@ -8,6 +8,7 @@ use vq_core::model::QUALITIES;
 use vq_core::model::recurrent::CONDITIONS;
 
 use super::Linear;
+use super::net::states_before;
 use crate::export::priors::indices::{EMBEDDING, IndexSizes, TrainedIndices};
 use crate::export::priors::recurrent::{CONDITION_GAIN, RecurrentParts};
 use crate::random::uniform;
@@ -118,22 +119,11 @@ impl IndexNet {
     /// The state before every hop, `[windows, hops, hidden]`, of sums of the hops' embeddings.
     fn states(&self, sums: &Tensor, row: usize, int8: bool) -> Tensor {
         let (windows, hops) = (sums.size()[0], sums.size()[1]);
-        let start = self.start.clamp(-1.0, 1.0).view([1, 1, -1]);
-        let first = start.expand([windows, 1, -1], false);
-        if hops < 2 {
-            return first;
-        }
         let condition = self.conditions.select(0, row as i64).clamp(-1.0, 1.0) * CONDITION_GAIN;
         let condition = condition.view([1, 1, -1]).expand([windows, hops - 1, -1], false);
         let input = Tensor::cat(&[sums.narrow(1, 0, hops - 1), condition], 2);
-        let biases = [&self.input, &self.state].map(|linear| linear.bias().map(Tensor::shallow_clone));
-        let parameters: Vec<Tensor> = [self.input.weights(int8), self.state.weights(int8)]
-            .into_iter()
-            .chain(biases.into_iter().flatten())
-            .collect();
-        let initial = start.expand([1, windows, -1], false).contiguous();
-        let (states, _) = input.gru(&initial, &parameters, true, 1, 0.0, true, false, true);
-        Tensor::cat(&[first, states], 1)
+        let start = self.start.clamp(-1.0, 1.0).view([1, 1, -1]);
+        states_before([&self.input, &self.state], &start, &input, int8)
     }
 
     /// What codes of a symbol are embedded as, rounded as on the device where asked, with the gradient of no rounding.

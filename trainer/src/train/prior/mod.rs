@@ -6,7 +6,6 @@
 mod fit;
 mod indices;
 mod net;
-mod received;
 
 use rand::RngExt;
 use tch::nn::VarStore;

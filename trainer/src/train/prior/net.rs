@@ -94,6 +94,22 @@ impl Linear {
     }
 }
 
+/// The state before every hop, `[windows, hops, hidden]`, of a gated cell: `start`, `[1, 1, hidden]`, before the first one, then what the cell makes of
+/// all hops but the last, `[windows, hops − 1, inputs]`.
+pub(super) fn states_before([input, state]: [&Linear; 2], start: &Tensor, read: &Tensor, int8: bool) -> Tensor {
+    let windows = read.size()[0];
+    let first = start.expand([windows, 1, -1], false);
+    if read.size()[1] == 0 {
+        return first;
+    }
+    let biases = [input, state].map(|linear| linear.bias.as_ref().map(Tensor::shallow_clone));
+    let weights = [input, state].map(|linear| linear.weights(int8));
+    let parameters: Vec<Tensor> = weights.into_iter().chain(biases.into_iter().flatten()).collect();
+    let initial = start.expand([1, windows, -1], false).contiguous();
+    let (states, _) = read.gru(&initial, &parameters, true, 1, 0.0, true, false, true);
+    Tensor::cat(&[first, states], 1)
+}
+
 impl Net {
     /// A net before training, with its tensors under `variables`.
     pub(in crate::train) fn new(
@@ -143,15 +159,9 @@ impl Net {
         let before = x.narrow(1, 0, hops - 1);
         let condition = self.conditions.index_select(0, qualities).clamp(-1.0, 1.0).unsqueeze(1);
         let start = self.start.clamp(-1.0, 1.0).view([1, 1, -1]);
-        let states = if self.sizes.hidden > 0 && hops > 1 {
+        let states = if self.sizes.hidden > 0 {
             let gain = (&condition * CONDITION_GAIN).expand([windows, hops - 1, -1], false);
-            let parameters = [self.input.weights(int8), self.state.weights(int8)];
-            let biases = [&self.input.bias, &self.state.bias].map(|bias| bias.as_ref().map(Tensor::shallow_clone));
-            let parameters: Vec<Tensor> = parameters.into_iter().chain(biases.into_iter().flatten()).collect();
-            let first = start.expand([1, windows, -1], false).contiguous();
-            let (states, _) =
-                Tensor::cat(&[&before, &gain], 2).gru(&first, &parameters, true, 1, 0.0, true, false, true);
-            Tensor::cat(&[start.expand([windows, 1, -1], false), states], 1)
+            states_before([&self.input, &self.state], &start, &Tensor::cat(&[&before, &gain], 2), int8)
         } else {
             start.expand([windows, hops, -1], false)
         };
