@@ -230,6 +230,28 @@ fn the_program_trains_and_resumes() {
     assert!(!done && error.contains("gpu"), "{error}");
 }
 
+/// What trains on every channel by itself also makes priors and predictors of all of them.
+#[test]
+fn another_predictor_of_single_channels_is_trained_on_all_of_them() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = |name: &str| temporary.path().join(name);
+    let rows = (0..3000).map(|t| format!("{},{}\n", t * 37 % 211, 300 - t * 53 % 307));
+    std::fs::write(path("leads.csv"), format!("one,two\n{}", rows.collect::<String>())).unwrap();
+    std::fs::write(path("single.toml"), SMALL.replace("window_hops", "single_channels = true\nwindow_hops")).unwrap();
+    let vq = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vq"));
+        let done = command.current_dir(temporary.path()).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stderr).unwrap()
+    };
+    let train = ["train", "leads.csv", "--rate", "100", "--config", "single.toml", "-o"];
+    vq(&[&train[..], &["run", "--steps", "8"]].concat());
+    vq(&["export", "run", "-o", "model.vqm"]);
+    let notes = vq(&[&train[..], &["other.vqm", "--residual-only", "model.vqm"]].concat());
+    assert!(notes.contains("held out: leads, leads"), "{notes}");
+    assert!(path("other.vqm").is_file());
+}
+
 #[test]
 fn integer_latents_learn_too() {
     let temporary = tempfile::tempdir().unwrap();

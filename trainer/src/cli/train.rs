@@ -208,12 +208,13 @@ fn retrain_predictor(model: &Path, arguments: &Arguments) -> anyhow::Result<()> 
 
 /// The recordings, as a model takes them, and those of them that candidates are compared on: of others than what is trained on, where there are several.
 fn open(codec: &HostCodec<'_>, arguments: &Arguments, data: &DataConfig) -> anyhow::Result<Divided> {
-    let paths = || arguments.records.iter().chain(&arguments.held_out);
-    let open = |path: &PathBuf| Ok(fit_stored(arguments.signal.open_stored(path)?, codec.kind(), RatePolicy::Refuse)?);
-    let recordings = paths().map(open).collect::<anyhow::Result<Vec<StoredRecording>>>()?;
-    let numbers = files(paths().map(PathBuf::as_path)).into_iter().enumerate();
+    let sources = sources(arguments, data)?;
+    let numbers = files(sources.iter().map(|source| source.path.as_path()));
+    let held_out = sources.iter().map(|source| source.held_out);
     let places: Vec<Place> =
-        numbers.map(|(index, file)| Place { file, held_out: index >= arguments.records.len() }).collect();
+        numbers.into_iter().zip(held_out).map(|(file, held_out)| Place { file, held_out }).collect();
+    let fitted = sources.into_iter().map(|source| fit_stored(source.recording, codec.kind(), RatePolicy::Refuse));
+    let recordings = fitted.collect::<Result<Vec<StoredRecording>, _>>()?;
     let data = DataConfig { validation_fraction: COMPARED, ..data.clone() };
     let divided = divide(&recordings, &places, &data)?;
     let named: Vec<&str> = divided.held_out.iter().map(|recording| recording.name.as_str()).collect();
@@ -247,6 +248,15 @@ pub(super) fn start(arguments: &Arguments, output: Option<&Path>, lambda: Option
         let name = arguments.records.first().and_then(|path| path.file_stem()).unwrap_or_default().to_string_lossy();
         return Ok(Job::start(sources, &given, &folder(&name), &arguments.device, command)?);
     }
+    let sources = sources(arguments, &given.data)?;
+    let mut config = train_config::for_recordings(arguments, &sources)?;
+    lambda.map_or(Ok(()), |lambda| config.set_lambda(lambda))?;
+    let folder = folder(sources.first().map_or("run", |source| source.recording.name.as_str()));
+    Ok(Job::start(sources, &config, &folder, &arguments.device, command)?)
+}
+
+/// What is named to train on and to hold out: recordings, or every channel of theirs by itself.
+fn sources(arguments: &Arguments, data: &DataConfig) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
     let trained = arguments.records.iter().map(|path| (path, false));
     for (path, held_out) in trained.chain(arguments.held_out.iter().map(|path| (path, true))) {
@@ -254,7 +264,7 @@ pub(super) fn start(arguments: &Arguments, output: Option<&Path>, lambda: Option
         // The run may be resumed from another folder.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let options = arguments.signal.options();
-        if given.data.single_channels {
+        if data.single_channels {
             let channels = recording.channels.iter().map(|channel| channel.name.clone()).collect::<Vec<_>>();
             for name in channels {
                 let options = OpenOptions { columns: vec![name], ..options.clone() };
@@ -265,10 +275,7 @@ pub(super) fn start(arguments: &Arguments, output: Option<&Path>, lambda: Option
             sources.push(Source { path, options, recording, held_out });
         }
     }
-    let mut config = train_config::for_recordings(arguments, &sources)?;
-    lambda.map_or(Ok(()), |lambda| config.set_lambda(lambda))?;
-    let folder = folder(sources.first().map_or("run", |source| source.recording.name.as_str()));
-    Ok(Job::start(sources, &config, &folder, &arguments.device, command)?)
+    Ok(sources)
 }
 
 pub(super) fn default_folder(name: &str) -> PathBuf {
