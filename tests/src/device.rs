@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use vq_core::Options;
+use vq_core::{Mode, Options};
 use vq_trainer::export::file::ModelBytes;
 use vq_trainer::export::trained::Normalization;
 use vq_trainer::vectors::Vectors;
@@ -24,8 +24,12 @@ const STRETCH: usize = 3601;
 /// # Errors
 /// What the system refuses.
 pub fn write(model: &ModelBytes, signal: Vec<i32>, folder: &Path) -> Result<(), Box<dyn Error>> {
+    write_with(model, signal, OPTIONS, folder)
+}
+
+fn write_with(model: &ModelBytes, signal: Vec<i32>, options: Options, folder: &Path) -> Result<(), Box<dyn Error>> {
     let codec = model.model()?;
-    let packets = encode(codec, OPTIONS, &signal);
+    let packets = encode(codec, options, &signal);
     let decoded = samples(&decode(codec, &packets));
     model.write(&folder.join("model.vqm"))?;
     Ok(Vectors { samples: signal, packets, decoded }.write(folder)?)
@@ -37,8 +41,8 @@ pub fn stretch() -> Vec<i32> {
     lapped::ecg().samples.into_iter().skip(SAMPLES).take(STRETCH).collect()
 }
 
-/// Makes folders of vectors on the recording: `demo`, with a model of the demo's shapes, `prior`, with the standard recurrent prior, and `small`, with a
-/// model whose encoder and decoder fit into 8 KiB of RAM together.
+/// Makes folders of vectors on the recording: `demo`, with a model of the demo's shapes, `prior`, with the standard recurrent prior, `small`, with a
+/// model whose encoder and decoder fit into 8 KiB of RAM together, and `lossless`, with the small predictor and lossless packets.
 ///
 /// # Errors
 /// What the system refuses.
@@ -47,10 +51,13 @@ pub fn write_boards(folder: &Path) -> Result<(), Box<dyn Error>> {
     let shapes = demo::model_of(ecg, Normalization { offset: 1024, scale: 300.0 });
     let transform = lapped::model(ecg, 1).integer;
     let prior = rungs::with_standard_prior(&transform, &ecg[..STRETCH]);
+    let predicted = rungs::with_small_predictor(&transform);
     for (name, model) in [("demo", shapes), ("prior", prior), ("small", transform)] {
         let folder = folder.join(name);
         fs::create_dir_all(&folder)?;
         write(&model, stretch(), &folder)?;
     }
-    Ok(())
+    let folder = folder.join("lossless");
+    fs::create_dir_all(&folder)?;
+    write_with(&predicted, stretch(), OPTIONS.mode(Mode::Lossless), &folder)
 }

@@ -341,17 +341,22 @@ pub fn with_predictor(model: Model<'_>, sizes: PredictorSizes, seed: u64) -> Mod
 
 /// Sizes of recurrent predictors for so many channels.
 pub fn predictor_sizes(channels: usize) -> impl Strategy<Value = PredictorSizes> {
-    (1usize..=3, 1usize..=8).prop_map(move |(fours, taps)| PredictorSizes {
-        hidden: fours * 4,
-        taps,
-        cross: (channels - 1).min(2),
+    (1usize..=3, 1usize..=8, prop_oneof![Just(0), 1u8..=15]).prop_map(move |(fours, taps, filter_rate)| {
+        PredictorSizes { hidden: fours * 4, taps, cross: (channels - 1).min(2), filter_rate }
     })
 }
 
 /// Sizes of every kind of recurrent prior.
 pub fn recurrent_sizes() -> impl Strategy<Value = RecurrentSizes> {
-    (0usize..=3, prop::sample::select(vec![0usize, 4]), any::<bool>(), 1usize..=6).prop_map(
-        |(fours, units, skip, reach)| RecurrentSizes { hidden: fours * 4, units, skip: skip || fours == 0, reach },
+    let rates = prop_oneof![Just(0), 1u8..=15];
+    (0usize..=3, prop::sample::select(vec![0usize, 4]), any::<bool>(), 1usize..=6, rates).prop_map(
+        |(fours, units, skip, reach, scale_rate)| RecurrentSizes {
+            hidden: fours * 4,
+            units,
+            skip: skip || fours == 0,
+            reach,
+            scale_rate,
+        },
     )
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use vq_core::model::recurrent::CONDITIONS;
 use vq_core::{Model, Options, packet_codes};
-use vq_trainer::config::{PredictorKind, PriorConfig, PriorKind};
+use vq_trainer::config::{PredictorKind, PriorConfig, PriorKind, ResidualConfig};
 use vq_trainer::export::container::assemble;
 use vq_trainer::export::disassemble::disassemble;
 use vq_trainer::export::file::ModelBytes;
@@ -54,13 +54,15 @@ pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
         let with = |(_, sizes)| (named("prior", &kind), with_prior(model, sizes, &spreads));
         cases.extend(kind.candidates().into_iter().map(with));
     }
+    cases.push(("prior-following".to_owned(), with_standard_prior(&transform, stretch)));
     let indices = shapes.model()?;
     for (kind, sizes) in PriorConfig::default().index_candidates() {
         cases.push((named("indices", &kind), with_index_prior(indices, sizes, 0x1ff, LIVELY, 1)));
     }
+    let filter_rate = ResidualConfig::default().filter_rate;
     for kind in [PredictorKind::Small, PredictorKind::Standard] {
         let with = |(_, sizes)| (named("predictor", &kind), with_predictor(model, sizes));
-        cases.extend(kind.candidates(1).into_iter().map(with));
+        cases.extend(kind.candidates(1, filter_rate).into_iter().map(with));
     }
     fs::create_dir_all(folder)?;
     for (name, model) in cases {
@@ -70,14 +72,24 @@ pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(folder.join("samples.bin"), bytes)?)
 }
 
-/// A model of integer latents with the standard prior.
+/// A model with the small predictor.
+///
+/// # Panics
+/// If the model does not say what it is.
+#[must_use]
+pub fn with_small_predictor(model: &ModelBytes) -> ModelBytes {
+    let (_, sizes) = PredictorKind::Small.candidates(1, ResidualConfig::default().filter_rate)[0];
+    with_predictor(model.model().expect("the model is sound"), sizes)
+}
+
+/// A model of integer latents with the standard prior, whose scales follow.
 ///
 /// # Panics
 /// If the trainer tries none.
 #[must_use]
 pub fn with_standard_prior(model: &ModelBytes, samples: &[i32]) -> ModelBytes {
     let model = model.model().expect("the model is sound");
-    let (_, sizes) = PriorKind::Standard.candidates()[0];
+    let (_, sizes) = PriorConfig { kind: PriorKind::Standard, ..PriorConfig::default() }.candidates()[0];
     with_prior(model, sizes, &spreads(model, samples))
 }
 
@@ -135,7 +147,11 @@ fn with_prior(model: Model<'_>, sizes: RecurrentSizes, spreads: &[f64]) -> Model
 }
 
 /// A model with a recurrent predictor that goes on as the last samples went.
-fn with_predictor(model: Model<'_>, sizes: PredictorSizes) -> ModelBytes {
+///
+/// # Panics
+/// If the model does not say what it is.
+#[must_use]
+pub fn with_predictor(model: Model<'_>, sizes: PredictorSizes) -> ModelBytes {
     let mut noise = Noise::new(sizes.hidden as u64);
     let mut readout = matrix(&mut noise, sizes.outputs(), sizes.hidden, 0.05);
     readout.biases.iter_mut().zip(LEFT_OVER).for_each(|(bias, value)| *bias = value);

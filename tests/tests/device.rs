@@ -85,8 +85,8 @@ fn odd_widths_without_stride_and_codebooks_of_single_latents_are_the_same() {
 fn recurrent_priors_are_the_same() {
     let recipe = Recipe { seed: 14, latents: 6, stages: None, ..mono() };
     for sizes in [
-        RecurrentSizes { hidden: 20, units: 4, skip: true, reach: 4 },
-        RecurrentSizes { hidden: 8, units: 0, skip: false, reach: 16 },
+        RecurrentSizes { hidden: 20, units: 4, skip: true, reach: 4, scale_rate: 0 },
+        RecurrentSizes { hidden: 8, units: 0, skip: false, reach: 16, scale_rate: 5 },
     ] {
         assert_same_with(&recipe, Some(sizes));
     }

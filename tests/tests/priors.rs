@@ -3,7 +3,13 @@
 use proptest::prelude::*;
 use vq_core::{Model, Options, packet_codes};
 use vq_tests::indices::{index_sizes, with_index_prior};
-use vq_tests::{Recipe, decode, encode, recipes, recurrent_sizes, samples, with_recurrent_prior};
+use vq_tests::lapped;
+use vq_tests::rungs::with_standard_prior;
+use vq_tests::{
+    Recipe, decode, encode, predictor_sizes, recipes, recurrent_sizes, samples, with_predictor, with_recurrent_prior,
+};
+use vq_trainer::export::container::assemble;
+use vq_trainer::export::disassemble::disassemble;
 
 /// The codes of all packets, hop by hop, as (symbol, code).
 fn codes(model: Model<'_>, packets: &[Vec<u8>]) -> Vec<Vec<(usize, u16)>> {
@@ -191,4 +197,42 @@ fn uneven_codes_cost_less_than_their_width() {
     let packets = encode(model, Options::new(), &recipe.signal(600));
     let uniform = f64::from(model.bits_per_hop(9)) * codes(model, &packets).len() as f64 / 8.0;
     assert!((bytes(&packets) as f64) < 0.9 * uniform, "{} of {uniform}", bytes(&packets));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_model_that_was_taken_apart_is_put_together_to_the_byte(
+        recipe in recipes(),
+        prior in recurrent_sizes(),
+        predictor in predictor_sizes(1),
+    ) {
+        let exported = Recipe { stages: None, channels: 1, ..recipe }.export().integer;
+        let predicted = with_predictor(exported.model().unwrap(), predictor, 4);
+        let whole = with_recurrent_prior(predicted.model().unwrap(), prior, 3);
+        let again = assemble(&disassemble(whole.model().unwrap()).unwrap()).unwrap();
+        prop_assert!(again.bytes() == whole.bytes());
+    }
+}
+
+/// A prior that expects latents to spread eight times as far as they do: behind a hundred hops its scales are those of the signal.
+#[test]
+fn scales_that_follow_undo_what_another_signal_taught() {
+    let ecg = &lapped::ecg().samples[..21_600];
+    let louder: Vec<i32> = ecg.iter().map(|sample| 1024 + 8 * (sample - 1024)).collect();
+    let transform = lapped::model(ecg, 1).integer;
+    let sent = |taught: &[i32], scale_rate: u8| {
+        let mut parts = disassemble(with_standard_prior(&transform, taught).model().unwrap()).unwrap();
+        parts.priors.recurrent.as_mut().unwrap().record.scale_rate = scale_rate;
+        let model = assemble(&parts).unwrap();
+        let model = model.model().unwrap();
+        let packets = encode(model, Options::new().quality(5), &ecg[..7200]);
+        assert!(codes(model, &packets).len() >= 7200 / lapped::HOP);
+        bytes(&packets) as f64
+    };
+    let [right, wrong] = [ecg, &louder].map(|taught| [0, 6].map(|rate| sent(taught, rate)));
+    assert!(right[1] < right[0] * 1.01, "{right:?}");
+    // It takes the first quarter of the seconds.
+    assert!(wrong[0] > right[0] * 1.35 && wrong[1] < right[0] * 1.15, "{wrong:?} for {right:?}");
 }

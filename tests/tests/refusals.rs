@@ -351,20 +351,22 @@ fn priors_of_indices_that_do_not_fit_are_named() {
 #[test]
 fn nets_of_priors_and_predictors_that_do_not_fit_are_named() {
     let tables = scalars();
-    let sizes = RecurrentSizes { hidden: 8, units: 4, skip: true, reach: 4 };
+    let sizes = RecurrentSizes { hidden: 8, units: 4, skip: true, reach: 4, scale_rate: 0 };
     let model = with_recurrent_prior(tables.model().unwrap(), sizes, 1);
     let record = |change: fn(&mut RecurrentPrior)| with_recurrent(&model, change);
     assert_eq!(record(|_| ()), None);
     assert_eq!(record(|record| record.hidden = 6), Some(ModelError::Shape(Part::Recurrent)));
     assert_eq!(record(|record| record.symbols += 1), Some(ModelError::Shape(Part::Recurrent)));
     assert_eq!(record(|record| record.hidden = 16), Some(ModelError::Plan(Part::Recurrent)));
+    assert_eq!(record(|record| record.scale_rate = 16), Some(ModelError::Range(Part::Recurrent)));
+    assert_eq!(record(|record| record.scale_rate = 6), Some(ModelError::Plan(Part::Recurrent)));
     assert_eq!(record(|record| record.input = BEYOND), Some(ModelError::Bounds(Part::Recurrent)));
     let units = with_header(&model, |header| header.recurrent_units += 1);
     assert_eq!(units, Some(ModelError::Plan(Part::Recurrent)));
     let outside = with_directory(&model, |directory| directory.recurrent = BEYOND);
     assert_eq!(outside, Some(ModelError::Bounds(Part::Recurrent)));
 
-    let sizes = PredictorSizes { hidden: 4, taps: 3, cross: 0 };
+    let sizes = PredictorSizes { hidden: 4, taps: 3, cross: 0, filter_rate: 0 };
     let model = with_predictor(tables.model().unwrap(), sizes, 1);
     let place = model.model().unwrap().directory().predictor as usize;
     let record = |at: usize, value: u8| {
@@ -375,6 +377,8 @@ fn nets_of_priors_and_predictors_that_do_not_fit_are_named() {
     assert_eq!(record(0, 4), None);
     assert_eq!(record(0, 5), Some(ModelError::Range(Part::Predictor)));
     assert_eq!(record(0, 8), Some(ModelError::Plan(Part::Predictor)));
+    assert_eq!(record(5, 16), Some(ModelError::Range(Part::Predictor)));
+    assert_eq!(record(5, 5), Some(ModelError::Plan(Part::Predictor)));
     assert_eq!(record(11, 1), Some(ModelError::Bounds(Part::Predictor)));
     let units = with_header(&model, |header| header.predictor_units += 1);
     assert_eq!(units, Some(ModelError::Plan(Part::Predictor)));

@@ -239,7 +239,7 @@ fn random_words_grow_by_less_than_a_hundredth() {
 fn nothing_grows_by_more_than_a_hundredth() {
     const FULL: i32 = 1 << 23;
     let tables = Recipe { strides: vec![4, 4], extra: vec![2, 2], ..Recipe::small(3) }.export().integer;
-    let sizes = PredictorSizes { hidden: 8, taps: 4, cross: 0 };
+    let sizes = PredictorSizes { hidden: 8, taps: 4, cross: 0, filter_rate: 5 };
     let recurrent = with_predictor(tables.model().unwrap(), sizes, 6);
     let mut noise = Noise::new(8);
     let square =
@@ -277,7 +277,8 @@ fn nothing_grows_by_more_than_a_hundredth() {
 fn every_subset_of_three_neighbouring_bounded_packets_can_be_lost() {
     let recipe = Recipe { channels: 2, ..Recipe::small(6) };
     let tables = recipe.export().integer;
-    let recurrent = with_predictor(tables.model().unwrap(), PredictorSizes { hidden: 8, taps: 3, cross: 1 }, 2);
+    let recurrent =
+        with_predictor(tables.model().unwrap(), PredictorSizes { hidden: 8, taps: 3, cross: 1, filter_rate: 4 }, 2);
     let signal = recipe.signal(160 * recipe.hop());
     for bytes in [&tables, &recurrent] {
         let model = bytes.model().unwrap();

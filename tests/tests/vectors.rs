@@ -10,10 +10,13 @@ use std::path::PathBuf;
 use vq_core::packet::Header;
 use vq_core::{Mode, Options, self_test_decoder, self_test_encoder};
 use vq_tests::indices::with_index_prior;
-use vq_tests::{Recipe, decode, encode, metadata, samples, with_choice};
+use vq_tests::rungs::with_predictor;
+use vq_tests::{Recipe, decode, encode, metadata, samples, with_choice, with_recurrent_prior};
 use vq_trainer::export::export;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
+use vq_trainer::export::predictor::PredictorSizes;
 use vq_trainer::export::priors::indices::IndexSizes;
+use vq_trainer::export::priors::recurrent::RecurrentSizes;
 use vq_trainer::export::trained::{TrainedQuantizer, half_octaves};
 use vq_trainer::stream::{StreamHeader, append_header, append_packet, parse};
 
@@ -38,6 +41,10 @@ struct Vector {
     lambda: Option<u32>,
     /// The sizes of its recurrent prior of indices, if it has one; at quality 1 its tables hold.
     prior: Option<IndexSizes>,
+    /// The sizes of its recurrent prior of integer latents, if it has one; at quality 1 its tables hold.
+    latents: Option<RecurrentSizes>,
+    /// The sizes of its recurrent predictor, if it has one.
+    predictor: Option<PredictorSizes>,
 }
 
 /// One sample is far outside of what the net was made for.
@@ -48,7 +55,17 @@ fn with_an_artefact(input: &mut [i32]) {
 impl Vector {
     /// Of a recipe without a choice of codes, under tables, whose input has an artefact.
     fn of(name: &'static str, recipe: Recipe) -> Self {
-        Self { name, recipe, frames: 797, change: with_an_artefact, options: OPTIONS, lambda: None, prior: None }
+        Self {
+            name,
+            recipe,
+            frames: 797,
+            change: with_an_artefact,
+            options: OPTIONS,
+            lambda: None,
+            prior: None,
+            latents: None,
+            predictor: None,
+        }
     }
 
     fn path(&self, ending: &str) -> PathBuf {
@@ -83,6 +100,14 @@ impl Vector {
         let exported = match self.prior {
             None => exported,
             Some(sizes) => with_index_prior(exported.model().unwrap(), sizes, 0x1fe, 1.0, 17),
+        };
+        let exported = match self.latents {
+            None => exported,
+            Some(sizes) => with_recurrent_prior(exported.model().unwrap(), sizes, 23),
+        };
+        let exported = match self.predictor {
+            None => exported,
+            Some(sizes) => with_predictor(exported.model().unwrap(), sizes),
         };
         let model = exported.model().unwrap();
         fs::create_dir_all(self.path("vqm").parent().unwrap()).unwrap();
@@ -168,6 +193,37 @@ fn codes_that_a_recurrent_prior_foresees_decode_as_they_did() {
 fn integer_latents_decode_as_they_did() {
     let recipe = Recipe::small(12);
     Vector::of("scalar", recipe).check();
+}
+
+/// Scales as the net says them, and scales that follow the packet.
+#[test]
+fn latents_that_a_recurrent_prior_foresees_decode_as_they_did() {
+    for (name, scale_rate) in [("recurrent", 0), ("following", 4)] {
+        let latents = Some(RecurrentSizes { hidden: 12, units: 4, skip: true, reach: 3, scale_rate });
+        Vector { latents, options: OPTIONS.quality(6), ..Vector::of(name, Recipe::small(15)) }.check();
+    }
+}
+
+/// Lossless and bounded packets by a net, with the filter beside it and without.
+#[test]
+fn samples_that_a_net_predicts_decode_as_they_did() {
+    let recipe = Recipe { channels: 2, ..Recipe::small(14) };
+    let sizes = |filter_rate| Some(PredictorSizes { hidden: 8, taps: 5, cross: 1, filter_rate });
+    // Slopes with some noise, and among them words that nothing predicts: hops of those are sent as they are.
+    let change = |input: &mut [i32]| {
+        let word = |t: usize| (t as i32).wrapping_mul(0x9e37_79b1u32 as i32);
+        for (t, x) in input.iter_mut().enumerate() {
+            let slope = ((t / 2 % 120) as i32 - 60).abs() * 3;
+            *x = if (900..1000).contains(&t) { word(t) >> 12 } else { slope + (word(t) >> 30) };
+        }
+        with_an_artefact(input);
+    };
+    let cases =
+        [("predicted", Mode::Lossless, 0), ("filtered", Mode::Lossless, 4), ("filtered-bounded", Mode::Bounded(1), 6)];
+    for (name, mode, filter_rate) in cases {
+        let options = Options::new().mode(mode).packet_bytes(160).packet_hops(30);
+        Vector { change, options, predictor: sizes(filter_rate), ..Vector::of(name, recipe.clone()) }.check();
+    }
 }
 
 /// Packets of every kind: at the model's level and at others, of many qualities, and bounded ones where the input jumped.

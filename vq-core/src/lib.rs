@@ -58,7 +58,7 @@ pub mod model;
 mod nn;
 pub mod packet;
 pub mod prior;
-mod residual;
+pub mod residual;
 
 pub use codec::{
     Block, Blocks, Codes, Decoder, DecoderError, Encoder, EncoderError, FeedError, FrameQueue, Frames, Level, Options,

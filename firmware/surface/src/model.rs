@@ -117,7 +117,7 @@ fn records(opaque: &Opaque<'_>) {
             ResidualPredictor::inputs(&predictor),
             ResidualPredictor::outputs(&predictor),
         ));
-        keep(ResidualPredictor::multiply_accumulates(&predictor));
+        keep((ResidualPredictor::multiply_accumulates(&predictor), ResidualPredictor::has_filter(&predictor)));
         keep(ResidualPredictor::memory_units(&predictor, opaque.number));
     }
 }

@@ -1,4 +1,4 @@
-//! What priors are computed with.
+//! What priors and predictors are computed with.
 
 use core::hint::black_box;
 
@@ -7,6 +7,7 @@ use vq_core::kernels::Native;
 use vq_core::prior::cell::GruCell;
 use vq_core::prior::logistic::{Logistic, Plain};
 use vq_core::prior::sigmoid;
+use vq_core::residual::filter::{self, Filter};
 
 use crate::{Opaque, keep};
 
@@ -17,7 +18,7 @@ pub(crate) fn call(opaque: &mut Opaque<'_>) {
     let plain = Plain { least: black_box(word), bits: opaque.byte() };
     keep((Logistic::entries(&logistic), Logistic::start(&logistic, opaque.half())));
     keep((Logistic::entry(&logistic, black_box(word)), Logistic::cost(&logistic, black_box(word), plain)));
-    keep(Logistic::worst_bits(opaque.byte()));
+    keep((Logistic::worst_bits(opaque.byte()), Logistic::surprise(&logistic, black_box(word))));
     Logistic::encode(&logistic, &mut black_box(RangeEncoder::new()), opaque.output, black_box(word), plain);
     keep(Logistic::decode(&logistic, &mut RangeDecoder::new(opaque.bytes), plain));
     keep((GruCell::scratch_elements(opaque.number), GruCell::stream_bytes(opaque.word(), opaque.word())));
@@ -31,4 +32,9 @@ pub(crate) fn call(opaque: &mut Opaque<'_>) {
     let (input, rest) = opaque.elements.split_at_mut_checked(black_box(number)).unwrap_or_default();
     let (state, scratch) = rest.split_at_mut_checked(black_box(number)).unwrap_or_default();
     GruCell::step::<Native>(&cell, input, state, scratch);
+    let inputs = filter::inputs(&[black_box(word); 8], [black_box(word); 2]);
+    if let Some(mut filter) = Filter::new(&mut black_box([word; Filter::WORDS])) {
+        keep(Filter::expect(&mut filter, &inputs));
+        Filter::take(&mut filter, &inputs, black_box(word), opaque.byte());
+    }
 }

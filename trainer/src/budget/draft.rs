@@ -5,7 +5,7 @@ use crate::architecture::{NetSpec, Operation};
 use crate::config::Config;
 use crate::export::container::{ChannelParts, MetadataParts};
 use crate::export::file::ModelBytes;
-use crate::export::predictor::{PredictorParts, PredictorSizes, TrainedPredictor};
+use crate::export::predictor::{PredictorParts, TrainedPredictor};
 use crate::export::priors::indices::{IndexSizes, TrainedIndices};
 use crate::export::priors::recurrent::{Matrix, RecurrentParts, RecurrentSizes, TrainedRecurrent};
 use crate::export::trained::{
@@ -14,7 +14,6 @@ use crate::export::trained::{
 use crate::export::{Exported, export};
 use crate::run::{QuantizerRecord, SignalRecord};
 use vq_core::model::QUALITIES;
-use vq_core::model::predictor::DISTRIBUTION_OUTPUTS;
 use vq_core::model::recurrent::{CONDITIONS, MAX_INDEX_SYMBOLS};
 
 /// Hops of signal that ranges are measured on: the fewest that the exporter takes.
@@ -188,18 +187,19 @@ fn largest_index_prior(config: &Config, alphabets: &[usize]) -> Option<Recurrent
 
 /// The largest of the predictors that would be trained, with weights of zero.
 fn largest_predictor(config: &Config, channels: usize) -> Option<PredictorParts> {
-    let candidates = config.residual.kind.candidates(channels).into_iter().filter_map(|(_, sizes)| {
-        let PredictorSizes { hidden, taps, cross } = sizes;
-        let zeros =
-            |rows: usize, columns: usize| Matrix { weights: vec![0.0; rows * columns], biases: vec![0.0; rows] };
-        TrainedPredictor {
-            sizes,
-            level_scale: 40,
-            input: zeros(3 * hidden, sizes.inputs()),
-            state: zeros(3 * hidden, hidden),
-            readout: zeros(DISTRIBUTION_OUTPUTS + taps + cross, hidden),
-        }
-        .lower()
-    });
+    let candidates =
+        config.residual.kind.candidates(channels, config.residual.filter_rate).into_iter().filter_map(|(_, sizes)| {
+            let hidden = sizes.hidden;
+            let zeros =
+                |rows: usize, columns: usize| Matrix { weights: vec![0.0; rows * columns], biases: vec![0.0; rows] };
+            TrainedPredictor {
+                sizes,
+                level_scale: 40,
+                input: zeros(3 * hidden, sizes.inputs()),
+                state: zeros(3 * hidden, hidden),
+                readout: zeros(sizes.outputs(), hidden),
+            }
+            .lower()
+        });
     candidates.max_by_key(PredictorParts::bytes)
 }

@@ -199,6 +199,9 @@ pub(super) struct CodingArguments {
     short_headers: bool,
 }
 
+/// Converters have no more bits.
+const CONVERTER_BITS: u8 = 24;
+
 impl CodingArguments {
     /// What packets shall take on average, if that is limited.
     pub(super) fn bitrate(&self) -> Option<Bitrate> {
@@ -225,7 +228,7 @@ impl CodingArguments {
         );
         let promise = if self.lossless { Mode::Lossless } else { mode(&self.max_error)? };
         let options = Options::new().mode(promise).fallback(mode(&self.fallback)?).quality(self.quality);
-        let options = options.short_headers(self.short_headers);
+        let options = options.short_headers(self.short_headers).sample_bits(sample_bits(channels));
         let bytes = match self.packet_bytes {
             PacketBytes::Most(bytes) => usize::from(bytes),
             PacketBytes::None => codec.one_stream_bytes(frames, options),
@@ -240,6 +243,12 @@ impl CodingArguments {
         };
         Ok(self.packet_hops.map_or(options, |hops| options.packet_hops(hops)))
     }
+}
+
+/// Bits that a promise has to hold for: of converters, unless a file says that its numbers are wider or does not say.
+fn sample_bits(channels: &[Channel]) -> u8 {
+    let is_of_converter = |channel: &Channel| channel.source_bits.is_some_and(|bits| bits <= CONVERTER_BITS);
+    if channels.iter().all(is_of_converter) { CONVERTER_BITS } else { 32 }
 }
 
 /// A limit of a packet's bytes.

@@ -44,7 +44,8 @@ pub(super) fn train(
     config: &ResidualConfig,
     seed: u64,
 ) -> anyhow::Result<ModelBytes> {
-    let settings = PredictorSettings { steps: config.steps, learning_rate: config.learning_rate, seed };
+    let ResidualConfig { steps, learning_rate, filter_rate, .. } = *config;
+    let settings = PredictorSettings { steps, learning_rate, filter_rate, seed };
     let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
     let share = MOST_COMPARED / held_out.len().max(1);
     let held_out = held_out.iter().filter(|recording| recording.frames() > 0);

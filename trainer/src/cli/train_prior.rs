@@ -63,7 +63,7 @@ pub(super) fn train(
     retraining: &Retraining<'_>,
 ) -> anyhow::Result<ModelBytes> {
     let settings = PriorSettings {
-        sizes: Sizes::Latents(RecurrentSizes { hidden: 0, units: 0, skip: true, reach: 1 }),
+        sizes: Sizes::Latents(RecurrentSizes { hidden: 0, units: 0, skip: true, reach: 1, scale_rate: 0 }),
         steps: retraining.config.steps,
         learning_rate: retraining.config.learning_rate,
         seed: retraining.seed,

@@ -202,8 +202,10 @@ impl Config {
         }
         within("prior.steps", self.prior.steps as f64, 1.0, 1e9)?;
         within("prior.learning_rate", self.prior.learning_rate, 1e-9, 1.0)?;
+        within("prior.scale_rate", f64::from(self.prior.scale_rate), 0.0, 15.0)?;
         within("residual.steps", self.residual.steps as f64, 1.0, 1e9)?;
         within("residual.learning_rate", self.residual.learning_rate, 1e-9, 1.0)?;
+        within("residual.filter_rate", f64::from(self.residual.filter_rate), 0.0, 15.0)?;
         within("run.log_every", self.run.log_every as f64, 1.0, 1e9)?;
         within("run.validate_every", self.run.validate_every as f64, 1.0, 1e9)?;
         within("run.checkpoint_seconds", self.run.checkpoint_seconds, 0.0, 1e9)?;

@@ -127,13 +127,15 @@ fn recurrent(model: Model<'_>, record: RecurrentPrior) -> Option<RecurrentParts>
         expected: std::array::from_fn(|row| model.recurrent_expected(&record, row as u8 + 1)),
         // Places are given anew.
         record: RecurrentPrior {
-            hidden: record.hidden,
-            symbols: record.symbols,
-            units: record.units,
-            qualities: record.qualities,
-            reach: record.reach,
-            alphabet: record.alphabet,
-            ..RecurrentPrior::default()
+            input: 0,
+            state: 0,
+            readout: 0,
+            in_hop: 0,
+            start: 0,
+            conditions: 0,
+            expected: 0,
+            skip: 0,
+            ..record
         },
     })
 }

@@ -2,7 +2,7 @@
 
 use vq_core::Model;
 use vq_core::model::plan::block_stream_bytes;
-use vq_core::model::predictor::{DISTRIBUTION_OUTPUTS, OWN_INPUTS, ResidualPredictor};
+use vq_core::model::predictor::{DISTRIBUTION_OUTPUTS, FILTER_INPUTS, OWN_INPUTS, ResidualPredictor};
 
 use super::priors::recurrent::{Matrix, matrix_stream};
 use crate::config::PredictorKind;
@@ -21,33 +21,36 @@ pub struct PredictorSizes {
     pub taps: usize,
     /// Channels before one that it sees.
     pub cross: usize,
+    /// The rate of the filter beside it; 0 without one.
+    pub filter_rate: u8,
 }
 
 impl PredictorSizes {
     /// Elements that the cell reads.
     #[must_use]
     pub fn inputs(&self) -> usize {
-        OWN_INPUTS + self.cross
+        OWN_INPUTS + self.cross + if self.filter_rate > 0 { FILTER_INPUTS } else { 0 }
     }
 
     /// Elements that the readout gives.
     #[must_use]
     pub fn outputs(&self) -> usize {
-        DISTRIBUTION_OUTPUTS + self.taps + self.cross
+        DISTRIBUTION_OUTPUTS + self.taps + self.cross + usize::from(self.filter_rate > 0)
     }
 }
 
 impl PredictorKind {
-    /// The recurrent predictors that are tried for so many channels, with their sizes.
+    /// The recurrent predictors that are tried for so many channels, with their sizes and a filter of that rate.
     #[must_use]
-    pub fn candidates(self, channels: usize) -> Vec<(Self, PredictorSizes)> {
-        let cross = (channels - 1).min(2);
+    pub fn candidates(self, channels: usize, filter_rate: u8) -> Vec<(Self, PredictorSizes)> {
+        let one = |hidden| vec![(self, PredictorSizes { hidden, taps: 6, cross: (channels - 1).min(2), filter_rate })];
         match self {
             Self::Adaptive => Vec::new(),
-            Self::Small => vec![(self, PredictorSizes { hidden: 8, taps: 6, cross })],
-            Self::Standard => vec![(self, PredictorSizes { hidden: 32, taps: 6, cross })],
+            Self::Small => one(8),
+            Self::Standard => one(32),
             Self::Best => {
-                [Self::Small, Self::Standard].into_iter().flat_map(|kind| kind.candidates(channels)).collect()
+                let both = [Self::Small, Self::Standard].into_iter();
+                both.flat_map(|kind| kind.candidates(channels, filter_rate)).collect()
             }
         }
     }
@@ -85,13 +88,14 @@ impl TrainedPredictor {
     /// The predictor in integers; `None` where an accumulator could overflow.
     #[must_use]
     pub fn lower(&self) -> Option<PredictorParts> {
-        let PredictorSizes { hidden, taps, cross } = self.sizes;
+        let PredictorSizes { hidden, taps, cross, filter_rate } = self.sizes;
         Some(PredictorParts {
             record: ResidualPredictor {
                 hidden: hidden as u16,
                 taps: taps as u8,
                 cross: cross as u8,
                 level_scale: self.level_scale,
+                filter_rate,
                 input: 0,
                 state: 0,
                 readout: 0,

@@ -12,6 +12,8 @@ pub const CONDITIONS: usize = 4;
 pub const MAX_HIDDEN: u16 = 256;
 /// Most symbols of a hop that a recurrent prior can have.
 pub const MAX_SYMBOLS: u16 = 512;
+/// The slowest rate at which scales follow.
+const MAX_SCALE_RATE: u8 = 15;
 /// Most units within the hop of a prior of indices.
 pub const MAX_INDEX_UNITS: u16 = 64;
 /// Most symbols of a hop of indices that a recurrent prior can have.
@@ -55,6 +57,9 @@ pub struct RecurrentPrior {
     pub reach: u16,
     /// The most codes that a symbol has, of indices; 0 of integer latents.
     pub alphabet: u16,
+    /// 0, or the rate at which scales of integer latents follow the packet's codes, 1..=15: in 1/2048 octave they move by `2^-rate` of what a code
+    /// [says](crate::prior::logistic::Logistic::surprise) about them.
+    pub scale_rate: u8,
 }
 
 /// A symbol's part within the hop. 16 bytes.
@@ -101,17 +106,17 @@ impl RecurrentPrior {
     /// Length in words.
     pub(crate) const WORDS: usize = Self::BYTES / 4;
 
-    /// Whether reserved bytes of a record are zero.
+    /// Whether reserved bytes of a record are zero, and the rate of scales is one.
     pub(crate) fn is_sound(words: &[u32; Self::WORDS]) -> bool {
-        let &[.., reserved] = words;
-        reserved == 0
+        let &[.., last] = words;
+        last <= u32::from(MAX_SCALE_RATE)
     }
 
     /// Reads a record that [is sound](Self::is_sound), or makes something of it.
     #[must_use]
     #[inline(always)]
     pub(crate) fn from_words(words: &[u32; Self::WORDS]) -> Self {
-        let &[hidden, units, input, state, readout, in_hop, start, conditions, expected, skip, reach, _] = words;
+        let &[hidden, units, input, state, readout, in_hop, start, conditions, expected, skip, reach, last] = words;
         Self {
             hidden: low(hidden),
             symbols: high(hidden),
@@ -127,6 +132,7 @@ impl RecurrentPrior {
             skip,
             reach: low(reach),
             alphabet: high(reach),
+            scale_rate: last as u8,
         }
     }
 
@@ -144,6 +150,7 @@ impl RecurrentPrior {
         }
         put(&mut bytes, 40, self.reach.to_le_bytes());
         put(&mut bytes, 42, self.alphabet.to_le_bytes());
+        put(&mut bytes, 44, [self.scale_rate]);
         bytes
     }
 
@@ -210,13 +217,23 @@ impl RecurrentPrior {
     }
 
     /// Elements of memory: what the net reads, then what the cell computes with, which the units, the readout's outputs and the
-    /// skipping ones, or of indices a row of starts, take the place of. Rounded up to a multiple of 4.
+    /// skipping ones, or of indices a row of starts, take the place of; then by how much scales are wider. Rounded up to a multiple of 4.
     #[must_use]
     pub fn memory_elements(&self) -> usize {
-        let scratch = GruCell::scratch_elements(usize::from(self.hidden));
+        let read = self.input_taps() + usize::from(self.hidden);
+        (read + self.scratch_elements() + self.widths()).next_multiple_of(4)
+    }
+
+    /// Those that the cell computes with, or that its results take.
+    pub(crate) fn scratch_elements(&self) -> usize {
         let last = self.all_outputs() + usize::from(self.alphabet);
         let within = self.kept_units() + self.readout_outputs() + last;
-        (self.input_taps() + usize::from(self.hidden) + scratch.max(within)).next_multiple_of(4)
+        GruCell::scratch_elements(usize::from(self.hidden)).max(within)
+    }
+
+    /// Those that say by how much scales are wider: one for each symbol, or none.
+    pub(crate) fn widths(&self) -> usize {
+        if self.scale_rate > 0 { usize::from(self.symbols) } else { 0 }
     }
 
     /// The same in units of 8 bytes, as the header states it.

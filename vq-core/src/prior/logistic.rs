@@ -11,13 +11,17 @@
 //! so that every entry has an interval, whatever the mean and the scale, and no division is needed. An interval takes two of these.
 
 use super::cost::interval_cost;
-use super::sigmoid::sigmoid;
+use super::sigmoid::{self, REACH, sigmoid};
 use crate::coder::range::{MAX_TOTAL_BITS, RangeDecoder, RangeEncoder};
+use crate::kernels::quotient;
 
 /// The largest number of a scale: wider distributions count as this one.
 pub const MAX_SCALE: u8 = 191;
 /// The number of the scale of one code. Scale `i` is `2^((i − UNIT_SCALE) / 8)` codes.
 pub const UNIT_SCALE: u8 = 40;
+
+/// The most that one code can [say](Logistic::surprise) about the scale: 3.
+pub const MAX_SURPRISE: i32 = 3 << 12;
 
 /// `round(2^15 · 2^(−i / 8))`.
 pub(crate) const MANTISSAS: [u16; 8] = [32768, 30048, 27554, 25268, 23170, 21247, 19484, 17867];
@@ -92,11 +96,17 @@ impl Logistic {
     /// The same of an entry that is neither the first nor behind the last.
     #[inline(always)]
     fn inner_start(&self, entry: u32) -> u32 {
-        // The product alone may be too large for its 32 bits; the difference is not.
-        let distance = self.slope.wrapping_mul(entry as i32).wrapping_sub(self.origin);
-        let below = sigmoid(distance >> (self.shift & 31)) as u32;
+        let below = sigmoid(self.argument(entry)) as u32;
         let spread = TOTAL - u32::from(self.entries());
         entry + ((spread * below) >> MAX_TOTAL_BITS)
+    }
+
+    /// An entry's lower edge in scales, as [`sigmoid`] takes it.
+    #[inline(always)]
+    fn argument(&self, entry: u32) -> i32 {
+        // The product alone may be too large for its 32 bits; the difference is not.
+        let distance = self.slope.wrapping_mul(entry as i32).wrapping_sub(self.origin);
+        distance >> (self.shift & 31)
     }
 
     /// The entry that holds a code.
@@ -118,6 +128,27 @@ impl Logistic {
     #[must_use]
     pub const fn worst_bits(bits: u8) -> u8 {
         MAX_TOTAL_BITS + if bits > MAX_TOTAL_BITS { bits } else { MAX_TOTAL_BITS }
+    }
+
+    /// By how much a scale that was wider would have made a code likelier: the derivative of the likelihood's logarithm by the scale's, in 1/4096,
+    /// limited to ±[`MAX_SURPRISE`]. Zero on average where the scale is right.
+    #[must_use]
+    pub fn surprise(&self, code: i32) -> i32 {
+        let entry = self.entry(code);
+        if self.is_escape(entry) {
+            return MAX_SURPRISE;
+        }
+        // With x an edge in scales and s = σ(x), the derivative of s by the scale's logarithm is −x · s · (1 − s).
+        let edge = |entry: u16| {
+            let x = self.argument(u32::from(entry)).clamp(-REACH, REACH - 1);
+            let share = sigmoid::within(x);
+            (share, x * ((share * (TOTAL as i32 - share)) >> MAX_TOTAL_BITS))
+        };
+        let ((below, low), (above, high)) = (edge(entry), edge(entry + 1));
+        let (difference, likelihood) = (low - high, (above - below).max(1));
+        // A Cortex-M0 does not divide.
+        let magnitude = quotient(difference.unsigned_abs(), likelihood as u32).min(MAX_SURPRISE as u32) as i32;
+        if difference < 0 { -magnitude } else { magnitude }
     }
 
     /// Sends a code.
@@ -174,7 +205,34 @@ mod tests {
         prop_oneof![-(1 << 20)..1 << 20, any::<i32>()]
     }
 
+    /// Codes of a logistic, drawn from its own intervals.
+    fn mean_surprise(said: &Logistic, drawn: &Logistic, middle: i32) -> f64 {
+        let share = |code: i32| {
+            let entry = drawn.entry(code);
+            f64::from(drawn.start(entry + 1) - drawn.start(entry)) / f64::from(1u32 << drawn.plain) / f64::from(TOTAL)
+        };
+        let codes = middle - 3000..=middle + 3000;
+        let inside = codes.filter(|code| !drawn.is_escape(drawn.entry(*code)));
+        inside.map(|code| share(code) * f64::from(said.surprise(code)) / 4096.0).sum()
+    }
+
+    #[test]
+    fn a_scale_that_is_right_is_not_surprised_and_others_are_by_their_octaves() {
+        for (mean, scale) in [(0, 40), (100, 30), (-90, 20), (7000, 60), (50, 75), (-20_000, 90)] {
+            let [right, narrow, wide] = [scale, scale - 8, scale + 8].map(|scale| Logistic::new(mean, scale));
+            let [right, low, high] = [&right, &narrow, &wide].map(|said| mean_surprise(said, &right, mean >> 8));
+            assert!(right.abs() < 0.05, "{right} at scale {scale}");
+            assert!(low > 0.05 && high < -0.05, "{low} and {high} at scale {scale}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn surprise_is_limited(mean in -3_000_000i32..3_000_000, scale in 0..=MAX_SCALE, code in -100_000i32..100_000) {
+            let surprise = Logistic::new(mean, scale).surprise(code);
+            prop_assert!((-MAX_SURPRISE..=MAX_SURPRISE).contains(&surprise));
+        }
+
         #[test]
         fn every_entry_has_an_interval(mean in means(), scale: u8) {
             let logistic = Logistic::new(mean, scale);

@@ -162,7 +162,9 @@ impl<'a> Prior<'a> {
             if INDEX_PRIORS && symbol.kind == SymbolKind::Index {
                 return recurrent.index(model, index, symbol, self.codes).encode(coder, output, code);
             }
-            return recurrent.steps(model, index, self.codes).encode(coder, output, code);
+            let steps = recurrent.steps(model, index, self.codes);
+            steps.encode(coder, output, code);
+            return recurrent.follow(index, &steps, code);
         }
         self.table_distribution(model, index, symbol, self.codes).encode(coder, output, code);
     }
@@ -182,6 +184,7 @@ impl<'a> Prior<'a> {
             let steps = recurrent.steps(model, index, self.codes);
             let code = steps.decode(coder);
             cost.into_iter().for_each(|cost| *cost += steps.cost(code));
+            recurrent.follow(index, &steps, code);
             code
         } else {
             let distribution = match self.recurrent.as_mut().filter(|_| self.is_recurrent && !is_integer) {

@@ -5,12 +5,16 @@
 //! *Past*: the codes of the hop before, companded, go into the cell; a readout of its state gives every symbol a share of its units and of its
 //! outputs. *Within the hop*: a symbol's units add what the codes before it say, and its outputs, mean and scale, what units say.
 //!
+//! *Scales* may follow the packet: a scale under which codes were likelier if it were wider becomes wider, every symbol's by itself. A net
+//! that was trained on other people errs by their scales first.
+//!
 //! Codes of quality `q` stand for steps that are `2^((9 − q) / 2)` times as wide as those of quality 9. The net reads and foresees latents in
 //! steps of quality 9, whatever the packet's quality, so that all qualities share what it knows of the signal.
 
 use super::cell::GruCell;
 use super::logistic::{Logistic, UNIT_SCALE};
 use super::steps::Steps;
+use crate::kernels::memory::clear;
 use crate::kernels::{Kernels, Native};
 use crate::model::recurrent::{CONDITIONS, RecurrentPrior, most_scale};
 use crate::model::{Model, QUALITIES};
@@ -24,6 +28,8 @@ const UNITS: usize = 4;
 pub const COARSENESS: [u16; QUALITIES] = [256, 181, 128, 91, 64, 45, 32, 23, 16];
 /// `round(2^15 · 2^(−(9 − q) / 2))`: a step of quality 9, in 1/32768 of one of quality `q`.
 pub const FINENESS: [u16; QUALITIES] = [2048, 2896, 4096, 5793, 8192, 11585, 16384, 23170, 32768];
+/// The most by which a scale is wider or narrower than the net says: three octaves.
+const MOST_WIDER: i32 = 3 << 11;
 /// By how many numbers a scale is less in steps of one quality than in those of the next better one: half an octave.
 const SCALES_PER_QUALITY: i16 = 4;
 
@@ -35,6 +41,8 @@ pub(crate) struct Recurrent<'a> {
     pub(super) input: &'a mut [i16],
     /// What the cell computes with; after it the units of all symbols, or of the index at hand, then the readout.
     pub(super) scratch: &'a mut [i16],
+    /// Of every symbol by how much its scale is wider than the net says, in 1/2048 octave; empty where scales do not follow the errors.
+    widths: &'a mut [i16],
     quality: Quality,
     /// Of indices: how many stages are sent, and how many symbols of the hop are in the sums.
     pub(super) stages: u8,
@@ -44,6 +52,8 @@ pub(crate) struct Recurrent<'a> {
     bits: u8,
     /// The number of the widest scale.
     most_scale: u8,
+    /// At most 15.
+    scale_rate: u8,
 }
 
 /// What the net needs to know of the packet's quality.
@@ -74,12 +84,16 @@ impl<'a> Recurrent<'a> {
     pub(crate) fn new(model: &Model<'a>, record: &'a [u32; RecurrentPrior::WORDS], memory: &'a mut [i16]) -> Self {
         let sizes = RecurrentPrior::from_words(record);
         let length = sizes.input_taps() + usize::from(sizes.hidden);
-        let (input, scratch) = memory.split_at_mut(length.min(memory.len()));
+        let (input, rest) = memory.split_at_mut(length.min(memory.len()));
+        let (scratch, widths) = rest.split_at_mut(sizes.scratch_elements().min(rest.len()));
+        let widths = widths.get_mut(..sizes.widths()).unwrap_or_default();
         // All symbols have the same number of codes.
         let symbol = model.symbol(0);
         let limit = symbol.map_or(0, |symbol| symbol.integer_limit());
         let (bits, most_scale) = symbol.map_or((0, 0), |symbol| (symbol.bits, most_scale(&symbol)));
-        Self { record, input, scratch, quality: Quality::new(0), stages: 0, taken: 0, limit, bits, most_scale }
+        let scale_rate = sizes.scale_rate & 15;
+        let quality = Quality::new(0);
+        Self { record, input, scratch, widths, quality, stages: 0, taken: 0, limit, bits, most_scale, scale_rate }
     }
 
     #[inline(always)]
@@ -97,6 +111,7 @@ impl<'a> Recurrent<'a> {
         let nothing = core::iter::repeat_n(0, record.codes_width());
         let values = nothing.chain(conditions).chain(start);
         self.input.iter_mut().zip(values).for_each(|(element, value)| *element = value);
+        clear(self.widths);
         self.read_out(model);
     }
 
@@ -166,9 +181,19 @@ impl<'a> Recurrent<'a> {
         let sum = |within: i16, before: i16| i32::from(within.saturating_add(before));
         let shift = 15 - in_hop.mean_shift.min(8);
         let mean = (sum(mean, mean_before) * i32::from(self.quality.fineness) + (1 << (shift - 1))) >> shift;
-        let scale = i32::from(self.quality.unit_scale) + ((sum(scale, scale_before) + 128) >> 8);
+        let wider = self.widths.get(index).copied().map_or(0, i32::from);
+        let scale = i32::from(self.quality.unit_scale) + ((sum(scale, scale_before) + wider + 128) >> 8);
         let logistic = Logistic::new(mean, scale.clamp(0, i32::from(self.most_scale)) as u8);
         Steps::new(logistic, self.limit, self.bits)
+    }
+
+    /// Lets the scale of symbol number `index` follow how far its code was from the mean. Every code is followed once.
+    #[inline(always)]
+    pub(crate) fn follow(&mut self, index: usize, steps: &Steps, code: u16) {
+        if let Some(width) = self.widths.get_mut(index) {
+            let moved = i32::from(*width) + ((steps.surprise(code) + (1 << self.scale_rate >> 1)) >> self.scale_rate);
+            *width = moved.clamp(-MOST_WIDER, MOST_WIDER) as i16;
+        }
     }
 
     /// Shows the net the code of symbol number `index`.

@@ -37,11 +37,19 @@ pub(crate) static BOTH_SIDES: [i16; 2 * MIDDLE + 2] = {
     sides
 };
 
+/// Arguments count as no more than this, and no less than its negative.
+pub(crate) const REACH: i32 = 1 << 16;
+
 /// `1 / (1 + exp(−x))`: 1..=32767, never falling.
 #[inline]
 #[must_use]
 pub fn sigmoid(x: i32) -> i32 {
-    let x = x.clamp(-(1 << 16), (1 << 16) - 1);
+    within(x.clamp(-REACH, REACH - 1))
+}
+
+/// The same of an argument that is no further from 0 than [`REACH`], which itself is too far.
+#[inline(always)]
+pub(super) fn within(x: i32) -> i32 {
     let place = (x >> 8) as usize & (2 * MIDDLE - 1) ^ MIDDLE;
     // Both are always there.
     let low = BOTH_SIDES.get(place).copied().map_or(0, i32::from);

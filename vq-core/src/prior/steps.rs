@@ -32,4 +32,9 @@ impl Steps {
     pub(crate) fn cost(&self, code: u16) -> u32 {
         self.logistic.cost(i32::from(code) + self.escape.least, self.escape)
     }
+
+    /// What a code says about the scale: [`Logistic::surprise`].
+    pub(crate) fn surprise(&self, code: u16) -> i32 {
+        self.logistic.surprise(i32::from(code) + self.escape.least)
+    }
 }

@@ -1,28 +1,17 @@
 //! The rung that needs no training: a filter that adapts its weights and follows the size of its errors.
 //!
-//! A channel's next point is predicted as its last one plus a weighted sum of its past differences, and of the newest ones of the
-//! two channels before it, which are known in the same frame. The weights follow by normalised least mean squares; the norm is rounded to
-//! a power of two, because small cores do not divide. Two running means of the errors, a fast and a slow one, give the scale.
+//! A channel's next point is predicted as its last one plus what a [`filter`] expects. Two running means of the errors, a fast and a slow one,
+//! give the scale.
 
+use super::filter::{self, TAPS};
 use super::mixture::{Component, Mixture};
+use crate::model::predictor::{KEPT_DIFFERENCES, MAX_CROSS};
 
-/// Past differences of the same channel.
-const OWN: usize = 8;
-/// Newest differences of the channels before.
-const CROSS: usize = 2;
-/// Weights of a channel.
-pub(crate) const TAPS: usize = OWN + CROSS;
 /// Words of a channel's state.
-pub(crate) const WORDS: usize = 1 + OWN + TAPS + 2;
+pub(crate) const WORDS: usize = 1 + KEPT_DIFFERENCES + TAPS + 2;
 
-/// A weight of one.
-const ONE: i64 = 1 << 16;
-/// Weights stay within ±4.
-const MOST_WEIGHT: i64 = 4 * ONE;
-/// Errors and differences count as no more than this where weights are adapted.
-const MOST_STEP: i32 = 1 << 20;
 /// Weights move by `2^-RATE` of what would undo the error.
-const RATE: u32 = 7;
+const RATE: u8 = 7;
 /// Share of a new error in the fast and in the slow mean: `2^-7…`.
 const FAST: u32 = 3;
 const SLOW: u32 = 6;
@@ -52,7 +41,7 @@ impl Start {
 pub(crate) struct Channel<'m> {
     last: &'m mut i32,
     /// The newest first.
-    differences: &'m mut [i32; OWN],
+    differences: &'m mut [i32; KEPT_DIFFERENCES],
     weights: &'m mut [i32; TAPS],
     /// The fast and the slow mean of the errors, in 1/256 point.
     errors: &'m mut [i32; 2],
@@ -70,7 +59,7 @@ impl<'m> Channel<'m> {
     /// Starts a packet at a step of the lattice.
     pub(crate) fn start(&mut self, start: &Start, step: u32) {
         *self.last = 0;
-        *self.differences = [0; OWN];
+        *self.differences = [0; KEPT_DIFFERENCES];
         self.weights.iter_mut().zip(start.weights).for_each(|(weight, trained)| *weight = i32::from(trained) << 2);
         // `max` changes nothing, but shows the compiler that no division is by zero.
         *self.errors = [((u32::from(start.error) << 4) / step.max(1)) as i32; 2];
@@ -78,7 +67,7 @@ impl<'m> Channel<'m> {
 
     /// Goes on from a point that was sent as it is.
     pub(crate) fn resume(&mut self, point: i32) {
-        *self.differences = [0; OWN];
+        *self.differences = [0; KEPT_DIFFERENCES];
         *self.last = point;
     }
 
@@ -88,9 +77,9 @@ impl<'m> Channel<'m> {
     }
 
     /// The predicted point, where `cross` are the newest differences of the two channels before.
-    pub(crate) fn predict(&self, cross: [i32; CROSS]) -> i32 {
-        let sum: i64 = self.inputs(cross).zip(self.weights.iter()).map(|(x, w)| i64::from(x) * i64::from(*w)).sum();
-        self.last.wrapping_add(((sum + ONE / 2) >> 16) as i32)
+    pub(crate) fn predict(&self, cross: [i32; MAX_CROSS]) -> i32 {
+        let expected = filter::expected(self.weights, &filter::inputs(self.differences, cross));
+        self.last.wrapping_add(((expected + (1 << 15)) >> 16) as i32)
     }
 
     /// How far the point may be from the predicted one.
@@ -103,32 +92,19 @@ impl<'m> Channel<'m> {
     }
 
     /// Takes the point that came, `distance` from the predicted one.
-    pub(crate) fn take(&mut self, point: i32, distance: i32, cross: [i32; CROSS]) {
+    pub(crate) fn take(&mut self, point: i32, distance: i32, cross: [i32; MAX_CROSS]) {
         let magnitude = distance.unsigned_abs().min(MOST_ERROR) << 8;
         for (mean, share) in self.errors.iter_mut().zip([FAST, SLOW]) {
             let before = *mean as u32;
             *mean = (before + (magnitude >> share)).saturating_sub(before >> share) as i32;
         }
-        let limited = |x: i32| i64::from(x.clamp(-MOST_STEP, MOST_STEP));
-        let energy: i64 = self.inputs(cross).map(|x| limited(x) * limited(x)).sum();
-        if let Some(octave) = energy.checked_ilog2() {
-            let error = limited(distance) << (16 - RATE);
-            let mut inputs = [0; TAPS];
-            inputs.iter_mut().zip(self.inputs(cross)).for_each(|(place, x)| *place = x);
-            for (weight, x) in self.weights.iter_mut().zip(inputs) {
-                let moved = i64::from(*weight) + ((error * limited(x)) >> octave);
-                *weight = moved.clamp(-MOST_WEIGHT, MOST_WEIGHT) as i32;
-            }
-        }
-        self.differences.copy_within(..OWN - 1, 1);
+        let inputs = filter::inputs(self.differences, cross);
+        filter::adapt(self.weights, &inputs, i64::from(distance) << 8, RATE);
+        self.differences.copy_within(..KEPT_DIFFERENCES - 1, 1);
         if let Some(newest) = self.differences.first_mut() {
             *newest = point.wrapping_sub(*self.last);
         }
         *self.last = point;
-    }
-
-    fn inputs(&self, cross: [i32; CROSS]) -> impl Iterator<Item = i32> {
-        self.differences.iter().copied().chain(cross)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Error-bounded and lossless packets: closed-loop prediction, whose errors are coded with priors.
 //!
-//! Samples become points of a [`lattice`], which keeps the promise about the error. A rung predicts each point from those before it,
-//! and gives the distribution of the distance between the two as a [`mixture`] of logistics for the range coder. Encoder and decoder know the same
+//! Samples become points of a lattice, which keeps the promise about the error. A rung predicts each point from those before it,
+//! and gives the distribution of the distance between the two as a mixture of logistics for the range coder. Encoder and decoder know the same
 //! points, and so predict the same. There is no net that decodes, nothing looks ahead, and a packet depends on no other.
 //!
-//! The points of a hop are sent frame by frame, the channels of a frame in order. A hop that prediction would make longer is sent
-//! [`raw`].
+//! The points of a hop are sent frame by frame, the channels of a frame in order. A hop that prediction would make longer is sent raw.
 
 mod adaptive;
+pub mod filter;
 mod lattice;
 mod mixture;
 mod raw;
@@ -125,14 +125,15 @@ impl<'a> Predictor<'a> {
             let scale = lossless.saturating_sub(octaves * 8);
             return (0, Mixture::new([Component { mean: 0, scale }; 2], 0));
         }
-        if let Some(recurrent) = &self.recurrent {
-            return recurrent.predict(memory, self.model.channels(), place.channel, self.lattice.step());
-        }
-        let cross = cross(memory, place.channel);
-        let channel = channel_of(memory, place.channel);
-        channel.map_or((0, Mixture::new([Component { mean: 0, scale: 0 }; 2], 0)), |channel| {
-            (channel.predict(cross), channel.distribution())
-        })
+        let predicted = match &self.recurrent {
+            Some(recurrent) => recurrent.predict(memory, self.model.channels(), place.channel, self.lattice.step()),
+            None => {
+                let cross = cross(memory, place.channel);
+                channel_of(memory, place.channel).map(|channel| (channel.predict(cross), channel.distribution()))
+            }
+        };
+        // Every channel is in the memory.
+        predicted.unwrap_or_else(|| (0, Mixture::new([Component { mean: 0, scale: 0 }; 2], 0)))
     }
 
     /// Lets the state follow a point that was sent or received.

@@ -31,13 +31,15 @@ pub struct RecurrentSizes {
     pub skip: bool,
     /// How many symbols back a symbol looks within its hop.
     pub reach: usize,
+    /// The rate at which scales follow the packet's codes; 0 where they do not.
+    pub scale_rate: u8,
 }
 
 impl PriorKind {
     /// The recurrent priors that are tried, with their sizes.
     #[must_use]
     pub fn candidates(self) -> Vec<(Self, RecurrentSizes)> {
-        let one = |hidden, units| (self, RecurrentSizes { hidden, units, skip: true, reach: 16 });
+        let one = |hidden, units| (self, RecurrentSizes { hidden, units, skip: true, reach: 16, scale_rate: 0 });
         match self {
             Self::Tables => Vec::new(),
             Self::Linear => vec![one(0, 0)],
@@ -53,8 +55,11 @@ impl PriorConfig {
     #[must_use]
     pub fn candidates(&self) -> Vec<(PriorKind, RecurrentSizes)> {
         let mut candidates = self.kind.candidates();
-        for (_, sizes) in candidates.iter_mut().filter(|(_, sizes)| sizes.hidden > 0 && self.units > 0) {
-            sizes.hidden = self.units;
+        for (_, sizes) in &mut candidates {
+            sizes.scale_rate = self.scale_rate;
+            if sizes.hidden > 0 && self.units > 0 {
+                sizes.hidden = self.units;
+            }
         }
         candidates
     }
@@ -136,7 +141,7 @@ impl TrainedRecurrent {
     /// The prior in integers; `None` where an accumulator could overflow.
     #[must_use]
     pub fn lower(&self) -> Option<RecurrentParts> {
-        let RecurrentSizes { hidden, units, skip, reach } = self.sizes;
+        let RecurrentSizes { hidden, units, skip, reach, scale_rate } = self.sizes;
         let symbols = self.symbols;
         let width = symbols.next_multiple_of(4);
         let shifts: Vec<u8> = self.largest_means.iter().map(|mean| mean_shift(*mean)).collect();
@@ -186,6 +191,7 @@ impl TrainedRecurrent {
                 units: units as u16,
                 qualities: self.qualities,
                 reach: reach as u16,
+                scale_rate,
                 ..RecurrentPrior::default()
             },
             input: gate(&self.input, symbols + CONDITIONS, &|_| CODE, &input_places)?,

@@ -89,7 +89,7 @@ pub fn fit(
     let mut least = if kind == PredictorKind::Best { adaptive.price() } else { f64::INFINITY };
     let mut fitted = Fitted { predictor: None, candidates: vec![adaptive] };
     let offsets: Vec<i32> = parts.scaling.iter().map(|scaling| scaling.offset).collect();
-    for (kind, sizes) in kind.candidates(offsets.len()) {
+    for (kind, sizes) in kind.candidates(offsets.len(), settings.filter_rate) {
         let mut session = PredictorSession::new(sizes, training, offsets.clone(), settings);
         let mut recent = 0.0;
         while session.step() < settings.steps {

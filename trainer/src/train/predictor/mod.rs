@@ -1,8 +1,9 @@
 //! Training of the recurrent predictor that bounded and lossless packets are coded with.
 //!
 //! One net serves every bound: windows of the recordings are rounded to lattices of many steps, and the net is told which. Windows begin as packets do, with nothing
-//! known but a first sample.
+//! known but a first sample, but in half of them the filter beside the net has learned already, as it has within long packets.
 
+mod filtered;
 mod fit;
 mod net;
 
@@ -13,7 +14,8 @@ use super::adam::Adam;
 use crate::data::Recording;
 use crate::export::predictor::{PredictorSizes, TrainedPredictor};
 use crate::random::for_step;
-use net::Net;
+use filtered::filtered;
+use net::{Net, Windows};
 
 pub use fit::{Candidate, FitError, Fitted, fit};
 
@@ -23,6 +25,9 @@ const SAMPLES: usize = 20_480;
 const WINDOW: usize = 384;
 /// Bounds that are trained for; those that stand here more often count for more.
 const BOUNDS: [u32; 10] = [0, 0, 0, 1, 1, 2, 5, 5, 10, 20];
+/// The part of the windows in which the filter has seen frames before, up to so many: in a packet it has not, in a stream it has.
+const WARM: f64 = 0.5;
+const MOST_BEFORE: usize = 6000;
 /// The part of the steps over which the learning rate rises.
 const WARMUP: f64 = 0.05;
 /// From this part of the steps on weights are rounded to int8, as on the device.
@@ -35,6 +40,8 @@ pub struct PredictorSettings {
     pub steps: usize,
     /// Adam's highest learning rate.
     pub learning_rate: f64,
+    /// Rate of the filter beside the net; 0 without one.
+    pub filter_rate: u8,
     /// Seed of every random choice.
     pub seed: u64,
 }
@@ -74,9 +81,9 @@ impl<'r> PredictorSession<'r> {
     /// One step; gives the bits of a sample in its windows.
     pub fn advance(&mut self) -> f64 {
         let mut random = for_step(self.settings.seed, self.step);
-        let (points, octaves) = self.draw(&mut random);
+        let windows = self.draw(&mut random);
         let int8 = self.step as f64 >= INT8_FROM * self.settings.steps as f64;
-        let bits = self.net.bits(&points, &octaves, int8).mean(Kind::Float);
+        let bits = self.net.bits(&windows, int8).mean(Kind::Float);
         let _ = self.adam.minimise(&bits, self.learning_rate(), 1.0);
         self.step += 1;
         bits.double_value(&[])
@@ -88,45 +95,51 @@ impl<'r> PredictorSession<'r> {
         self.settings.learning_rate * (progress / WARMUP + 0.02).min(1.0) * (1.02 - progress)
     }
 
-    /// Windows of points `[windows, channels, frames]`, and the octaves of their lattices' steps.
-    fn draw(&self, random: &mut impl Rng) -> (Tensor, Tensor) {
+    /// Windows of the recordings.
+    fn draw(&self, random: &mut impl Rng) -> Windows {
         let channels = self.offsets.len();
         let longest = self.recordings.iter().map(Recording::frames).max().unwrap_or(0);
         let frames = WINDOW.min(longest);
         let windows = (SAMPLES / (frames * channels).max(1)).max(1);
         let all: usize = self.recordings.iter().map(|recording| places(recording, frames)).sum();
-        let (mut drawn, mut octaves) = (Vec::with_capacity(windows), Vec::with_capacity(windows));
+        let mut drawn = Vec::with_capacity(windows);
         for _ in 0..windows {
             let mut place = random.random_range(0..all.max(1));
             let bound = BOUNDS[random.random_range(0..BOUNDS.len())];
+            let before = if random.random_bool(WARM) { random.random_range(0..MOST_BEFORE) } else { 0 };
             for recording in self.recordings {
                 let here = places(recording, frames);
                 if place < here {
-                    drawn.push(self.points(&recording.samples[place * channels..][..frames * channels], bound));
-                    octaves.push(octaves_of(bound));
+                    let before = before.min(place);
+                    let samples = &recording.samples[(place - before) * channels..(place + frames) * channels];
+                    drawn.push(self.window(samples, before, bound));
                     break;
                 }
                 place -= here;
             }
         }
-        (Tensor::cat(&drawn, 0), Tensor::from_slice(&octaves))
+        Windows::together(&drawn)
     }
 
-    /// Points of samples `[frames, channels]` on the lattice of a bound, `[1, channels, frames]`.
-    fn points(&self, samples: &[i32], bound: u32) -> Tensor {
+    /// The window of samples `[frames, channels]` on the lattice of a bound behind so many frames that only the filter sees.
+    fn window(&self, samples: &[i32], before: usize, bound: u32) -> Windows {
+        let channels = self.offsets.len();
         let step = f64::from(2 * bound + 1);
         let offsets = self.offsets.iter().cycle();
-        let point = |(x, offset): (&i32, &i32)| ((f64::from(*x) - f64::from(*offset)) / step).round() as f32;
-        let points: Vec<f32> = samples.iter().zip(offsets).map(point).collect();
-        Tensor::from_slice(&points).view([1, -1, self.offsets.len() as i64]).transpose(1, 2).contiguous()
+        let point = |(x, offset): (&i32, &i32)| ((f64::from(*x) - f64::from(*offset)) / step).round() as i32;
+        let points: Vec<i32> = samples.iter().zip(offsets).map(point).collect();
+        let values: Vec<f32> = points[before * channels..].iter().map(|point| *point as f32).collect();
+        let values = Tensor::from_slice(&values).view([1, -1, channels as i64]).transpose(1, 2).contiguous();
+        let rate = self.net.filter_rate();
+        let filtered = (rate > 0).then(|| filtered(&points, channels, before, rate).unsqueeze(0));
+        Windows { points: values, octaves: Tensor::from_slice(&[step.log2() as f32]), filtered }
     }
 
     /// Bits per sample of recordings as one stream each, under the floats with weights rounded to int8: their mean.
     fn measure(&self, recordings: &[Recording], bound: u32) -> f64 {
-        let octaves = Tensor::from_slice(&[octaves_of(bound)]);
         let bits = recordings.iter().map(|recording| {
-            let points = self.points(&recording.samples, bound);
-            let bits = tch::no_grad(|| self.net.bits(&points, &octaves, true).sum(Kind::Double).double_value(&[]));
+            let whole = self.window(&recording.samples, 0, bound);
+            let bits = tch::no_grad(|| self.net.bits(&whole, true).sum(Kind::Double).double_value(&[]));
             bits / recording.samples.len().max(1) as f64
         });
         bits.sum::<f64>() / recordings.len().max(1) as f64
@@ -137,11 +150,6 @@ impl<'r> PredictorSession<'r> {
     pub fn trained(&self) -> TrainedPredictor {
         self.net.trained(level_scale(self.recordings, &self.offsets))
     }
-}
-
-/// Octaves of the step of a bound's lattice.
-fn octaves_of(bound: u32) -> f32 {
-    (2.0 * f64::from(bound) + 1.0).log2() as f32
 }
 
 /// Places where a window of so many frames may begin.

@@ -96,6 +96,7 @@ fn shape_of_indices(model: &Model<'_>, recurrent: &RecurrentPrior) -> bool {
         && recurrent.alphabet <= MAX_ALPHABET
         && recurrent.skip == 0
         && recurrent.reach == 0
+        && recurrent.scale_rate == 0
         && recurrent.qualities >> QUALITIES == 0
         && recurrent.qualities != 0
         && all_indices
