@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::{env, process};
 
 /// The first one does where VQ_MODEL names none.
-const RUNGS: [&str; 10] = [
+const RUNGS: [&str; 11] = [
     "demo",
     "prior-tables",
     "prior-linear",
     "prior-small",
     "prior-standard",
+    "prior-following",
     "indices-small",
     "indices-standard",
     "predictor-adaptive",

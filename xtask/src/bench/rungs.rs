@@ -10,11 +10,12 @@ use crate::project::Project;
 const TARGETS: [&str; 5] = ["m4", "m33", "m3", "m0", "rv32"];
 
 /// Cases, what they are, and the most instructions per sample on M4 and on M0, where a goal is set.
-const CASES: [(&str, &str, Option<[f64; 2]>); 22] = [
+const CASES: [(&str, &str, Option<[f64; 2]>); 23] = [
     ("prior-tables-codes-sample", "range coder and tables", None),
     ("prior-linear-codes-sample", "range coder and linear prior", None),
     ("prior-small-codes-sample", "range coder and small prior", Some([700.0, 2_800.0])),
     ("prior-standard-codes-sample", "range coder and standard prior", Some([2_300.0, 9_000.0])),
+    ("prior-following-codes-sample", "range coder and standard prior, whose scales follow", None),
     ("demo-codes-sample", "range coder and tables, the demo's shapes", None),
     ("indices-small-codes-sample", "range coder and small prior of indices, the demo's shapes", None),
     ("indices-standard-codes-sample", "range coder and standard prior of indices, the demo's shapes", None),

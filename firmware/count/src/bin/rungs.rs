@@ -18,12 +18,13 @@ const fn case(name: &'static str, mode: Mode, polls: bool) -> Case {
 }
 
 /// The demo's shapes; one transform with every rung of the priors, the demo's shapes with those of indices; the transform with every rung of the predictors.
-const CASES: [(Case, &Aligned<[u8]>); 10] = [
+const CASES: [(Case, &Aligned<[u8]>); 11] = [
     (case("demo", Mode::BestEffort, true), include_model!(env!("VQ_DEMO"))),
     (case("prior-tables", Mode::BestEffort, false), include_model!(env!("VQ_PRIOR_TABLES"))),
     (case("prior-linear", Mode::BestEffort, false), include_model!(env!("VQ_PRIOR_LINEAR"))),
     (case("prior-small", Mode::BestEffort, false), include_model!(env!("VQ_PRIOR_SMALL"))),
     (case("prior-standard", Mode::BestEffort, true), include_model!(env!("VQ_PRIOR_STANDARD"))),
+    (case("prior-following", Mode::BestEffort, false), include_model!(env!("VQ_PRIOR_FOLLOWING"))),
     (case("indices-small", Mode::BestEffort, false), include_model!(env!("VQ_INDICES_SMALL"))),
     (case("indices-standard", Mode::BestEffort, true), include_model!(env!("VQ_INDICES_STANDARD"))),
     (case("predictor-adaptive", Mode::Lossless, false), include_model!(env!("VQ_PREDICTOR_ADAPTIVE"))),

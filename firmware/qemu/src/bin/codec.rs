@@ -14,7 +14,7 @@ use static_cell::ConstStaticCell;
 use vq_core::{Aligned, Blocks, Decoder, Encoder, Memory, Model, Options};
 
 const MODEL: &Aligned<[u8]> = vq_core::include_model!(env!("VQ_MODEL"));
-const OPTIONS: Options = Options::new().packet_bytes(244);
+const OPTIONS: Options = Options::new().packet_bytes(244).mode(firmware_qemu::MODE);
 
 static ENCODER: ConstStaticCell<Memory<{ vq_core::encoder_memory(MODEL, OPTIONS) }>> =
     ConstStaticCell::new(Memory::new());
