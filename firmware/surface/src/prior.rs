@@ -32,7 +32,8 @@ pub(crate) fn call(opaque: &mut Opaque<'_>) {
     let (input, rest) = opaque.elements.split_at_mut_checked(black_box(number)).unwrap_or_default();
     let (state, scratch) = rest.split_at_mut_checked(black_box(number)).unwrap_or_default();
     GruCell::step::<Native>(&cell, input, state, scratch);
-    let inputs = filter::inputs(&[black_box(word); 8], [black_box(word); 2]);
+    let cross = filter::cross(black_box(opaque.number), |before| Some(black_box(before) as i32));
+    let inputs = filter::inputs(&[black_box(word); 8], cross);
     if let Some(mut filter) = Filter::new(&mut black_box([word; Filter::WORDS])) {
         keep(Filter::expect(&mut filter, &inputs));
         Filter::take(&mut filter, &inputs, black_box(word), opaque.byte());

@@ -200,7 +200,7 @@ pub(super) struct CodingArguments {
 }
 
 /// Converters have no more bits.
-const CONVERTER_BITS: u8 = 24;
+const CONVERTER_BITS: u8 = Options::new().chosen_sample_bits();
 
 impl CodingArguments {
     /// What packets shall take on average, if that is limited.

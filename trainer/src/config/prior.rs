@@ -47,7 +47,7 @@ section! {
         /// Adam's highest learning rate.
         learning_rate: f64 = 4e-3,
         /// Scales of integer latents follow the codes of a packet: they move by 2^-rate of what a code says about them, 4 (fast) to 9. So the prior of a
-        /// model that was trained on other people fits this one soon. It takes 2 bytes of RAM a latent and some tens of instructions; 0 leaves it out.
+        /// model that was trained on other people fits this one soon. It takes 2 bytes of RAM and some hundred instructions a latent; 0 leaves it out.
         scale_rate: u8 = 6,
     }
 }
@@ -63,7 +63,7 @@ section! {
         /// Adam's highest learning rate.
         learning_rate: f64 = 6e-3,
         /// A linear filter runs beside the net, whose weights follow the signal: they move by 2^-rate of what would undo its error, 3 (fast) to
-        /// 10. It takes 48 bytes of RAM a channel and a few hundred instructions a sample; 0 leaves it out.
+        /// 10. It takes 48 bytes of RAM a channel and half as many instructions a sample again as the small net; 0 leaves it out.
         filter_rate: u8 = 5,
     }
 }

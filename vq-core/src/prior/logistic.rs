@@ -11,7 +11,7 @@
 //! so that every entry has an interval, whatever the mean and the scale, and no division is needed. An interval takes two of these.
 
 use super::cost::interval_cost;
-use super::sigmoid::{self, REACH, sigmoid};
+use super::sigmoid::{REACH, sigmoid};
 use crate::coder::range::{MAX_TOTAL_BITS, RangeDecoder, RangeEncoder};
 use crate::kernels::quotient;
 
@@ -141,7 +141,7 @@ impl Logistic {
         // With x an edge in scales and s = σ(x), the derivative of s by the scale's logarithm is −x · s · (1 − s).
         let edge = |entry: u16| {
             let x = self.argument(u32::from(entry)).clamp(-REACH, REACH - 1);
-            let share = sigmoid::within(x);
+            let share = sigmoid(x);
             (share, x * ((share * (TOTAL as i32 - share)) >> MAX_TOTAL_BITS))
         };
         let ((below, low), (above, high)) = (edge(entry), edge(entry + 1));

@@ -52,8 +52,6 @@ pub(crate) struct Recurrent<'a> {
     bits: u8,
     /// The number of the widest scale.
     most_scale: u8,
-    /// At most 15.
-    scale_rate: u8,
 }
 
 /// What the net needs to know of the packet's quality.
@@ -91,9 +89,7 @@ impl<'a> Recurrent<'a> {
         let symbol = model.symbol(0);
         let limit = symbol.map_or(0, |symbol| symbol.integer_limit());
         let (bits, most_scale) = symbol.map_or((0, 0), |symbol| (symbol.bits, most_scale(&symbol)));
-        let scale_rate = sizes.scale_rate & 15;
-        let quality = Quality::new(0);
-        Self { record, input, scratch, widths, quality, stages: 0, taken: 0, limit, bits, most_scale, scale_rate }
+        Self { record, input, scratch, widths, quality: Quality::new(0), stages: 0, taken: 0, limit, bits, most_scale }
     }
 
     #[inline(always)]
@@ -190,8 +186,9 @@ impl<'a> Recurrent<'a> {
     /// Lets the scale of symbol number `index` follow how far its code was from the mean. Every code is followed once.
     #[inline(always)]
     pub(crate) fn follow(&mut self, index: usize, steps: &Steps, code: u16) {
+        let rate = self.record().scale_rate & 15;
         if let Some(width) = self.widths.get_mut(index) {
-            let moved = i32::from(*width) + ((steps.surprise(code) + (1 << self.scale_rate >> 1)) >> self.scale_rate);
+            let moved = i32::from(*width) + ((steps.surprise(code) + (1 << rate >> 1)) >> rate);
             *width = moved.clamp(-MOST_WIDER, MOST_WIDER) as i16;
         }
     }

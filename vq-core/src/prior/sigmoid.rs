@@ -44,12 +44,7 @@ pub(crate) const REACH: i32 = 1 << 16;
 #[inline]
 #[must_use]
 pub fn sigmoid(x: i32) -> i32 {
-    within(x.clamp(-REACH, REACH - 1))
-}
-
-/// The same of an argument that is no further from 0 than [`REACH`], which itself is too far.
-#[inline(always)]
-pub(super) fn within(x: i32) -> i32 {
+    let x = x.clamp(-REACH, REACH - 1);
     let place = (x >> 8) as usize & (2 * MIDDLE - 1) ^ MIDDLE;
     // Both are always there.
     let low = BOTH_SIDES.get(place).copied().map_or(0, i32::from);

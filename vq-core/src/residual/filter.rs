@@ -55,6 +55,13 @@ pub fn inputs(differences: &[i32; KEPT_DIFFERENCES], cross: [i32; MAX_CROSS]) ->
     inputs
 }
 
+/// The newest differences of the channels before one, of which `newest` gives that of a channel: in a frame those have already moved on. Zero where there
+/// is none.
+pub fn cross(channel: usize, mut newest: impl FnMut(usize) -> Option<i32>) -> [i32; MAX_CROSS] {
+    let mut before = |back: usize| channel.checked_sub(back).and_then(&mut newest).unwrap_or(0);
+    [before(1), before(2)]
+}
+
 /// The next difference, in 1/65536 point.
 pub(super) fn expected(weights: &[i32; TAPS], inputs: &[i32; TAPS]) -> i64 {
     weights.iter().zip(inputs).map(|(weight, x)| i64::from(*weight) * i64::from(*x)).sum()

@@ -15,6 +15,7 @@ mod recurrent;
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::model::Model;
+use crate::model::predictor::MAX_CROSS;
 use adaptive::{Channel, Start};
 use lattice::Lattice;
 use mixture::{Component, Mixture};
@@ -152,12 +153,8 @@ impl<'a> Predictor<'a> {
 }
 
 /// The newest differences of the two channels before one.
-fn cross(words: &mut [i32], channel: usize) -> [i32; 2] {
-    let mut newest = |back: usize| {
-        let channel = channel.checked_sub(back).and_then(|before| channel_of(words, before));
-        channel.map_or(0, |channel| channel.newest())
-    };
-    [newest(1), newest(2)]
+fn cross(words: &mut [i32], channel: usize) -> [i32; MAX_CROSS] {
+    filter::cross(channel, |before| Some(channel_of(words, before)?.newest()))
 }
 
 fn channel_of(words: &mut [i32], channel: usize) -> Option<Channel<'_>> {

@@ -125,8 +125,7 @@ impl<'a> Recurrent<'a> {
         let state = self.state(memory, channels);
         let cross = self.cross(state.points, channel);
         let mut past = self.past(state.points, channel)?;
-        let inputs = filter::inputs(past.differences, cross);
-        let filtered = past.filter.as_mut().map(|filter| filter.expect(&inputs));
+        let filtered = past.filter.as_mut().map(|filter| filter.expect(&filter::inputs(past.differences, cross)));
         let whole = |x: i32| companded(x.saturating_add(128) >> 8);
         let [newest, before, ..] = *past.differences;
         let own = [newest, newest.wrapping_sub(before), step.saturating_sub(1) as i32].map(companded);
@@ -184,13 +183,9 @@ impl<'a> Recurrent<'a> {
         Past::new(words.get_mut(..self.record.words())?)
     }
 
-    /// The newest differences of the channels before one, which have already moved on in its frame; zero where there is none.
+    /// The newest differences of the channels before one.
     fn cross(&self, points: &mut [i32], channel: usize) -> [i32; MAX_CROSS] {
-        let mut newest = |back: usize| {
-            let past = self.past(points, channel.checked_sub(back)?)?;
-            past.differences.first().copied()
-        };
-        [newest(1).unwrap_or(0), newest(2).unwrap_or(0)]
+        filter::cross(channel, |before| self.past(points, before)?.differences.first().copied())
     }
 
     fn state<'m>(&self, memory: &'m mut [i32], channels: usize) -> State<'m> {

@@ -21,6 +21,9 @@ const RECORD: &str = "data/mitdb-208";
 /// How it is trained: on the first four minutes, in under four minutes on two cores.
 const CONFIG: &str = "trainer/configs/demo.toml";
 
+/// How much of the last minute the README shows.
+const PICTURE_SECONDS: &str = "8";
+
 /// Where the last minute, which training does not see, begins.
 const LAST_MINUTE: &str = "240s";
 
@@ -93,7 +96,10 @@ impl Demo<'_> {
         fs::write(&path, serde_json::to_string_pretty(&table::json(&device))?)
             .with_context(|| format!("cannot write {}", path.display()))?;
         let html = self.folder.join("report.html");
-        run(self.vq("report").arg(self.run_folder()).arg("-o").arg(&html).arg("--table").arg(&path))?;
+        let picture = self.folder.join("ecg.svg");
+        let mut command = self.vq("report");
+        command.arg(self.run_folder()).arg("-o").arg(&html).arg("--table").arg(&path);
+        run(command.arg("--picture").arg(&picture).args(["--picture-seconds", PICTURE_SECONDS]))?;
         let text = format!(
             "The last minute of record 208, one patient, trained on the four minutes before:\n\n{}",
             table::text(&[table::codec_rows(record)?, device].concat())

@@ -1,4 +1,7 @@
-//! The demo's model beside the wavelet, on the minute that the model has not seen.
+//! What the demo printed and drew, and its model beside the wavelet, on the minute that the model has not seen.
+
+use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -10,29 +13,35 @@ use crate::project::Project;
 const FILE: &str = "README.md";
 const TABLE: &str = "demo";
 const WAVELET_TABLE: &str = "demo-wavelet";
+const PICTURE: &str = "docs/ecg.svg";
 
-/// The place, without anything for it.
-#[cfg(test)]
-pub(super) fn pieces_without_measuring() -> Vec<Piece> {
-    [TABLE, WAVELET_TABLE].map(|name| Piece::table(FILE, name, Err("not measured".into()))).into()
+/// The places, without anything for them.
+pub(super) fn pieces_without(reason: &str) -> Vec<Piece> {
+    let tables = [TABLE, WAVELET_TABLE].map(|name| Piece::table(FILE, name, Err(reason.to_owned())));
+    tables.into_iter().chain([Piece::file(PICTURE, Err(reason.to_owned()))]).collect()
 }
 
-/// What `cargo xtask demo` printed last, and its model against the wavelet.
+/// What `cargo xtask demo` printed and drew last, and its model against the wavelet.
 pub(super) fn pieces(project: &Project) -> Vec<Piece> {
     let folder = project.root.join("demo");
     let model = folder.join("ecg.vqm");
-    let printed = std::fs::read_to_string(folder.join("table.txt"));
     if !model.is_file() {
-        let reason = || Err("there is no demo/ecg.vqm: `cargo xtask demo` trains it".to_owned());
-        return vec![Piece::table(FILE, TABLE, reason()), Piece::table(FILE, WAVELET_TABLE, reason())];
+        return pieces_without("there is no demo/ecg.vqm: `cargo xtask demo` trains it");
     }
-    let told = printed.map(|text| format!("```text\n{text}```\n"));
-    let told = told.map_err(|error| format!("cannot read demo/table.txt: {error}: `cargo xtask demo` writes it"));
+    let made = |name: &str| {
+        fs::read_to_string(folder.join(name))
+            .map_err(|error| format!("cannot read demo/{name}: {error}: `cargo xtask demo` writes it"))
+    };
+    let told = made("table.txt").map(|text| format!("```text\n{text}```\n"));
     let table = beside_the_wavelet(project, &model).map_err(|error| format!("{error:#}"));
-    vec![Piece::table(FILE, TABLE, told), Piece::table(FILE, WAVELET_TABLE, table)]
+    vec![
+        Piece::table(FILE, TABLE, told),
+        Piece::table(FILE, WAVELET_TABLE, table),
+        Piece::file(PICTURE, made("ecg.svg")),
+    ]
 }
 
-fn beside_the_wavelet(project: &Project, model: &std::path::Path) -> Result<String> {
+fn beside_the_wavelet(project: &Project, model: &Path) -> Result<String> {
     let words = ["data/mitdb-208", "--from", "240s", "--only", "9/7"];
     let measured = RateDistortion::of_recording(project, &words, &[model.to_path_buf()])?;
     let wavelet = measured.curve(WAVELET, Regime::Stream)?.mean();

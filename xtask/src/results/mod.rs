@@ -165,7 +165,7 @@ mod tests {
     fn every_mark_has_a_source() {
         let project = Project::new();
         let mut known: Vec<Place> = device::pieces(&project).into_iter().map(|piece| piece.place).collect();
-        known.extend(demo::pieces_without_measuring().into_iter().map(|piece| piece.place));
+        known.extend(demo::pieces_without("not measured").into_iter().map(|piece| piece.place));
         for signal in models::signals(&project).unwrap() {
             known.extend(signal::pieces_without(&signal, "no recordings").into_iter().map(|piece| piece.place));
         }

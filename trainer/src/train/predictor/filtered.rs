@@ -1,8 +1,8 @@
 //! What the filter beside the net expects: the same integers as on the device, which depend on the points alone and so can be had before training.
 
 use tch::Tensor;
-use vq_core::model::predictor::{KEPT_DIFFERENCES, MAX_CROSS};
-use vq_core::residual::filter::{Filter, inputs};
+use vq_core::model::predictor::KEPT_DIFFERENCES;
+use vq_core::residual::filter::{Filter, cross, inputs};
 
 /// What a filter expects and by how much it erred before, in points, behind every point of `[frames, channels]` but the first of each channel, from
 /// frame `from` on: `[channels, frames - 1 - from, 2]`.
@@ -14,8 +14,7 @@ pub(super) fn filtered(points: &[i32], channels: usize, from: usize, rate: u8) -
     let frames: Vec<&[i32]> = points.chunks_exact(channels).collect();
     for (time, pair) in frames.windows(2).enumerate() {
         for channel in 0..channels {
-            let newest = |back: usize| channel.checked_sub(back).map_or(0, |before| differences[before][0]);
-            let seen = inputs(&differences[channel], std::array::from_fn::<_, MAX_CROSS, _>(|place| newest(place + 1)));
+            let seen = inputs(&differences[channel], cross(channel, |before| Some(differences[before][0])));
             let Some(mut filter) = Filter::new(&mut words[channel]) else { continue };
             let said = filter.expect(&seen);
             if let Some(step) = time.checked_sub(from) {
