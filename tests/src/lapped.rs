@@ -60,6 +60,7 @@ pub fn model(samples: &[i32], channels: usize) -> Exported {
         quantizer: TrainedQuantizer::Scalar {
             steps: vec![half_octaves((STEP / f64::from(scale)) as f32); latents],
             bits: 11,
+            told: None,
         },
         normalization: (0..channels).map(|channel| Normalization { offset: offset(channel), scale }).collect(),
     };

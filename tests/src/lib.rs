@@ -83,6 +83,8 @@ pub struct Recipe {
     pub separable: bool,
     /// Stages of codebooks, or integer latents.
     pub stages: Option<usize>,
+    /// Whether the last of several integer latents tells the decoder the quality.
+    pub told: bool,
     /// What its codebooks are like, where it has stages.
     pub codebooks: Codebooks,
 }
@@ -91,8 +93,8 @@ pub struct Recipe {
 pub fn recipes() -> impl Strategy<Value = Recipe> {
     let strides = prop::collection::vec(1usize..=4, 1..=3);
     let sizes = (1usize..=3, 1usize..=7, 1usize..=5, 1usize..=2);
-    (any::<u32>(), sizes, strides, any::<[bool; 2]>(), codebooks()).prop_flat_map(
-        |(seed, (channels, width, latents, rows), strides, [unbiased, separable], (stages, codebooks))| {
+    (any::<u32>(), sizes, strides, any::<[bool; 3]>(), codebooks()).prop_flat_map(
+        |(seed, (channels, width, latents, rows), strides, [unbiased, separable, told], (stages, codebooks))| {
             prop::collection::vec(0usize..=5, strides.len()).prop_map(move |extra| Recipe {
                 seed: u64::from(seed),
                 channels,
@@ -104,6 +106,7 @@ pub fn recipes() -> impl Strategy<Value = Recipe> {
                 unbiased,
                 separable,
                 stages,
+                told,
                 codebooks,
             })
         },
@@ -131,6 +134,7 @@ impl Recipe {
             unbiased: false,
             separable: false,
             stages: None,
+            told: false,
             codebooks: Codebooks::Residual,
         }
     }
@@ -149,7 +153,12 @@ impl Recipe {
         let decoder = self.net(&mut noise, false);
         let quantizer = match self.stages {
             Some(stages) => TrainedQuantizer::Vectors { codebooks: self.codebooks(stages, &mut noise) },
-            None => TrainedQuantizer::Scalar { steps: vec![half_octaves(0.0005); self.latents], bits: 12 },
+            None => {
+                let tells = self.told && self.latents > 1;
+                let told = tells.then(|| std::array::from_fn(|row| (row as f32 - 3.5) / 8.0));
+                let steps = vec![half_octaves(0.0005); self.latents - usize::from(tells)];
+                TrainedQuantizer::Scalar { steps, bits: 12, told }
+            }
         };
         let normalization =
             (0..self.channels).map(|channel| Normalization { offset: 100 * channel as i32, scale: 2000.0 });

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use vq_core::Options;
+use vq_core::model::QUALITIES;
 use vq_tests::{Recipe, decode, encode, recipes, samples};
 use vq_trainer::export::reference::{Rows, forward};
 
@@ -17,8 +18,12 @@ fn naive(recipe: &Recipe, signal: &[i32]) -> Vec<f32> {
         .collect();
     let latents = forward(&trained.encoder, &Rows { channels: recipe.channels, values });
     let latents = latents.last().expect("the encoder has layers");
-    let values =
-        latents.output.values.chunks_exact(recipe.latents).flat_map(|z| trained.quantizer.nearest(z)).collect();
+    let values = latents
+        .output
+        .values
+        .chunks_exact(recipe.latents)
+        .flat_map(|z| trained.quantizer.nearest(z, QUALITIES - 1))
+        .collect();
     let output = forward(&trained.decoder, &Rows { channels: recipe.latents, values });
     output.last().expect("the decoder has layers").output.values.clone()
 }

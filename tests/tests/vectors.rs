@@ -195,6 +195,24 @@ fn integer_latents_decode_as_they_did() {
     Vector::of("scalar", recipe).check();
 }
 
+/// Packets of several qualities, each of which its decoder is told.
+#[test]
+fn what_the_decoder_is_told_of_the_quality_decodes_as_it_did() {
+    let recipe = Recipe { told: true, rows: 2, ..Recipe::small(16) };
+    let vector = Vector { frames: 3001, options: OPTIONS.budget(1, 2), ..Vector::of("told", recipe) };
+    vector.check();
+    let bytes = ModelBytes::new(&vector.read("vqm"));
+    let model = bytes.model().unwrap();
+    let told: Vec<&[u8]> = (1..=9).filter_map(|quality| model.told(quality)).collect();
+    assert!(told.len() == 9 && told.windows(2).all(|pair| pair[0] != pair[1]));
+    let qualities = parse(&vector.read("vqs")).segments[0]
+        .packets
+        .iter()
+        .map(|packet| Header::parse(&packet.bytes, &model.identity()).unwrap().0.quality)
+        .collect::<std::collections::BTreeSet<u8>>();
+    assert!(qualities.len() > 2, "{qualities:?}");
+}
+
 /// Scales as the net says them, and scales that follow the packet.
 #[test]
 fn latents_that_a_recurrent_prior_foresees_decode_as_they_did() {

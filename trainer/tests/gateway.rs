@@ -19,7 +19,7 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let samples = open(&recording(), &OpenOptions::default()).unwrap().samples;
-        let quantizer = TrainedQuantizer::Scalar { steps: vec![half_octaves(0.01); HOP], bits: 10 };
+        let quantizer = TrainedQuantizer::Scalar { steps: vec![half_octaves(0.01); HOP], bits: 10, told: None };
         let exported = export(&pass::nets(quantizer), &samples, &pass::metadata("pass")).unwrap();
         exported.integer.write(&folder.path().join("model.vqm")).unwrap();
         Self(folder)

@@ -104,11 +104,13 @@ fn end(folder: &Path) -> (TensorFile, Vec<MetricsLine>) {
 fn an_interrupted_run_on_images_ends_as_an_uninterrupted_one() {
     let temporary = tempfile::tempdir().unwrap();
     let images = photographs(temporary.path(), 30);
-    for (case, changes) in
-        ["[image]\nmirror = true\n[quantizer]\ndead_below = 0.8", "model = \"vae\"", "[quantizer]\nkind = \"fsq\""]
-            .iter()
-            .enumerate()
-    {
+    let kinds = [
+        "[image]\nmirror = true\n[quantizer]\ndead_below = 0.8",
+        "model = \"vae\"",
+        "[quantizer]\nkind = \"fsq\"",
+        "[training]\nbf16 = true",
+    ];
+    for (case, changes) in kinds.iter().enumerate() {
         let config = config(changes);
         let [whole, broken] = ["whole", "broken"].map(|name| temporary.path().join(format!("{name}{case}")));
         assert_eq!(train(&mut start(&images, &config, &whole), usize::MAX), Outcome::Finished);

@@ -156,6 +156,7 @@ fn an_interrupted_and_resumed_run_ends_bit_identical_to_an_uninterrupted_one() {
     let bits = "[quantizer]\ndead_below = 0.8\n[vector]\nrate_weight = 0.05";
     assert_resumes("levels", levels, &[7, 14]);
     assert_resumes("bits", bits, &[5, 7, 14]);
+    assert_resumes("bfloat16", "[training]\nbf16 = true", &[3, 7, 18]);
 }
 
 #[test]
@@ -287,14 +288,39 @@ fn rate_and_distortion_fall_together_at_all_qualities() {
     // Twelve bits of four latents for eight samples, if they were not foreseen.
     assert!(validation.bits_per_sample < 3.0, "{validation:?}");
     let best = TensorFile::load(&folder.join("checkpoints/best.safetensors")).unwrap();
-    assert_eq!(best.tensors["quantizer.wider"].shape, [9, 4]);
+    // The last of four latents tells the quality.
+    assert_eq!(best.tensors["quantizer.wider"].shape, [9, 3]);
+    let told = &best.tensors["quantizer.told"];
+    assert!(told.shape == [9] && told.values.windows(2).all(|pair| pair[0] < pair[1]), "{told:?}");
     assert!(best.tensors["prior.state.weight"].values.iter().any(|weight| *weight != 0.0));
     // What export reads: the steps of all qualities, and the prior that was trained with them.
     let run = TrainedRun::load(&RunFolder::new(&folder)).unwrap();
-    let TrainedQuantizer::Scalar { steps, bits } = &run.trained.quantizer else { panic!("not integer latents") };
-    assert_eq!((steps.len(), *bits), (4, 12));
+    let TrainedQuantizer::Scalar { steps, bits, .. } = &run.trained.quantizer else { panic!("not integer latents") };
+    assert_eq!((steps.len(), *bits), (3, 12));
     assert!(steps.iter().all(|steps| steps.windows(2).all(|pair| pair[0] > pair[1])), "{steps:?}");
     assert!(run.prior.contains_key("state.weight"));
+}
+
+#[test]
+fn nets_in_bfloat16_learn_what_they_learn_in_float32() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = recording(temporary.path(), 6000);
+    let [float, bf16] = [false, true].map(|bf16| {
+        let config = small(&format!(
+            "[quantizer]\nkind = \"scalar\"\n[training]\nsteps = 160\nbatch = 9\nbf16 = {bf16}\n[run]\nvalidate_every = 80"
+        ));
+        let folder = temporary.path().join(format!("{bf16}"));
+        train(&mut start(&path, &config, &folder), usize::MAX);
+        end(&folder)
+    });
+    let (first, last) = (|lines: &[MetricsLine]| lines[0].loss, |lines: &[MetricsLine]| lines[159].loss);
+    assert!(last(&bf16.1) < 0.7 * first(&bf16.1), "{} to {}", first(&bf16.1), last(&bf16.1));
+    // Near each other, and not the same numbers.
+    let apart = (last(&bf16.1) / last(&float.1)).ln().abs();
+    assert!(apart > 0.0 && apart < 0.2, "{} and {}", last(&bf16.1), last(&float.1));
+    for (name, tensor) in &bf16.0.tensors {
+        assert!(tensor.values.iter().all(|value| value.is_finite()), "{name}");
+    }
 }
 
 /// Every quantizer with a name for the command line, and what its sizes are in the configuration.

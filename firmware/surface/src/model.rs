@@ -65,6 +65,7 @@ fn symbols(opaque: &Opaque<'_>, model: &Model<'_>) {
     keep((Model::stages(model, quality), Model::prior_set(model, quality), Model::expected_hop_cost(model, quality)));
     keep((Model::worst_hop_bytes(model, quality), Model::least_packet_bytes(model, quality)));
     keep((Model::residual_predictor(model), Model::surprise_limit(model, quality), Model::latent_elements(model)));
+    keep(Model::told(model, quality));
     let prior = Model::symbol_prior(model, opaque.number, quality);
     keep((SymbolPrior::to_bytes(&prior), SymbolPrior::starts_bytes(&prior), SymbolPrior::row_map_bytes(&prior)));
     keep(Model::recurrent_prior_at(model, quality));

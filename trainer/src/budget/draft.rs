@@ -34,7 +34,7 @@ pub fn draft(config: &Config, signal: &SignalRecord, run: &str) -> Result<ModelB
     let samples: Vec<i32> = (0..frames * channels).map(|_| (noise.next() * AMPLITUDE) as i32).collect();
     let record = config.quantizer_record();
     let trained = TrainedModel {
-        quantizer: quantizer(&record, &mut noise),
+        quantizer: quantizer(&record, config.network.latents, &mut noise),
         encoder: net(encoder, &mut noise)?,
         decoder: net(decoder, &mut noise)?,
         normalization: vec![Normalization { offset: 0, scale: AMPLITUDE as f32 / 2.0 }; channels],
@@ -101,7 +101,8 @@ fn net(spec: NetSpec, noise: &mut Noise) -> Result<TrainedNet, BudgetError> {
     Ok(TrainedNet { weights: weights.collect(), spec })
 }
 
-fn quantizer(record: &QuantizerRecord, noise: &mut Noise) -> TrainedQuantizer {
+/// Codes as wide as they start, for `latents` latents.
+fn quantizer(record: &QuantizerRecord, latents: usize, noise: &mut Noise) -> TrainedQuantizer {
     match record {
         QuantizerRecord::Vector { dimension, stages, parts, cosine } => {
             let channels = dimension / parts;
@@ -126,7 +127,8 @@ fn quantizer(record: &QuantizerRecord, noise: &mut Noise) -> TrainedQuantizer {
         // Refused before, with every limit: it has no codes.
         QuantizerRecord::Gaussian { .. } => TrainedQuantizer::Vectors { codebooks: Vec::new() },
         QuantizerRecord::Scalar { dimension, bits } => {
-            TrainedQuantizer::Scalar { steps: vec![half_octaves(0.1); *dimension], bits: *bits as u8 }
+            let told = (latents > *dimension).then_some([0.0; QUALITIES]);
+            TrainedQuantizer::Scalar { steps: vec![half_octaves(0.1); *dimension], bits: *bits as u8, told }
         }
     }
 }

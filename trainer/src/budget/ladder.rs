@@ -78,6 +78,7 @@ pub fn fitting(config: &Config, signal: &SignalRecord, run: &str) -> Result<Rung
 
 impl Step {
     fn apply(&self, config: &Config) -> Config {
+        let tells_quality = config.tells_quality();
         let mut config = config.clone();
         let network = &mut config.network;
         for layer in network.encoder.iter_mut().chain(&mut network.decoder) {
@@ -93,6 +94,10 @@ impl Step {
         }
         config.prior.kind = smaller_prior(config.prior.kind, self.prior);
         config.residual.kind = smaller_predictor(config.residual.kind, self.predictor);
+        if tells_quality && !config.tells_quality() {
+            // What no longer tells the quality would be one more to send.
+            config.network.latents -= 1;
+        }
         config
     }
 

@@ -54,6 +54,9 @@ pub(super) struct Arguments {
     /// How latents become codes, instead of the configuration's; its sizes are in the configuration.
     #[arg(long, value_name = "KIND")]
     pub(super) quantizer: Option<QuantizerKind>,
+    /// Compute the nets in bfloat16 until their weights are lowered to int8 (those of images in all steps); for large nets on a GPU.
+    #[arg(long)]
+    pub(super) bf16: bool,
     /// Where to compute: cpu, cuda, cuda:1.
     #[arg(long, default_value = "cpu")]
     pub(super) device: String,

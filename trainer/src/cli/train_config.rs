@@ -60,6 +60,7 @@ fn effective(arguments: &Arguments, defaults: Config) -> anyhow::Result<Config> 
     };
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
+    config.training.bf16 |= arguments.bf16;
     config.prior.kind = arguments.prior.unwrap_or(config.prior.kind);
     config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
     config.residual.kind = arguments.residual.unwrap_or(config.residual.kind);

@@ -239,6 +239,9 @@ section! {
         range: f64 = 4.0,
         /// Up to this part of the steps uniform noise stands in for rounding; it must end after the warm-up.
         noise_until: f64 = 0.3,
+        /// Whether the last latent of a hop tells the decoder the quality in place of something about the signal, where the rate is trained for. Nothing is
+        /// sent for it.
+        tells_quality: bool = true,
     }
 }
 
@@ -283,6 +286,9 @@ section! {
         latent_noise: f64 = 0.12,
         /// From this part of the steps on the nets run with weights rounded to int8, as on the device.
         int8_from: f64 = 0.5,
+        /// Whether the nets compute in bfloat16 until then, those of images in all steps; codes, losses, the prior, gradients of weights and the
+        /// optimizer stay in float32. For large nets on a device that multiplies bfloat16 faster, as GPUs do.
+        bf16: bool = false,
         /// Threads; 0 takes every core. Nets that fit a microcontroller are so small that one is the fastest.
         threads: usize = 1,
     }
@@ -412,7 +418,9 @@ impl Config {
             QuantizerKind::Rvq => codebooks(1, vector.stages.clone()),
             QuantizerKind::Product => codebooks(vector.parts, vector.part_stages.clone()),
             QuantizerKind::Fsq => QuantizerRecord::Finite { levels: self.levels() },
-            QuantizerKind::Scalar => QuantizerRecord::Scalar { dimension, bits: self.integer_bits() },
+            QuantizerKind::Scalar => {
+                QuantizerRecord::Scalar { dimension: self.integer_latents(), bits: self.integer_bits() }
+            }
         }
     }
 
@@ -420,6 +428,17 @@ impl Config {
     pub fn is_rated(&self) -> bool {
         let has_prior = self.quantizer.kind == QuantizerKind::Scalar && self.prior.kind != PriorKind::Tables;
         has_prior && self.rate.enabled && self.model == ModelKind::VqVae
+    }
+
+    /// Whether the last latent tells decoders the quality. A fixed transform would not listen.
+    pub fn tells_quality(&self) -> bool {
+        let learns = self.network.kind == NetworkKind::Learned && self.network.latents > 1;
+        self.is_rated() && learns && self.scalar.tells_quality
+    }
+
+    /// Latents that are sent as integers.
+    pub fn integer_latents(&self) -> usize {
+        self.network.latents - usize::from(self.tells_quality())
     }
 
     /// Bits of an integer latent.

@@ -84,6 +84,8 @@ pub struct ModelParts {
     pub surprise_limits: [u16; QUALITIES],
     /// Stages sent at each quality.
     pub quality: [u8; QUALITIES],
+    /// What the last latent of a row is to the decoder at each quality, as elements of the arithmetic; empty if it is one that symbols say.
+    pub told: Vec<u8>,
     /// Frames of the self-test less their channel's offset, `[time, channels]`.
     pub test_frames: Vec<i16>,
     /// What hosts read.
@@ -211,7 +213,9 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
     let recurrent = parts.priors.recurrent.as_ref().map(|recurrent| write_recurrent(recurrent, &mut tables));
     let predictor = parts.predictor.as_ref().map(|predictor| write_predictor(predictor, &mut tables));
     let choice = parts.choice.as_ref().map(|choice| write_choice(choice, &mut tables));
-    let quality = tables.push(&[parts.quality, parts.priors.quality].concat());
+    // What is told begins at a whole word.
+    let quality = [&parts.quality[..], &parts.priors.quality, &[0; 2], &parts.told].concat();
+    let quality = tables.push(&quality);
     let decoder = write_net(&parts.decoder, Output::Rows, "decoder", &mut tables)?;
     let test_frames: Vec<u8> = parts.test_frames.iter().flat_map(|x| x.to_le_bytes()).collect();
     let test_frames = tables.push(&test_frames);
@@ -231,6 +235,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         test_samples_crc: test.samples_crc,
         priors,
         prior_sets: parts.priors.sets.len() as u16,
+        told: u16::from(!parts.told.is_empty()),
         recurrent: recurrent.map_or(0, |(offset, _)| offset),
         recurrent_length: recurrent.map_or(0, |_| RecurrentPrior::BYTES as u32),
         predictor: predictor.unwrap_or(0),

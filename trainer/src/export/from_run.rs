@@ -253,7 +253,8 @@ impl Checkpoint {
                     std::array::from_fn(|row| even[row] * octaves(row, latent).exp2())
                 };
                 let steps = steps.iter().enumerate().map(widened).collect();
-                Ok(TrainedQuantizer::Scalar { steps, bits: *bits as u8 })
+                let told = self.values("quantizer.told").ok().and_then(|(_, told)| told.try_into().ok());
+                Ok(TrainedQuantizer::Scalar { steps, bits: *bits as u8, told })
             }
         }
     }

@@ -23,6 +23,10 @@ pub fn latents(model: &Model<'_>, packets: &[Vec<u8>]) -> Result<Vec<i16>, Packe
         while let Some(symbols) = codes.next_hop() {
             let start = all.len();
             all.resize(start + width, 0);
+            if let Some(told) = model.told(quality).and_then(|told| told.first_chunk()) {
+                let last = usize::from(model.directory().latent_channels) - 1;
+                all[start..].chunks_exact_mut(row).for_each(|latents| latents[last] = i16::from_le_bytes(*told));
+            }
             for (_, symbol, code) in symbols {
                 let first = start + usize::from(symbol.row) * row + usize::from(symbol.first);
                 let latent = &mut all[first..first + usize::from(symbol.channels)];

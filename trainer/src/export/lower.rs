@@ -192,13 +192,13 @@ impl Lowering<'_> {
         let mut channels = Vec::with_capacity(window.outputs);
         for output in 0..window.outputs {
             let own = if window.depthwise { inputs(output) } else { None };
-            let round = |weights: &[f64]| match own.as_ref().or(shared.as_ref()) {
-                Some(inputs) => inputs.round(weights),
-                None => nearest(weights),
-            };
-            let channel = quantize_channel(window.filter(output), window.bias[output], from, bounds, round)
-                .ok_or_else(|| LoweringError::Overflow { net: self.name, layer: node.name.clone() })?;
-            channels.push(channel);
+            let filter = Filter { weights: window.filter(output), bias: window.bias[output], from, bounds };
+            let channel =
+                filter.nearest().ok_or_else(|| LoweringError::Overflow { net: self.name, layer: node.name.clone() })?;
+            channels.push(match own.as_ref().or(shared.as_ref()) {
+                Some(inputs) => filter.compensated(channel, inputs, wanted * MAX_RATIO),
+                None => channel,
+            });
         }
         let steepest = channels.iter().map(|channel| channel.step).fold(0.0, f64::max);
         let finest = steepest / MAX_RATIO;
@@ -230,34 +230,65 @@ pub(super) fn whole(weight: f64) -> f64 {
     weight.round().clamp(-WEIGHT_MAX, WEIGHT_MAX)
 }
 
-/// Weights in steps, each rounded by itself.
-pub(super) fn nearest(weights: &[f64]) -> Vec<i8> {
-    weights.iter().map(|weight| whole(*weight) as i8).collect()
+/// Scales of weights that are tried beside the finest one, as multiples of it, in percent. Below 100 the largest weights are clipped.
+const TRIED_SCALES: std::ops::RangeInclusive<u32> = 70..=140;
+
+/// What an output channel sums up, in floats.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filter<'a> {
+    pub(super) weights: &'a [f32],
+    pub(super) bias: f32,
+    /// The scale of its inputs, and their bounds.
+    pub(super) from: Scale,
+    pub(super) bounds: Bounds,
 }
 
-/// A channel's weights as int8 at the finest scale whose accumulator provably fits, `round`ed from steps of that scale; `None` if there is none.
-pub(super) fn quantize_channel(
-    filter: &[f32],
-    bias: f32,
-    from: Scale,
-    bounds: Bounds,
-    round: impl Fn(&[f64]) -> Vec<i8>,
-) -> Option<IntegerChannel> {
-    let peak = filter.iter().fold(0.0f32, |peak, weight| peak.max(weight.abs()));
-    // A channel of zero weights is its bias alone: any scale will do that keeps it well inside the accumulator.
-    let alone = (f64::from(bias.abs()) / (from * f64::from(1 << 20))).max(f64::MIN_POSITIVE.sqrt());
-    let mut scale = if peak > 0.0 { f64::from(peak) / WEIGHT_MAX } else { alone };
-    for _ in 0..48 {
-        let steps: Vec<f64> = filter.iter().map(|weight| f64::from(*weight) / scale).collect();
-        let weights = round(&steps);
-        let bias = (f64::from(bias) / (from * scale)).round();
-        if bias.abs() < 2f64.powi(31) && accumulator_fits(bias as i64, &weights, bounds) {
-            let step = if peak > 0.0 || bias != 0.0 { from * scale } else { 0.0 };
-            return Some(IntegerChannel { weights, bias: bias as i32, step });
+impl Filter<'_> {
+    /// In int8 at the finest scale whose accumulator provably fits, each weight rounded by itself; `None` if there is none.
+    pub(super) fn nearest(&self) -> Option<IntegerChannel> {
+        let peak = self.weights.iter().fold(0.0f32, |peak, weight| peak.max(weight.abs()));
+        // A channel of zero weights is its bias alone: any scale will do that keeps it well inside the accumulator.
+        let alone = (f64::from(self.bias.abs()) / (self.from * f64::from(1 << 20))).max(f64::MIN_POSITIVE.sqrt());
+        let mut scale = if peak > 0.0 { f64::from(peak) / WEIGHT_MAX } else { alone };
+        for _ in 0..48 {
+            let weights = self.in_steps(scale).iter().map(|weight| whole(*weight) as i8).collect();
+            if let Some(channel) = self.at(scale, weights) {
+                return Some(channel);
+            }
+            scale *= 1.25;
         }
-        scale *= 1.25;
+        None
     }
-    None
+
+    /// Rounded so that errors cancel over `inputs`, at the scale where they do best: what is lost along the strongest direction of the inputs is less
+    /// than a step wherever the weights' sum along it comes near a whole number. `finest` is the filter at the finest scale; accumulators' steps stay
+    /// below `most`.
+    fn compensated(&self, finest: IntegerChannel, inputs: &Inputs, most: f64) -> IntegerChannel {
+        if finest.step <= 0.0 {
+            return finest;
+        }
+        let unit = finest.step / self.from;
+        let tried = TRIED_SCALES.filter_map(|percent| {
+            let scale = unit * f64::from(percent) / 100.0;
+            let (weights, error) = inputs.round(&self.in_steps(scale));
+            let channel = self.at(scale, weights).filter(|channel| percent <= 100 || channel.step <= most)?;
+            Some((channel, error * scale * scale))
+        });
+        tried.min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(finest, |(channel, _)| channel)
+    }
+
+    fn in_steps(&self, scale: Scale) -> Vec<f64> {
+        self.weights.iter().map(|weight| f64::from(*weight) / scale).collect()
+    }
+
+    /// With whole weights of a scale, if the accumulator provably fits.
+    fn at(&self, scale: Scale, weights: Vec<i8>) -> Option<IntegerChannel> {
+        let bias = (f64::from(self.bias) / (self.from * scale)).round();
+        let fits = bias.abs() < 2f64.powi(31) && accumulator_fits(bias as i64, &weights, self.bounds);
+        let says_something = bias != 0.0 || self.weights.iter().any(|weight| *weight != 0.0);
+        let step = if says_something { self.from * scale } else { 0.0 };
+        fits.then_some(IntegerChannel { weights, bias: bias as i32, step })
+    }
 }
 
 /// The largest shift of a requantization.
@@ -362,6 +393,7 @@ pub fn describe(layer: &mut Layer, window: &WindowLayer) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::trained::NodeWeights;
     use proptest::prelude::*;
 
     proptest! {
@@ -399,13 +431,46 @@ mod tests {
         assert_eq!(gain_exponent(0.0, None), 14);
     }
 
+    /// A slow signal is nearly one direction: the weights' sum is what counts.
+    #[test]
+    fn the_scale_is_the_one_at_which_a_slow_signal_loses_least() {
+        let operation = Operation::Convolution { kernel: 12, stride: 4, padding: 4, channels: 1 };
+        let values: Vec<f32> = (0..4000).map(|t| (t as f32 * 0.02).sin() + 0.01 * (t as f32 * 2.3).cos()).collect();
+        let (mut finest_errors, mut chosen_errors) = (0.0, 0.0);
+        for seed in 1..9u32 {
+            let weight: Vec<f32> = (0..12).map(|tap| ((tap + 3) * seed * 7919 % 997) as f32 / 997.0).collect();
+            let layer = WindowLayer::new(operation, 1, &NodeWeights { weight, bias: vec![0.0] }).unwrap();
+            let inputs = Inputs::measure(&layer, &Rows { channels: 1, values: values.clone() }, 0);
+            let filter = Filter { weights: layer.filter(0), bias: 0.0, from: 1e-3, bounds: Bounds::FULL };
+            let finest = filter.nearest().unwrap();
+            let at_finest =
+                filter.at(finest.step / 1e-3, inputs.round(&filter.in_steps(finest.step / 1e-3)).0).unwrap();
+            let chosen = filter.compensated(finest, &inputs, f64::INFINITY);
+            let error = |channel: &IntegerChannel| {
+                let lost = channel
+                    .weights
+                    .iter()
+                    .zip(filter.weights)
+                    .map(|(whole, weight)| f64::from(*whole) * channel.step / 1e-3 - f64::from(*weight));
+                let lost: Vec<f64> = lost.collect();
+                let output =
+                    |start: usize| values[start..].iter().zip(&lost).map(|(x, e)| f64::from(*x) * e).sum::<f64>();
+                (0..3900).step_by(4).map(|start| output(start).powi(2)).sum::<f64>()
+            };
+            finest_errors += error(&at_finest);
+            chosen_errors += error(&chosen);
+        }
+        assert!(chosen_errors < 0.3 * finest_errors, "{chosen_errors} and {finest_errors}");
+    }
+
     #[test]
     fn a_bias_beyond_the_accumulator_coarsens_the_weights() {
-        let fine = quantize_channel(&[1.0, -1.0], 0.0, 1e-4, Bounds::FULL, nearest).unwrap();
+        let nearest = |weights: &[f32], bias| Filter { weights, bias, from: 1e-4, bounds: Bounds::FULL }.nearest();
+        let fine = nearest(&[1.0, -1.0], 0.0).unwrap();
         assert_eq!((fine.weights.as_slice(), fine.bias), ([127, -127].as_slice(), 0));
-        let coarse = quantize_channel(&[1.0, -1.0], 2000.0, 1e-4, Bounds::FULL, nearest).unwrap();
+        let coarse = nearest(&[1.0, -1.0], 2000.0).unwrap();
         assert!(coarse.weights[0] < 127 && coarse.weights[0] > 50, "{:?}", coarse.weights);
         assert!(accumulator_fits(coarse.bias.into(), &coarse.weights, Bounds::FULL));
-        assert!(quantize_channel(&[1e-30], 1e30, 1e-4, Bounds::FULL, nearest).is_none());
+        assert!(nearest(&[1e-30], 1e30).is_none());
     }
 }

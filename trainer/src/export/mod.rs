@@ -54,6 +54,8 @@ use window::WindowLayer;
 const MEASURED_FRAMES: usize = 120_000;
 /// Stretches that they are taken from, evenly over all samples: one recording alone does not stand for the others.
 const MEASURED_STRETCHES: usize = 24;
+/// Hops in a row that are measured at one quality, where the decoder is told which.
+const HOPS_OF_A_QUALITY: usize = 20;
 /// Hops of signal in the self-test.
 const TEST_HOPS: usize = 8;
 
@@ -214,6 +216,7 @@ pub fn export_within(
         choice: None,
         surprise_limits: [0; QUALITIES],
         quality: quantizer.quality,
+        told: quantizer.told,
         test_frames: test_frames.clone(),
         metadata: metadata.clone(),
     };
@@ -247,6 +250,7 @@ pub fn export_within(
         choice: None,
         surprise_limits: if integer.choice.is_some() { [0; QUALITIES] } else { integer.surprise_limits },
         quality: quantizer.quality,
+        told: quantizer.told,
         test_frames,
         metadata: metadata.clone(),
     };
@@ -300,7 +304,12 @@ impl Measured {
         let encoder = forward(&trained.encoder, &input);
         let width = shapes.last().map_or(1, |shape| shape.channels);
         let latents = encoder.last().map_or(&[][..], |latents| &latents.output.values);
-        let values = latents.chunks_exact(width).flat_map(|latent| trained.quantizer.nearest(latent)).collect();
+        // A decoder that is told the quality has inputs of all qualities; others see most at the best.
+        let tells = matches!(trained.quantizer, TrainedQuantizer::Scalar { told: Some(_), .. });
+        let quality =
+            |hop: usize| if tells { QUALITIES - 1 - hop / HOPS_OF_A_QUALITY % QUALITIES } else { QUALITIES - 1 };
+        let hops = latents.chunks_exact(width).enumerate();
+        let values = hops.flat_map(|(hop, latent)| trained.quantizer.nearest(latent, quality(hop))).collect();
         let quantized = Rows { channels: width, values };
         let decoder = forward(&trained.decoder, &quantized);
         Ok(Self { input, encoder, quantized, decoder })
@@ -328,17 +337,18 @@ impl Measured {
 }
 
 impl TrainedQuantizer {
-    /// A latent row as the decoder sees it.
+    /// A latent row as the decoder sees it, at a quality counted from 0.
     #[must_use]
-    pub fn nearest(&self, latent: &[f32]) -> Vec<f32> {
+    pub fn nearest(&self, latent: &[f32], quality: usize) -> Vec<f32> {
         match self {
-            Self::Scalar { steps, bits } => {
+            Self::Scalar { steps, bits, told } => {
                 let limit = f32::from((1i16 << (bits - 1)) - 1);
+                let rounded = |(z, steps): (&f32, &[f32; QUALITIES])| {
+                    (z / steps[quality]).round_ties_even().clamp(-limit, limit) * steps[quality]
+                };
+                let mut latent: Vec<f32> = latent.iter().zip(steps).map(rounded).collect();
+                latent.extend(told.map(|told| told[quality]));
                 latent
-                    .iter()
-                    .zip(steps)
-                    .map(|(z, [.., step])| (z / step).round_ties_even().clamp(-limit, limit) * step)
-                    .collect()
             }
             Self::Vectors { codebooks } => {
                 let mut rest = latent.to_vec();

@@ -16,6 +16,8 @@ pub struct QuantizerParts {
     pub tables: Vec<Vec<u8>>,
     /// Stages sent at each quality.
     pub quality: [u8; QUALITIES],
+    /// What the decoder is told of the quality; see [`ModelParts`](super::container::ModelParts).
+    pub told: Vec<u8>,
 }
 
 /// The finest scale of the latents, not below `measured`, at which every vector's score provably fits 32 bits.
@@ -45,7 +47,9 @@ fn scores_fit(codebook: &Codebook, scale: Scale) -> bool {
 /// The quantizer in integers, for latents of `rows` rows per hop.
 #[must_use]
 pub fn integer(quantizer: &TrainedQuantizer, rows: usize, scale: Scale) -> QuantizerParts {
-    parts(quantizer, rows, |codebook| blocked(codebook, scale), |steps| integer_steps(steps, scale))
+    let told = |told: f32| (f64::from(told) / scale).round().clamp(-32_767.0, 32_767.0) as i16;
+    let parts = parts(quantizer, rows, |codebook| blocked(codebook, scale), |steps| integer_steps(steps, scale));
+    QuantizerParts { told: quantizer.told().flat_map(|value| told(value).to_le_bytes()).collect(), ..parts }
 }
 
 /// The quantizer in floats.
@@ -55,13 +59,14 @@ pub fn float(quantizer: &TrainedQuantizer, rows: usize) -> QuantizerParts {
         let offsets = codebook.offsets().into_iter().map(|offset| offset as f32);
         offsets.chain(codebook.vectors.iter().copied()).flat_map(f32::to_le_bytes).collect()
     };
-    parts(quantizer, rows, vectors, |steps| {
+    let parts = parts(quantizer, rows, vectors, |steps| {
         let record = |size: &f32| {
             let bits = size.to_bits();
             Step { divide: bits as u16, multiply: (bits >> 16) as u16, divide_shift: 0, multiply_shift: 0 }
         };
         steps.iter().flat_map(|size| record(size).to_bytes()).collect()
-    })
+    });
+    QuantizerParts { told: quantizer.told().flat_map(f32::to_le_bytes).collect(), ..parts }
 }
 
 /// Where a table lies among those that there are, each once.
@@ -100,9 +105,9 @@ fn parts(
                 }
             }
             let stages = codebooks.iter().map(|codebook| usize::from(codebook.stage) + 1).max().unwrap_or(1);
-            QuantizerParts { symbols, tables, quality: stage_counts(stages) }
+            QuantizerParts { symbols, tables, quality: stage_counts(stages), told: Vec::new() }
         }
-        TrainedQuantizer::Scalar { steps, bits } => {
+        TrainedQuantizer::Scalar { steps, bits, .. } => {
             for row in 0..rows {
                 for channel in 0..steps.len() {
                     symbols.push(Symbol {
@@ -118,7 +123,7 @@ fn parts(
                 }
             }
             let tables = steps.iter().map(step_table).collect();
-            QuantizerParts { symbols, tables, quality: [1; QUALITIES] }
+            QuantizerParts { symbols, tables, quality: [1; QUALITIES], told: Vec::new() }
         }
     }
 }

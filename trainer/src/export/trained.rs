@@ -32,11 +32,24 @@ pub enum TrainedQuantizer {
     },
     /// Integer latents: each latent divided by its step and rounded.
     Scalar {
-        /// The steps of each latent channel, from the worst quality to the best.
+        /// The steps of each latent channel that is sent, from the worst quality to the best.
         steps: Vec<[f32; QUALITIES]>,
         /// Bits of every code.
         bits: u8,
+        /// What one more latent behind them tells the decoder at each quality, from the worst to the best; `None` if there is none.
+        told: Option<[f32; QUALITIES]>,
     },
+}
+
+impl TrainedQuantizer {
+    /// What decoders are told at each quality, if they are.
+    pub(super) fn told(&self) -> impl Iterator<Item = f32> {
+        let told = match self {
+            Self::Scalar { told, .. } => *told,
+            Self::Vectors { .. } => None,
+        };
+        told.into_iter().flatten()
+    }
 }
 
 /// The steps of a latent, from the worst quality to the best, each half an octave wider than the next: what the recurrent prior is told of steps.
@@ -315,8 +328,9 @@ impl TrainedModel {
             TrainedQuantizer::Vectors { codebooks } => {
                 codebooks.iter().enumerate().try_for_each(|(number, codebook)| codebook.check(number, channels))?;
             }
-            TrainedQuantizer::Scalar { steps, bits } => {
+            TrainedQuantizer::Scalar { steps, bits, told } => {
                 let numbers = steps.as_flattened();
+                let channels = channels - usize::from(told.is_some());
                 if steps.len() != channels || !(2..=12).contains(bits) || numbers.iter().any(|step| *step <= 0.0) {
                     return Err(TrainedModelError::Unsupported(format!(
                         "integer latents need positive steps for each of {channels} channels and 2 to 12 bits; found \
@@ -325,6 +339,7 @@ impl TrainedModel {
                     )));
                 }
                 finite("the steps".into(), numbers)?;
+                finite("what is told of the quality".into(), told.as_ref().map_or(&[][..], |told| told))?;
             }
         }
         Ok(shapes)

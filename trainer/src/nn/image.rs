@@ -1,8 +1,9 @@
 //! The nets of images in tch, built from [`crate::architecture::ImageNetSpec`]. Tensors are `[batch, channels, rows, columns]`.
 
 use rand::rngs::ChaCha8Rng;
-use tch::{Tensor, nn};
+use tch::{Kind, Tensor, nn};
 
+use super::Precision;
 use crate::architecture::{ImageActivation, ImageNetSpec, ImageOperation, inner_channels};
 use crate::images::ImageShape;
 use crate::random;
@@ -59,15 +60,22 @@ impl Filter {
         }
     }
 
+    /// Weight and bias as numbers of a kind.
+    fn of(&self, kind: Kind) -> (Tensor, Tensor) {
+        (self.weight.to_kind(kind), self.bias.to_kind(kind))
+    }
+
     fn convolve(&self, input: &Tensor) -> Tensor {
         let square = |size: i64| [size, size];
-        input.conv2d(&self.weight, Some(&self.bias), square(self.stride), square(self.padding), [1, 1], 1)
+        let (weight, bias) = self.of(input.kind());
+        input.conv2d(&weight, Some(&bias), square(self.stride), square(self.padding), [1, 1], 1)
     }
 
     fn convolve_transposed(&self, input: &Tensor) -> Tensor {
         let square = |size: i64| [size, size];
         let (stride, padding) = (square(self.stride), square(self.padding));
-        input.conv_transpose2d(&self.weight, Some(&self.bias), stride, padding, [0, 0], 1, [1, 1])
+        let (weight, bias) = self.of(input.kind());
+        input.conv_transpose2d(&weight, Some(&bias), stride, padding, [0, 0], 1, [1, 1])
     }
 }
 
@@ -86,9 +94,10 @@ impl ImageNet {
         &self.spec
     }
 
-    /// Runs the net on `input`, `[batch, channels, rows, columns]`.
-    pub fn forward(&self, input: &Tensor) -> Tensor {
-        self.steps.iter().fold(input.shallow_clone(), |input, step| step.forward(&input))
+    /// Runs the net on `input`, `[batch, channels, rows, columns]`. Its weights are never lowered to int8: it runs on hosts alone.
+    pub fn forward(&self, input: &Tensor, precision: Precision) -> Tensor {
+        let input = input.to_kind(precision.kind());
+        self.steps.iter().fold(input, |input, step| step.forward(&input)).to_kind(Kind::Float)
     }
 }
 
@@ -148,7 +157,7 @@ fn activate(activation: ImageActivation, input: &Tensor) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use tch::Device;
 
     use super::*;
     use crate::architecture::ImageStep;
@@ -175,7 +184,7 @@ mod tests {
             let spec = ImageNetSpec { input, steps };
             let store = nn::VarStore::new(Device::Cpu);
             let net = ImageNet::new(&store.root(), &spec, &mut for_step(1, 0));
-            let output = net.forward(&Tensor::randn([5, 2, 8, 12], (Kind::Float, Device::Cpu)));
+            let output = net.forward(&Tensor::randn([5, 2, 8, 12], (Kind::Float, Device::Cpu)), Precision::Float);
             let wanted = spec.output();
             assert_eq!(output.size(), [5, wanted.channels, wanted.height, wanted.width].map(|size| size as i64));
             let weights: usize =
@@ -194,7 +203,7 @@ mod tests {
         let samples = Tensor::randn([1, 4, 3, 3], (Kind::Float, Device::Cpu));
         let before = samples.copy();
         let wanted = &samples + store.variables()["a.second.bias"].view([1, 4, 1, 1]);
-        assert!(net.forward(&samples).allclose(&wanted, 1e-6, 1e-6, false));
+        assert!(net.forward(&samples, Precision::Float).allclose(&wanted, 1e-6, 1e-6, false));
         assert!(samples.equal(&before));
     }
 }

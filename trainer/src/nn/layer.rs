@@ -4,7 +4,7 @@ use rand::rngs::ChaCha8Rng;
 use tch::{Tensor, nn};
 
 use super::Precision;
-use super::fake_quantization::{Axis, int8_image};
+use super::fake_quantization::{Filters, int8_image};
 use super::initialization::{Start, start};
 use crate::architecture::{Activation, LEAKY_SLOPE_SHIFT, NetSpec, NodeSpec, Operation, Shape, Source};
 
@@ -68,15 +68,15 @@ impl Layer {
     pub(super) fn forward<'a>(&self, read: impl Fn(Source) -> &'a Tensor, precision: Precision) -> Tensor {
         let input = read(self.source);
         let result = match &self.map {
-            Map::Convolution(Weights { weight, bias }, geometry) => {
-                convolution(input, &in_precision(weight, Axis::First, precision), bias, *geometry, 1)
+            Map::Convolution(weights, geometry) => {
+                convolution(input, &weights.in_precision(Filters::Channels, precision), *geometry, 1)
             }
-            Map::Depthwise(Weights { weight, bias }, geometry) => {
-                let groups = weight.size()[0];
-                convolution(input, &in_precision(weight, Axis::First, precision), bias, *geometry, groups)
+            Map::Depthwise(weights, geometry) => {
+                let groups = weights.weight.size()[0];
+                convolution(input, &weights.in_precision(Filters::Channels, precision), *geometry, groups)
             }
-            Map::Transposed(Weights { weight, bias }, geometry) => {
-                transposed(input, &in_precision(weight, Axis::Second, precision), bias, *geometry)
+            Map::Transposed(weights, geometry) => {
+                transposed(input, &weights.in_precision(Filters::Phases(geometry[1]), precision), *geometry)
             }
             Map::Add(other) => input + read(*other),
         };
@@ -88,10 +88,14 @@ impl Layer {
     }
 }
 
-fn in_precision(weight: &Tensor, axis: Axis, precision: Precision) -> Tensor {
-    match precision {
-        Precision::Float => weight.shallow_clone(),
-        Precision::Int8 => int8_image(weight, axis),
+impl Weights {
+    /// As the net computes with them.
+    fn in_precision(&self, filters: Filters, precision: Precision) -> Self {
+        let weight = match precision {
+            Precision::Int8 => int8_image(&self.weight, filters),
+            Precision::Float | Precision::BFloat16 => self.weight.to_kind(precision.kind()),
+        };
+        Self { weight, bias: self.bias.to_kind(precision.kind()) }
     }
 }
 
@@ -104,13 +108,8 @@ fn leaky(input: &Tensor) -> Tensor {
 
 /// `y[t] = b + Σ_k w[k] · x[stride·t − padding + k]`, zeros outside, a row of output per `stride` rows of input; channels of
 /// different groups do not see each other.
-fn convolution(
-    input: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    [kernel, stride, padding]: [i64; 3],
-    groups: i64,
-) -> Tensor {
+fn convolution(input: &Tensor, weights: &Weights, [kernel, stride, padding]: [i64; 3], groups: i64) -> Tensor {
+    let Weights { weight, bias } = weights;
     let right = kernel - stride - padding;
     // The usual case, equal padding, needs no copy of the input. A negative right side crops.
     if right == padding {
@@ -120,7 +119,8 @@ fn convolution(
 }
 
 /// `y[n] = b + Σ_i x[i] · w[n + padding − stride·i]`, `stride` rows of output per row of input.
-fn transposed(input: &Tensor, weight: &Tensor, bias: &Tensor, [kernel, stride, padding]: [i64; 3]) -> Tensor {
+fn transposed(input: &Tensor, weights: &Weights, [kernel, stride, padding]: [i64; 3]) -> Tensor {
+    let Weights { weight, bias } = weights;
     let rows = stride * input.size()[2];
     // Rows past the kernel's end are plain bias: the row of zeros appended here makes them.
     let missing = (rows + padding) - (rows - stride + kernel);
@@ -187,7 +187,7 @@ mod tests {
             let (weight, bias) = (&store.variables()["only.weight"], &store.variables()["only.bias"]);
             assert_eq!(weight.size(), [2, 1, kernel as i64]);
             for (precision, weight) in
-                [(Precision::Float, weight.shallow_clone()), (Precision::Int8, int8_image(weight, Axis::First))]
+                [(Precision::Float, weight.shallow_clone()), (Precision::Int8, int8_image(weight, Filters::Channels))]
             {
                 let output = net.forward(&input, precision);
                 assert_eq!(output.size(), [1, 2, 24 / stride as i64]);
@@ -228,6 +228,32 @@ mod tests {
                 let place = format!("k{kernel} s{stride} p{padding}, channel {channel}, row {row}");
                 assert_close(output.double_value(&[0, channel, row as i64]), sum, &place);
             }
+        }
+    }
+
+    #[test]
+    fn in_bfloat16_every_layer_is_near_and_hands_on_float32() {
+        let input = Tensor::randn([3, 2, 24], (Kind::Float, Device::Cpu));
+        for operation in [
+            Operation::Convolution { kernel: 5, stride: 2, padding: 1, channels: 3 },
+            Operation::Depthwise { kernel: 3, stride: 1, padding: 1 },
+            Operation::Transposed { kernel: 2, stride: 4, padding: 0, channels: 3 },
+        ] {
+            let store = nn::VarStore::new(Device::Cpu);
+            let rows = if let Operation::Convolution { stride, .. } = operation { stride } else { 1 };
+            let spec = net(rows, operation, Activation::LeakyRelu);
+            let net = Net::new(&store.root(), &spec, &mut for_step(7, 0)).unwrap();
+            // A net that is but one layer learns nothing by itself.
+            let weight = store.variables()["only.weight"].set_requires_grad(true);
+            let [float, brief] =
+                [Precision::Float, Precision::BFloat16].map(|precision| net.forward(&input, precision));
+            assert_eq!(brief.kind(), Kind::Float);
+            let apart = (&brief - &float).abs().max().double_value(&[]);
+            let largest = float.abs().max().double_value(&[]);
+            assert!(apart > 0.0 && apart < 0.02 * largest, "{operation:?}: {apart} of {largest}");
+            brief.square().sum(Kind::Float).backward();
+            assert_eq!(weight.grad().kind(), Kind::Float);
+            assert!(weight.grad().abs().sum(Kind::Float).double_value(&[]) > 0.0);
         }
     }
 
@@ -279,7 +305,7 @@ mod tests {
         let net = Net::new(&store.root(), &spec, &mut for_step(3, 0)).unwrap();
         let output = net.forward(&input, Precision::Int8);
         let variables = store.variables();
-        let image = int8_image(&variables["only.weight"], Axis::Second);
+        let image = int8_image(&variables["only.weight"], Filters::Phases(2));
         let wanted = input.conv_transpose1d(&image, Some(&variables["only.bias"]), 2, 1, 0, 1, 1);
         assert!(output.allclose(&wanted, 1e-6, 1e-6, false));
         assert!(!output.allclose(&net.forward(&input, Precision::Float), 1e-7, 1e-7, false));

@@ -9,20 +9,33 @@ mod initialization;
 mod layer;
 
 use rand::rngs::ChaCha8Rng;
-use tch::{Tensor, nn};
+use tch::{Kind, Tensor, nn};
 
 use crate::architecture::{ArchitectureError, NetSpec, Source};
-pub use fake_quantization::{Axis, int8_image};
+pub use fake_quantization::{Filters, int8_image};
 pub use image::ImageNet;
 use layer::Layer;
 
-/// The weights that a net runs with.
+/// The numbers that a net computes with. What goes in and what comes out is float32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
-    /// As trained.
+    /// Weights as trained, in float32.
     Float,
-    /// Rounded to int8 with one scale per output channel, as on the device; gradients pass as if not rounded.
+    /// Weights as trained; they, and what lies between the layers, in bfloat16, which has the range of float32 and 8 bits of its precision. Gradients
+    /// of weights are float32.
+    BFloat16,
+    /// Rounded to int8 with one scale per filter, as on the device; gradients pass as if not rounded.
     Int8,
+}
+
+impl Precision {
+    /// The kind of a net's tensors.
+    fn kind(self) -> Kind {
+        match self {
+            Self::Float | Self::Int8 => Kind::Float,
+            Self::BFloat16 => Kind::BFloat16,
+        }
+    }
 }
 
 /// A net whose weights live in a variable store, as `{net}.{node}.weight` and `{net}.{node}.bias`.
@@ -51,6 +64,7 @@ impl Net {
 
     /// Runs the net on `input`, `[batch, input_channels, hops · input_rows]`.
     pub fn forward(&self, input: &Tensor, precision: Precision) -> Tensor {
+        let input = &input.to_kind(precision.kind());
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
             let read = |source| match source {
@@ -59,14 +73,14 @@ impl Net {
             };
             outputs.push(layer.forward(read, precision));
         }
-        outputs.pop().unwrap_or_else(|| input.shallow_clone())
+        outputs.pop().unwrap_or_else(|| input.shallow_clone()).to_kind(Kind::Float)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tch::{Device, Kind};
+    use tch::Device;
 
     use super::*;
     use crate::architecture::{Activation, NodeSpec, Operation, Reach};

@@ -40,6 +40,8 @@ pub struct Rated {
 pub struct ScalarQuantizer {
     /// Latent units per integer at quality 9, `[latents]`.
     step: Tensor,
+    /// The latent behind the others at each quality, `[9]`, where it tells the decoder that.
+    told: Option<Tensor>,
     /// Octaves by which the step of a quality is wider than half an octave for each quality below 9 makes it, `[9, latents]`.
     wider: Tensor,
     /// The step of all latents, where it is not learned.
@@ -54,7 +56,7 @@ pub struct ScalarQuantizer {
 impl ScalarQuantizer {
     /// Steps of one under `variables`, as `step`.
     pub(super) fn new(variables: &nn::Path, config: &Config) -> Self {
-        let latents = config.network.latents as i64;
+        let latents = config.integer_latents() as i64;
         let largest = (1i64 << (config.integer_bits() - 1)) - 1;
         let float = (Kind::Float, variables.device());
         let rated = config.is_rated();
@@ -62,6 +64,9 @@ impl ScalarQuantizer {
         Self {
             step: variables.add("step", Tensor::ones([latents], float), config.scalar.step == 0.0 && !rated),
             wider: variables.add("wider", Tensor::zeros([QUALITIES as i64, latents], float), rated),
+            told: config
+                .tells_quality()
+                .then(|| variables.add("told", first_told().to_device(variables.device()), true)),
             fixed_step: (first_step > 0.0).then_some(first_step),
             count: variables.add("count", Tensor::zeros([latents, 2 * largest + 1], float), false),
             largest,
@@ -76,39 +81,53 @@ impl ScalarQuantizer {
             let _ = self.step.fill_(step);
             return;
         }
-        let deviation = latents.square().mean_dim([0i64].as_slice(), false, Kind::Float).sqrt();
+        let deviation = self.sent(latents).square().mean_dim([0i64].as_slice(), false, Kind::Float).sqrt();
         self.step.copy_(&(deviation * (self.range / self.largest as f64)).clamp_min(LEAST_STEP));
     }
 
     pub(super) fn forward(&self, latents: &Tensor, rounding: &Rounding) -> Quantized {
         let step = self.step.view([1, -1, 1]);
         let largest = self.largest as f64;
-        let scaled = (latents / &step).clamp(-largest, largest);
+        let scaled = (self.sent(latents) / &step).clamp(-largest, largest);
         let rounded = scaled.detach().round();
         let offset = match rounding {
-            Rounding::Noise(noise) => noise.shallow_clone(),
+            Rounding::Noise(noise) => self.sent(noise),
             Rounding::Nearest | Rounding::Stages(_) => &rounded - scaled.detach(),
         };
-        self.quantized((scaled + offset) * step, &rounded)
+        let best = Tensor::from_slice(&[QUALITIES as i64 - 1]).to_device(latents.device());
+        self.quantized(self.with_told((scaled + offset) * step, &best), &rounded)
     }
 
     /// Quantizes each window of `latents`, `[batch, latents, hops]`, at its quality, `[batch]`, counted from 0. `noise` has the latents' shape and is
     /// even over ±½; the decoder gets it too unless `rounds`.
     pub fn forward_rated(&self, latents: &Tensor, qualities: &Tensor, noise: &Tensor, rounds: bool) -> Rated {
-        let latents = latents.to_kind(Kind::Float);
+        let (latents, noise) = (self.sent(&latents.to_kind(Kind::Float)), self.sent(noise));
         let largest = self.largest as f64;
         let octaves = self.octaves().index_select(0, qualities);
         let step = (&self.step * octaves.exp2()).unsqueeze(2);
         let scaled = (latents / &step).clamp(-largest, largest);
         let rounded = scaled.detach().round();
         let noisy = &scaled + noise;
-        let through = if rounds { &scaled + (&rounded - scaled.detach()) } else { noisy.shallow_clone() };
-        Rated { quantized: self.quantized(through * step, &rounded), noisy: noisy.transpose(1, 2) }
+        let through = if rounds { &scaled + (&rounded - scaled.detach()) } else { noisy.shallow_clone() } * step;
+        Rated { quantized: self.quantized(self.with_told(through, qualities), &rounded), noisy: noisy.transpose(1, 2) }
     }
 
-    /// `latents`, `[vectors, latents]`, in steps of quality 9.
+    /// Latents `[batch, latents, hops]`, and behind them what the decoder is told at `qualities`, `[batch]` or one for all.
+    fn with_told(&self, latents: Tensor, qualities: &Tensor) -> Tensor {
+        let Some(told) = &self.told else { return latents };
+        let sizes = latents.size();
+        let told = told.index_select(0, qualities).view([-1, 1, 1]).expand([sizes[0], 1, sizes[2]], false);
+        Tensor::cat(&[latents, told], 1)
+    }
+
+    /// Those of `[batch, latents, hops]` that are sent.
+    fn sent(&self, latents: &Tensor) -> Tensor {
+        latents.narrow(1, 0, self.step.size()[0])
+    }
+
+    /// Those of `latents`, `[vectors, latents]`, that are sent, in steps of quality 9.
     pub fn in_steps(&self, latents: &Tensor) -> Tensor {
-        latents.detach() / self.step.detach()
+        self.sent(&latents.detach()) / self.step.detach()
     }
 
     /// Octaves between the step of every quality and that of quality 9, `[9, latents]`.
@@ -132,6 +151,11 @@ impl ScalarQuantizer {
         let latents = 0..self.count.size()[0];
         Health::of(latents.map(|latent| (entropy_bits(&self.count.select(0, latent)), 0)))
     }
+}
+
+/// From −1 at the worst quality to 1 at the best: as large as the signal.
+fn first_told() -> Tensor {
+    Tensor::from_slice(&std::array::from_fn::<f32, QUALITIES, _>(|row| row as f32 / 4.0 - 1.0))
 }
 
 /// The step from which a rate falls as fast as an error of weight `weight` rises. At a high rate `bits = −log2 step` and `error = step² / 12`, so that
@@ -204,6 +228,7 @@ mod tests {
         let mut config = Config::default();
         config.quantizer.kind = QuantizerKind::Scalar;
         config.network.latents = 2;
+        config.scalar.tells_quality = false;
         let quantizer = ScalarQuantizer::new(&store.root(), &config);
         tch::no_grad(|| quantizer.step.shallow_clone().copy_(&Tensor::from_slice(&[0.5f32, 2.0])));
         quantizer
@@ -237,6 +262,25 @@ mod tests {
         }
         assert_eq!(values(&forward(true).quantized.latents), [1.5, 6.0]);
         assert_eq!(values(&forward(true).noisy), values(&forward(false).noisy));
+    }
+
+    #[test]
+    fn one_latent_more_tells_the_decoder_the_quality_and_learns_what_to_say() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let mut config = Config::default();
+        config.quantizer.kind = QuantizerKind::Scalar;
+        config.network.latents = 3;
+        let quantizer = ScalarQuantizer::new(&store.root(), &config);
+        let latents = Tensor::from_slice(&[1.3f32, 5.1, 70.0, 1.3, 9.0, 80.0]).view([2, 3, 1]);
+        let qualities = Tensor::from_slice(&[8i64, 2]);
+        let rated = quantizer.forward_rated(&latents, &qualities, &latents.zeros_like(), true);
+        let given = rated.quantized.latents.select(1, 2);
+        assert_eq!(values(&given), [1.0, -0.5]);
+        // Nothing is sent for it.
+        assert_eq!((rated.noisy.size(), rated.quantized.codes.size()), (vec![2, 1, 2], vec![2, 2]));
+        given.sum(Kind::Float).backward();
+        let gradient = values(&store.variables()["told"].grad());
+        assert_eq!(gradient, [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Codec {
                 let latents = nets.encoder.forward(samples, precision);
                 inner(&latents, nets.margins.encoder_before, nets.margins.encoder_after)
             }
-            Nets::Image(nets) => nets.encode(samples),
+            Nets::Image(nets) => nets.encode(samples, precision),
         }
     }
 
@@ -154,7 +154,7 @@ impl Codec {
     pub fn decode_inner(&self, latents: &Tensor, precision: Precision) -> Tensor {
         match &self.nets {
             Nets::Signal(nets) => nets.decode_inner(&nets.decoder, latents, precision),
-            Nets::Image(nets) => nets.decode(latents),
+            Nets::Image(nets) => nets.decode(latents, precision),
         }
     }
 

@@ -3,40 +3,47 @@
 use rand::rngs::ChaCha8Rng;
 use tch::Tensor;
 
-use super::TrainError;
 use super::codec::Codec;
 use super::distortion::Distorted;
 use super::image::ImageCorpus;
+use super::loader::{Drawn, Loader};
 use super::validation::ValidationSet;
-use super::windows::Windows;
 use crate::run::Validation;
 
 /// Everything that a run learns from and is measured on.
 #[derive(Debug)]
 pub(super) enum Corpus {
     /// Recordings. What is large is boxed.
-    Signal { windows: Windows, validation: Box<ValidationSet> },
+    Signal { windows: Loader, validation: Box<ValidationSet> },
     /// Images.
     Image(ImageCorpus),
 }
 
 impl Corpus {
-    /// `batch` samples to train on, as the nets take them: `[batch, channels, …]`.
+    /// `batch` samples to train on, as the nets take them, `[batch, channels, …]`, and the generator as they leave it.
     ///
     /// # Errors
     /// If a recording that stays in its file cannot be read.
-    pub(super) fn draw(&self, batch: usize, random: &mut ChaCha8Rng) -> Result<Tensor, TrainError> {
+    pub(super) fn draw(&mut self, batch: usize, mut random: ChaCha8Rng) -> Drawn {
         match self {
             Self::Signal { windows, .. } => windows.draw(batch, random),
-            Self::Image(images) => Ok(images.draw(batch, random)),
+            Self::Image(images) => Ok((images.draw(batch, &mut random), random)),
+        }
+    }
+
+    /// Begins a batch that may be drawn next, from the generator that `random` makes, beside whatever is done until then. Images lie on the device: a
+    /// batch of them is but a choice.
+    pub(super) fn prepare(&mut self, batch: usize, random: impl Fn() -> ChaCha8Rng) {
+        if let Self::Signal { windows, .. } = self {
+            windows.prepare(batch, random);
         }
     }
 
     /// The samples that [`draw`](Self::draw) draws from the same generator, in words.
-    pub(super) fn describe(&self, batch: usize, random: &mut ChaCha8Rng) -> String {
+    pub(super) fn describe(&self, batch: usize, mut random: ChaCha8Rng) -> String {
         match self {
             Self::Signal { windows, .. } => windows.describe(batch, random),
-            Self::Image(images) => images.describe(batch, random),
+            Self::Image(images) => images.describe(batch, &mut random),
         }
     }
 

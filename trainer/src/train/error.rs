@@ -27,6 +27,9 @@ pub enum TrainError {
     /// The model would not fit the device.
     #[error(transparent)]
     Budget(#[from] BudgetError),
+    /// The thread that cuts training windows.
+    #[error("cannot cut training windows on a thread of their own: {0}")]
+    Thread(#[from] std::io::Error),
     /// The run folder cannot be read or written.
     #[error(transparent)]
     Run(#[from] RunError),

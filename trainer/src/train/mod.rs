@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod image;
 mod job;
+mod loader;
 mod notes;
 pub mod predictor;
 mod prepare;

@@ -49,7 +49,7 @@ impl RateDistortion {
         // With the full balance every quality's error counts alike.
         let balance = powers(2f64.powf(config.rate.balance), 1.0);
         Some(Self {
-            prior: Net::new(variables, sizes, config.network.latents, random),
+            prior: Net::new(variables, sizes, config.integer_latents(), random),
             distortion_weights: powers(0.5, config.rate.distortion_weight),
             balance: &balance / balance.mean(Kind::Float),
             samples_per_hop: samples_per_hop as f64,

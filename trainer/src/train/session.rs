@@ -14,6 +14,7 @@ use super::collapse;
 use super::corpus::Corpus;
 use super::distortion::Distorted;
 use super::image::{ImageCorpus, ImageNets, PreparedImages};
+use super::loader::Loader;
 use super::prepare::Prepared;
 use super::rate::RateDistortion;
 use super::schedule::learning_rate;
@@ -93,7 +94,7 @@ impl Session {
         check_alphabets(&config.quantizer_record(), training_latents)
             .map_err(|what| TrainError::Unsuitable { what })?;
         let corpus = Corpus::Signal {
-            windows: Windows::new(prepared, hops * nets.hop, device)?,
+            windows: Loader::new(Windows::new(prepared, hops * nets.hop, device)?)?,
             validation: Box::new(ValidationSet::new(prepared, &nets, config, device)?),
         };
         let samples = (nets.hop * prepared.channels()) as f64;
@@ -168,6 +169,15 @@ impl Session {
         step >= self.config.unquantized_steps()
     }
 
+    /// What this step's nets compute with. Those of images run on hosts alone, so they are never lowered.
+    fn precision(&self) -> Precision {
+        let training = &self.config.training;
+        if self.codec.signal().is_some() && self.step >= self.config.step_at(training.int8_from) {
+            return Precision::Int8;
+        }
+        if training.bf16 { Precision::BFloat16 } else { Precision::Float }
+    }
+
     /// One step: a batch, its losses, an update of weights and codes.
     ///
     /// # Errors
@@ -176,11 +186,13 @@ impl Session {
         let training = self.config.training.clone();
         let mut random = for_step(training.seed, self.step);
         if self.step == self.config.unquantized_steps() {
-            self.start_codes(&mut random)?;
+            random = self.start_codes(random)?;
         }
-        let precision =
-            if self.step >= self.config.step_at(training.int8_from) { Precision::Int8 } else { Precision::Float };
-        let window = self.corpus.draw(training.batch, &mut random)?;
+        let precision = self.precision();
+        let (window, mut random) = self.corpus.draw(training.batch, random)?;
+        if self.step + 1 < training.steps {
+            self.corpus.prepare(training.batch, || for_step(training.seed, self.step + 1));
+        }
         let forward = match (&self.codec.rate, &self.codec.quantizer) {
             (Some(rate), Quantizer::Scalar(scalar)) => {
                 self.forward_rated(rate, scalar, &window, precision, &mut random)
@@ -293,7 +305,7 @@ impl Session {
     /// What `step`, counted from 0, is trained on.
     pub(super) fn batch(&self, step: usize) -> String {
         let training = &self.config.training;
-        self.corpus.describe(training.batch, &mut for_step(training.seed, step))
+        self.corpus.describe(training.batch, for_step(training.seed, step))
     }
 
     /// How this step makes its codes.
@@ -318,19 +330,20 @@ impl Session {
         }
     }
 
-    /// Starts the codes on latents of random windows: many offsets within the hop, as training will show them.
-    fn start_codes(&mut self, random: &mut ChaCha8Rng) -> Result<(), TrainError> {
+    /// Starts the codes on latents of random windows: many offsets within the hop, as training will show them. Hands the generator back as it is then.
+    fn start_codes(&mut self, mut random: ChaCha8Rng) -> Result<ChaCha8Rng, TrainError> {
         let batch = self.config.training.batch;
         let wanted = match self.config.quantizer.kind {
-            _ if self.config.model == ModelKind::Vae => return Ok(()),
+            _ if self.config.model == ModelKind::Vae => return Ok(random),
             QuantizerKind::Vq | QuantizerKind::Rvq | QuantizerKind::Product => self.config.vector.kmeans_latents,
-            QuantizerKind::Fsq => return Ok(()),
+            QuantizerKind::Fsq => return Ok(random),
             QuantizerKind::Scalar => self.training_latents.min(self.config.vector.kmeans_latents),
         };
         let (mut collected, mut vectors) = (Vec::new(), 0);
         let mut batch_vectors = 0;
         while vectors < wanted {
-            let window = self.corpus.draw(batch, random)?;
+            let (window, left) = self.corpus.draw(batch, random)?;
+            random = left;
             let latents = tch::no_grad(|| self.codec.encode_inner(&window, Precision::Float));
             let latents = latents.transpose(1, 2).flatten(0, 1);
             batch_vectors = latents.size()[0] as usize;
@@ -338,11 +351,11 @@ impl Session {
             collected.push(latents);
         }
         let latents = Tensor::cat(&collected, 0).narrow(0, 0, wanted as i64);
-        self.codec.quantizer.start(&latents, batch_vectors, random);
+        self.codec.quantizer.start(&latents, batch_vectors, &mut random);
         if let (Some(rate), Quantizer::Scalar(scalar)) = (&mut self.codec.rate, &self.codec.quantizer) {
             rate.start_on(&scalar.in_steps(&latents));
         }
-        Ok(())
+        Ok(random)
     }
 
     /// The numbers of the last step. Waits for the device.

@@ -8,7 +8,7 @@ mod recurrent;
 use super::layout;
 use super::plan::{self, Demand, Line, MAX_LAYERS, Output};
 use super::records::{Kind, Layer, MAX_ALPHABET, Net, Scaling, Symbol, SymbolKind};
-use super::{Model, ModelError, Part, QUALITIES, symbol_table_bytes};
+use super::{Model, ModelError, Part, QUALITIES, TOLD, symbol_table_bytes};
 use crate::bytes::{u8_at, u32_at, words_at, zero};
 use crate::features::{CHOICE, DEPTHWISE};
 use crate::kernels::{Arithmetic, quotient};
@@ -298,6 +298,19 @@ fn quality(model: &Model<'_>) -> Result<(), ModelError> {
     let directory = model.directory();
     if !inside(model, directory.quality, 2 * QUALITIES) {
         return Err(ModelError::Bounds(Part::Quality));
+    }
+    if directory.told > 1 {
+        return Err(ModelError::Range(Part::Quality));
+    }
+    if directory.told == 1 {
+        let element = model.header().arithmetic.element_bytes() as usize;
+        if !inside(model, directory.quality, TOLD + QUALITIES * element) {
+            return Err(ModelError::Bounds(Part::Quality));
+        }
+        let finite = |place| f32::from_bits(u32_at(model.tables, directory.quality as usize + place)).is_finite();
+        if element == 4 && !(TOLD..).step_by(4).take(QUALITIES).all(finite) {
+            return Err(ModelError::Range(Part::Quality));
+        }
     }
     let mut fewest = 1;
     for row in 0..QUALITIES {

@@ -19,7 +19,8 @@ pub struct Directory {
     pub symbol_count: u16,
     /// Channels of a latent row.
     pub latent_channels: u16,
-    /// Stages sent at each quality, one byte for each of the [`QUALITIES`]; then which set of priors holds, as many bytes.
+    /// Stages sent at each quality, one byte for each of the [`QUALITIES`]; then which set of priors holds, as many bytes; then, filled up to 20 bytes
+    /// before, what the decoder is told at each quality, if it is told.
     pub quality: u32,
     /// Self-test frames: 16-bit samples less their channel's offset.
     pub test_frames: u32,
@@ -35,6 +36,8 @@ pub struct Directory {
     pub priors: u32,
     /// Sets of priors, 1..=9.
     pub prior_sets: u16,
+    /// 1 if the last latent of a row tells the decoder the quality, otherwise 0.
+    pub told: u16,
     /// The [`RecurrentPrior`](super::recurrent::RecurrentPrior) record.
     pub recurrent: u32,
     /// Its length; 0 where there is none.
@@ -76,6 +79,7 @@ impl Directory {
             test_samples_crc: words[19],
             priors: words[20],
             prior_sets: low(words[21]),
+            told: high(words[21]),
             recurrent: words[22],
             recurrent_length: words[23],
             predictor: words[24],
@@ -113,6 +117,7 @@ impl Directory {
         put(&mut bytes, 76, self.test_samples_crc.to_le_bytes());
         put(&mut bytes, 80, self.priors.to_le_bytes());
         put(&mut bytes, 84, self.prior_sets.to_le_bytes());
+        put(&mut bytes, 86, self.told.to_le_bytes());
         put(&mut bytes, 88, self.recurrent.to_le_bytes());
         put(&mut bytes, 92, self.recurrent_length.to_le_bytes());
         put(&mut bytes, 96, self.predictor.to_le_bytes());

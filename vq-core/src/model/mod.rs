@@ -29,6 +29,8 @@ use records::{Layer, Net, Scaling, Step, Symbol, SymbolKind};
 
 /// Number of qualities, 1 (fewest bits) to 9 (best).
 pub const QUALITIES: usize = 9;
+/// Where in the quality table what the decoder is told begins.
+const TOLD: usize = 20;
 
 /// A checked model, borrowed from flash. Copies are cheap.
 #[derive(Debug, Clone, Copy)]
@@ -183,6 +185,20 @@ impl<'a> Model<'a> {
             return None;
         }
         words(self.tables, (directory.symbols as usize).wrapping_add(index.wrapping_mul(Symbol::BYTES)))
+    }
+
+    /// What the last latent of every row is to the decoder at a quality (clamped to 1..=9), an element of the model's arithmetic; `None` if it is one that
+    /// symbols say.
+    #[must_use]
+    pub fn told(&self, quality: u8) -> Option<&'a [u8]> {
+        let directory = self.directory();
+        if directory.told == 0 {
+            return None;
+        }
+        let element = self.header().arithmetic.element_bytes();
+        let row = usize::from(quality.clamp(1, QUALITIES as u8) - 1);
+        let first = (directory.quality as usize).saturating_add(TOLD);
+        self.tables.get(first.saturating_add(row * element as usize)..)?.get(..element as usize)
     }
 
     /// A byte of the quality table.

@@ -4,7 +4,7 @@ use vq_core::model::QUALITIES;
 use vq_core::model::recurrent::{CONDITIONS, RecurrentPrior};
 
 use crate::config::{PriorConfig, PriorKind};
-use crate::export::lower::{IntegerChannel, nearest, quantize_channel, weight_stream};
+use crate::export::lower::{Filter, IntegerChannel, weight_stream};
 use crate::export::proof::Bounds;
 
 /// The value of a step of what the net reads and computes, as the specification has it.
@@ -237,7 +237,7 @@ pub(crate) fn matrix_stream(matrix: &Matrix, columns: usize, from: f64, to: f64)
 /// The weight stream of rows; `None` where an accumulator could overflow or a ratio is too large.
 fn stream(rows: &[Row], taps: usize) -> Option<Vec<u8>> {
     let channels = rows.iter().map(|row| {
-        let channel = quantize_channel(&row.weights, row.bias, 1.0, Bounds::FULL, nearest)?;
+        let channel = Filter { weights: &row.weights, bias: row.bias, from: 1.0, bounds: Bounds::FULL }.nearest()?;
         Some(IntegerChannel { step: channel.step / row.step, ..channel })
     });
     let channels = channels.collect::<Option<Vec<_>>>()?;

@@ -60,16 +60,17 @@ impl Inputs {
         Self { order, moments, spread }
     }
 
-    /// Weights, in steps of their scale, as whole numbers: the nearest ones where nothing better is found.
-    pub(in crate::export) fn round(&self, weights: &[f64]) -> Vec<i8> {
+    /// Weights, in steps of their scale, as whole numbers, the nearest ones where nothing better is found; and the mean squared error of the output, up to
+    /// a factor, in squared steps.
+    pub(in crate::export) fn round(&self, weights: &[f64]) -> (Vec<i8>, f64) {
         let sorted: Vec<f64> = self.order.iter().map(|&tap| weights[tap]).collect();
         let nearest: Vec<f64> = sorted.iter().map(|&weight| whole(weight)).collect();
         let compensated = self.compensated(sorted.clone());
-        let better = self.error(&sorted, &compensated) < self.error(&sorted, &nearest);
-        let chosen = if better { compensated } else { nearest };
+        let errors = [&compensated, &nearest].map(|rounded| self.error(&sorted, rounded));
+        let (chosen, error) = if errors[0] < errors[1] { (compensated, errors[0]) } else { (nearest, errors[1]) };
         let mut rounded = vec![0; weights.len()];
         self.order.iter().zip(chosen).for_each(|(&tap, weight)| rounded[tap] = weight as i8);
-        rounded
+        (rounded, error)
     }
 
     fn compensated(&self, mut weights: Vec<f64>) -> Vec<f64> {
@@ -207,7 +208,7 @@ mod tests {
     fn errors_cancel_where_inputs_are_alike() {
         let inputs = Inputs::of(&moments(32), 32);
         let weights: Vec<f64> = (0..32).map(|tap| 10.0 * (f64::from(tap) * 0.4).sin() + 0.4).collect();
-        let rounded: Vec<f64> = inputs.round(&weights).into_iter().map(f64::from).collect();
+        let rounded: Vec<f64> = inputs.round(&weights).0.into_iter().map(f64::from).collect();
         let sorted = |values: &[f64]| inputs.order.iter().map(|&tap| values[tap]).collect::<Vec<_>>();
         let nearest: Vec<f64> = weights.iter().map(|weight| weight.round()).collect();
         let (better, plain) =
@@ -221,8 +222,8 @@ mod tests {
     fn inputs_that_are_always_zero_keep_a_weight_of_zero() {
         let mut alike = moments(4);
         (0..4).for_each(|k| (alike[3 * 4 + k], alike[k * 4 + 3]) = (0.0, 0.0));
-        assert_eq!(Inputs::of(&alike, 4).round(&[0.4, 0.4, 0.4, 0.0])[3], 0);
-        assert_eq!(Inputs::of(&[0.0; 16], 4).round(&[0.4, 0.6, -7.5, 300.0]), [0, 1, -8, 127]);
+        assert_eq!(Inputs::of(&alike, 4).round(&[0.4, 0.4, 0.4, 0.0]).0[3], 0);
+        assert_eq!(Inputs::of(&[0.0; 16], 4).round(&[0.4, 0.6, -7.5, 300.0]).0, [0, 1, -8, 127]);
     }
 
     /// A convolution over a line with two channels, of which windows are three rows every second one, after one row of zeros.
@@ -254,7 +255,7 @@ mod tests {
             (0..48).map(|tap| weights[tap * width] * f64::from(values[at + tap])).sum::<f64>()
         };
         let nearest: Vec<f64> = steps.iter().map(|step| step.round()).collect();
-        let chosen: Vec<f64> = inputs.round(&steps).into_iter().map(f64::from).collect();
+        let chosen: Vec<f64> = inputs.round(&steps).0.into_iter().map(f64::from).collect();
         let error = |rounded: &[f64]| {
             (0..16 * 390).step_by(16).map(|at| (output(rounded, at) - output(&steps, at)).powi(2)).sum::<f64>()
         };

@@ -5,7 +5,7 @@ use tch::{Tensor, nn};
 
 use crate::config::Config;
 use crate::images::ImageShape;
-use crate::nn::ImageNet;
+use crate::nn::{ImageNet, Precision};
 use crate::train::TrainError;
 
 /// The nets of images of one size.
@@ -41,14 +41,15 @@ impl ImageNets {
     }
 
     /// Images, `[batch, channels, rows, columns]`, to latents, `[batch, latents, positions]`.
-    pub(in crate::train) fn encode(&self, images: &Tensor) -> Tensor {
-        self.encoder.forward(images).flatten(2, 3)
+    pub(in crate::train) fn encode(&self, images: &Tensor, precision: Precision) -> Tensor {
+        self.encoder.forward(images, precision).flatten(2, 3)
     }
 
     /// Latents, `[batch, latents, positions]`, to images.
-    pub(in crate::train) fn decode(&self, latents: &Tensor) -> Tensor {
+    pub(in crate::train) fn decode(&self, latents: &Tensor, precision: Precision) -> Tensor {
         let grid = self.decoder.spec().input;
         let sizes = latents.size();
-        self.decoder.forward(&latents.reshape([sizes[0], sizes[1], grid.height as i64, grid.width as i64]))
+        let latents = latents.reshape([sizes[0], sizes[1], grid.height as i64, grid.width as i64]);
+        self.decoder.forward(&latents, precision)
     }
 }

@@ -186,6 +186,7 @@ impl Blocks<'_, '_> {
                 self.decoder.levels.take(codes, self.hop.saturating_mul(self.decoder.model.hop() as u64));
             }
             self.begin_latents();
+            self.tell_quality();
             self.work = Work::Symbol(0);
             return;
         };
@@ -240,6 +241,19 @@ impl Blocks<'_, '_> {
         with_lines!(decoder.model, decoder.lines, |K, lines| {
             decoder.stream.begin_hop::<K>(&decoder.model, lines);
             clear(decoder.stream.input::<K>(lines));
+        });
+    }
+
+    /// Sets the latents that no symbol says.
+    fn tell_quality(&mut self) {
+        let decoder = &mut *self.decoder;
+        let Some(told) = decoder.model.told(decoder.prior.quality()) else { return };
+        let channels = decoder.model.directory().latent_channels;
+        with_lines!(decoder.model, decoder.lines, |K, lines| {
+            let latents = decoder.stream.input::<K>(lines).iter_mut();
+            let last = latents.skip(usize::from(channels).saturating_sub(1));
+            last.step_by((row_elements(channels) as usize).max(1))
+                .for_each(|latent| *latent = bytemuck::try_pod_read_unaligned(told).unwrap_or_default());
         });
     }
 
