@@ -14,7 +14,7 @@ use crate::run::Validation;
 #[derive(Debug)]
 pub(super) enum Corpus {
     /// Recordings. What is large is boxed.
-    Signal { windows: Loader, validation: Box<ValidationSet> },
+    Signal { windows: Box<Loader>, validation: Box<ValidationSet> },
     /// Images.
     Image(ImageCorpus),
 }

@@ -94,7 +94,7 @@ impl Session {
         check_alphabets(&config.quantizer_record(), training_latents)
             .map_err(|what| TrainError::Unsuitable { what })?;
         let corpus = Corpus::Signal {
-            windows: Loader::new(Windows::new(prepared, hops * nets.hop, device)?)?,
+            windows: Box::new(Loader::new(Windows::new(prepared, hops * nets.hop, device)?)?),
             validation: Box::new(ValidationSet::new(prepared, &nets, config, device)?),
         };
         let samples = (nets.hop * prepared.channels()) as f64;
