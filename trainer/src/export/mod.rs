@@ -305,7 +305,7 @@ impl Measured {
         let width = shapes.last().map_or(1, |shape| shape.channels);
         let latents = encoder.last().map_or(&[][..], |latents| &latents.output.values);
         // A decoder that is told the quality has inputs of all qualities; others see most at the best.
-        let tells = matches!(trained.quantizer, TrainedQuantizer::Scalar { told: Some(_), .. });
+        let tells = trained.quantizer.told().next().is_some();
         let quality =
             |hop: usize| if tells { QUALITIES - 1 - hop / HOPS_OF_A_QUALITY % QUALITIES } else { QUALITIES - 1 };
         let hops = latents.chunks_exact(width).enumerate();

@@ -35,13 +35,7 @@ fn peaks_of_phases(weight: &Tensor, stride: i64) -> Tensor {
     let kernel = weight.size()[2];
     let rows = (kernel + stride - 1) / stride;
     let by_phase = weight.abs().constant_pad_nd([0, rows * stride - kernel]).unflatten(2, [rows, stride]);
-    by_phase
-        .amax([0i64, 2].as_slice(), true)
-        .squeeze_dim(0)
-        .repeat([1, rows, 1])
-        .flatten(1, 2)
-        .narrow(1, 0, kernel)
-        .unsqueeze(0)
+    by_phase.amax([0i64, 2].as_slice(), true).repeat([1, 1, rows, 1]).flatten(2, 3).narrow(2, 0, kernel)
 }
 
 #[cfg(test)]

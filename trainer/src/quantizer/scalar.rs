@@ -94,8 +94,8 @@ impl ScalarQuantizer {
             Rounding::Noise(noise) => self.sent(noise),
             Rounding::Nearest | Rounding::Stages(_) => &rounded - scaled.detach(),
         };
-        let best = Tensor::from_slice(&[QUALITIES as i64 - 1]).to_device(latents.device());
-        self.quantized(self.with_told((scaled + offset) * step, &best), &rounded)
+        let told = self.told.as_ref().map(|told| told.narrow(0, QUALITIES as i64 - 1, 1));
+        self.quantized(with_told((scaled + offset) * step, told), &rounded)
     }
 
     /// Quantizes each window of `latents`, `[batch, latents, hops]`, at its quality, `[batch]`, counted from 0. `noise` has the latents' shape and is
@@ -109,15 +109,8 @@ impl ScalarQuantizer {
         let rounded = scaled.detach().round();
         let noisy = &scaled + noise;
         let through = if rounds { &scaled + (&rounded - scaled.detach()) } else { noisy.shallow_clone() } * step;
-        Rated { quantized: self.quantized(self.with_told(through, qualities), &rounded), noisy: noisy.transpose(1, 2) }
-    }
-
-    /// Latents `[batch, latents, hops]`, and behind them what the decoder is told at `qualities`, `[batch]` or one for all.
-    fn with_told(&self, latents: Tensor, qualities: &Tensor) -> Tensor {
-        let Some(told) = &self.told else { return latents };
-        let sizes = latents.size();
-        let told = told.index_select(0, qualities).view([-1, 1, 1]).expand([sizes[0], 1, sizes[2]], false);
-        Tensor::cat(&[latents, told], 1)
+        let told = self.told.as_ref().map(|told| told.index_select(0, qualities));
+        Rated { quantized: self.quantized(with_told(through, told), &rounded), noisy: noisy.transpose(1, 2) }
     }
 
     /// Those of `[batch, latents, hops]` that are sent.
@@ -151,6 +144,13 @@ impl ScalarQuantizer {
         let latents = 0..self.count.size()[0];
         Health::of(latents.map(|latent| (entropy_bits(&self.count.select(0, latent)), 0)))
     }
+}
+
+/// Latents `[batch, latents, hops]`, and behind them what the decoder is told, if it is: `[batch]`, or one for all.
+fn with_told(latents: Tensor, told: Option<Tensor>) -> Tensor {
+    let Some(told) = told else { return latents };
+    let sizes = latents.size();
+    Tensor::cat(&[latents, told.view([-1, 1, 1]).expand([sizes[0], 1, sizes[2]], false)], 1)
 }
 
 /// From −1 at the worst quality to 1 at the best: as large as the signal.
