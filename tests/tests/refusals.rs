@@ -24,6 +24,11 @@ fn scalars() -> ModelBytes {
     Recipe::small(6).export().integer
 }
 
+/// Integer latents, and a last one that tells the decoder the quality.
+fn told() -> ModelBytes {
+    Recipe { told: true, ..Recipe::small(6) }.export().integer
+}
+
 /// A model file that can be changed.
 struct Draft {
     file: Vec<u8>,
@@ -416,4 +421,28 @@ fn memory_that_is_too_small_or_unaligned_and_limits_that_hold_no_hop_are_refused
     let mut encoder = Encoder::new(model, memory, options).unwrap();
     assert_eq!(encoder.set_mode(Mode::Lossless).err(), Some(EncoderError::Mode));
     assert_eq!(encoder.push(&[1]).err(), Some(EncoderError::Channels { model: 2, frame: 1 }));
+}
+
+/// Of the latent that tells the decoder the quality no symbol speaks, and there is one or none.
+#[test]
+fn what_tells_the_quality_is_no_symbols() {
+    let (model, untold) = (told(), scalars());
+    let flag = |model: &ModelBytes, flag: u16| with_directory(model, |directory| directory.told = flag);
+    for wrong in [2, 0x100, u16::MAX] {
+        assert_eq!(flag(&model, wrong), Some(ModelError::Range(Part::Directory)));
+    }
+    // Of a model whose symbols fill the row, the last one has no place beside it.
+    let last = untold.model().unwrap().header().symbols_per_hop - 1;
+    assert_eq!(flag(&untold, 1), Some(ModelError::Shape(Part::Symbol(last))));
+    let directory = model.model().unwrap().directory();
+    let moved = |first: u16| {
+        let mut draft = Draft::of(&model);
+        draft.put(directory.symbols as usize + 6, &first.to_le_bytes());
+        draft.refusal()
+    };
+    assert_eq!(moved(directory.latent_channels - 1), Some(ModelError::Shape(Part::Symbol(0))));
+    assert_eq!(moved(directory.latent_channels - 2), None);
+    let mut draft = Draft::of(&model);
+    draft.put(directory.quality as usize + 19, &[1]);
+    assert_eq!(draft.refusal(), Some(ModelError::Reserved));
 }

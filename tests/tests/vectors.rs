@@ -216,10 +216,13 @@ fn what_the_decoder_is_told_of_the_quality_decodes_as_it_did() {
 /// Scales as the net says them, and scales that follow the packet.
 #[test]
 fn latents_that_a_recurrent_prior_foresees_decode_as_they_did() {
+    let latents = |scale_rate| Some(RecurrentSizes { hidden: 12, units: 4, skip: true, reach: 3, scale_rate });
     for (name, scale_rate) in [("recurrent", 0), ("following", 4)] {
-        let latents = Some(RecurrentSizes { hidden: 12, units: 4, skip: true, reach: 3, scale_rate });
-        Vector { latents, options: OPTIONS.quality(6), ..Vector::of(name, Recipe::small(15)) }.check();
+        let recipe = Recipe::small(15);
+        Vector { latents: latents(scale_rate), options: OPTIONS.quality(6), ..Vector::of(name, recipe) }.check();
     }
+    let (recipe, options) = (Recipe { told: true, ..Recipe::small(15) }, OPTIONS.budget(1, 2));
+    Vector { latents: latents(4), frames: 3001, options, ..Vector::of("told-following", recipe) }.check();
 }
 
 /// Lossless and bounded packets by a net, with the filter beside it and without.

@@ -241,6 +241,9 @@ fn symbols(model: &Model<'_>) -> Result<(), ModelError> {
     if !inside(model, directory.symbols, count * Symbol::BYTES) {
         return Err(ModelError::Bounds(Part::Symbol(0)));
     }
+    if directory.told > 1 {
+        return Err(ModelError::Range(Part::Directory));
+    }
     for index in 0..directory.symbol_count {
         let at = directory.symbols as usize + usize::from(index) * Symbol::BYTES;
         let part = Part::Symbol(index);
@@ -257,7 +260,9 @@ fn symbols(model: &Model<'_>) -> Result<(), ModelError> {
 fn symbol(model: &Model<'_>, symbol: &Symbol, part: Part) -> Result<(), ModelError> {
     let directory = model.directory();
     let end = u32::from(symbol.first) + u32::from(symbol.channels);
-    if symbol.channels == 0 || end > u32::from(directory.latent_channels) || symbol.row >= directory.decoder.rows {
+    // Of the latent that tells the decoder the quality no symbol speaks.
+    let spoken = directory.latent_channels.saturating_sub(directory.told);
+    if symbol.channels == 0 || end > u32::from(spoken) || symbol.row >= directory.decoder.rows {
         return Err(ModelError::Shape(part));
     }
     let sound = match symbol.kind {
@@ -299,13 +304,14 @@ fn quality(model: &Model<'_>) -> Result<(), ModelError> {
     if !inside(model, directory.quality, 2 * QUALITIES) {
         return Err(ModelError::Bounds(Part::Quality));
     }
-    if directory.told > 1 {
-        return Err(ModelError::Range(Part::Quality));
-    }
     if directory.told == 1 {
         let element = model.header().arithmetic.element_bytes() as usize;
         if !inside(model, directory.quality, TOLD + QUALITIES * element) {
             return Err(ModelError::Bounds(Part::Quality));
+        }
+        let reserved = directory.quality as usize + 2 * QUALITIES..directory.quality as usize + TOLD;
+        if reserved.into_iter().any(|place| u8_at(model.tables, place) != 0) {
+            return Err(ModelError::Reserved);
         }
         let finite = |place| f32::from_bits(u32_at(model.tables, directory.quality as usize + place)).is_finite();
         if element == 4 && !(TOLD..).step_by(4).take(QUALITIES).all(finite) {
