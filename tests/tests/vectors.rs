@@ -221,7 +221,7 @@ fn latents_that_a_recurrent_prior_foresees_decode_as_they_did() {
         let recipe = Recipe::small(15);
         Vector { latents: latents(scale_rate), options: OPTIONS.quality(6), ..Vector::of(name, recipe) }.check();
     }
-    let (recipe, options) = (Recipe { told: true, ..Recipe::small(15) }, OPTIONS.budget(1, 2));
+    let (recipe, options) = (Recipe { told: true, ..Recipe::small(15) }, OPTIONS.budget(7, 1));
     Vector { latents: latents(4), frames: 3001, options, ..Vector::of("told-following", recipe) }.check();
 }
 
