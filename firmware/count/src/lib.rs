@@ -1,6 +1,6 @@
 //! What a model costs, streamed frame by frame: prints `case code instructions macs` for a stretch of a signal. For each model `-encode`, `-decode`,
-//! and for best effort `-codes`: what of decoding are the range coder and the prior. With polls also the worst single poll of either, and behind it
-//! its place among the polls, by which a trace finds it again.
+//! and for best effort `-codes`: what of decoding are the range coder and the prior. With polls also the worst single poll of either, and of an
+//! encoder that keeps a budget of bits; behind each its place among the polls, by which a trace finds it again.
 #![no_std]
 
 mod packets;
@@ -18,6 +18,11 @@ use worst::Worst;
 
 /// Limits of the packets.
 pub const OPTIONS: Options = Options::new().packet_bytes(244);
+
+/// Bits for so many frames, between what the best and the worst quality of the models take.
+const BUDGET: [u32; 2] = [3, 2];
+/// Limit of packets with a budget: short enough that the stretch fills several, each of which sets the quality anew.
+const BUDGET_BYTES: usize = 64;
 
 /// What is counted of a model.
 #[derive(Debug)]
@@ -116,13 +121,20 @@ impl Bench<'_> {
         });
         if case.polls {
             // Anew, so that a poll has the same place however often the stretch went through before.
-            let mut encoder = Encoder::new(model, self.encoder, options).map_err(|_| REFUSED)?;
-            let mut worst = Worst::new(meter, &mut self.polls);
-            for frame in frames() {
-                queue.feed(frame).map_err(|_| "the queue is full")?;
-                while !matches!(worst.take(|| encoder.poll(queue)), Ok(Progress::Idle) | Err(_)) {}
+            let mut polls = |options, name| {
+                let mut encoder = Encoder::new(model, self.encoder, options).map_err(|_| REFUSED)?;
+                let mut worst = Worst::new(meter, &mut self.polls);
+                for frame in frames() {
+                    queue.feed(frame).map_err(|_| "the queue is full")?;
+                    while !matches!(worst.take(|| encoder.poll(queue)), Ok(Progress::Idle) | Err(_)) {}
+                }
+                worst.print(Name(case.name, name));
+                Ok(())
+            };
+            polls(options, "-encode-poll")?;
+            if case.mode == Mode::BestEffort {
+                polls(options.packet_bytes(BUDGET_BYTES).budget(BUDGET[0], BUDGET[1]), "-encode-budget-poll")?;
             }
-            worst.print(Name(case.name, "-encode-poll"));
         }
         // A stream that begins anew, for the decoder.
         let mut encoder = Encoder::new(model, self.encoder, options).map_err(|_| REFUSED)?;

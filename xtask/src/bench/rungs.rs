@@ -10,7 +10,7 @@ use crate::project::Project;
 const TARGETS: [&str; 5] = ["m4", "m33", "m3", "m0", "rv32"];
 
 /// Cases, what they are, and the most instructions per sample on M4 and on M0, where a goal is set.
-const CASES: [(&str, &str, Option<[f64; 2]>); 23] = [
+const CASES: [(&str, &str, Option<[f64; 2]>); 24] = [
     ("prior-tables-codes-sample", "range coder and tables", None),
     ("prior-linear-codes-sample", "range coder and linear prior", None),
     ("prior-small-codes-sample", "range coder and small prior", Some([700.0, 2_800.0])),
@@ -32,6 +32,7 @@ const CASES: [(&str, &str, Option<[f64; 2]>); 23] = [
     ("demo-encode-poll", "longest poll of an encoder, the demo's shapes", None),
     ("demo-decode-poll", "longest poll of a decoder, the demo's shapes", None),
     ("prior-standard-encode-poll", "longest poll of an encoder, standard prior", None),
+    ("prior-standard-encode-budget-poll", "the same, which keeps a budget of bits", None),
     ("predictor-standard-encode-poll", "longest poll of an encoder, standard predictor", None),
     ("predictor-standard-decode-poll", "longest poll of a decoder, standard predictor", None),
 ];
