@@ -71,6 +71,67 @@ impl Place {
     }
 }
 
+/// Nothing that a command reads is written over by it.
+#[test]
+fn an_output_that_is_an_input_is_refused() {
+    let place = Place::new();
+    place.wave("wave.csv", 3000, 0.0);
+    place.wave("other.csv", 720, 0.0);
+    let ecg = ["--model", "ecg-small", "--rate", "360", "--unit", "mV"];
+    let kept = |arguments: &[&str], file: &str| {
+        let before = fs::read(place.path(file)).unwrap();
+        let (done, text) = place.vq(arguments);
+        assert!(!done && text.contains(file) && text.contains("give -o another name"), "{arguments:?}: {text}");
+        assert_eq!(fs::read(place.path(file)).unwrap(), before);
+    };
+    kept(&[&["encode", "other.csv", "-o", "other.csv"], &ecg[..]].concat(), "other.csv");
+    let (done, text) = place.vq(&[&["encode", "other.csv", "-o", "x.vqs"], &ecg[..]].concat());
+    assert!(done, "{text}");
+    kept(&["decode", "--model", "ecg-small", "x.vqs", "--format", "csv", "-o", "x.vqs"], "x.vqs");
+    assert!(place.train(&["wave.csv", "-o", "run"]).0);
+    kept(&["export", "run", "-o", "run/config.toml"], "run/config.toml");
+    assert!(place.vq(&["export", "run", "-o", "run/model.vqm"]).0);
+    let (done, text) =
+        place.vq(&["encode", "wave.csv", "--model", "run/model.vqm", "--rate", "100", "-o", "absent/x.vqs"]);
+    assert!(!done && text.contains("there is no folder absent: create it"), "{text}");
+}
+
+/// What is no stream is no empty one; what no opponent is called is not left out in silence.
+#[test]
+fn junk_and_names_of_nothing_are_refused() {
+    let place = Place::new();
+    place.wave("other.csv", 720, 0.0);
+    let junk: Vec<u8> = (0..40_000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 19) as u8).collect();
+    fs::write(place.path("junk.vqs"), junk).unwrap();
+    let (done, text) = place.vq(&["inspect", "junk.vqs"]);
+    assert!(!done && text.contains("is it a .vqs stream?"), "{text}");
+    let (done, text) = place.vq(&["decode", "--model", "ecg-small", "junk.vqs", "-o", "junk.csv"]);
+    assert!(!done && text.lines().count() < 30 && text.contains("more pieces"), "{text}");
+    let bench = ["bench", "rd", "other.csv", "--rate", "360", "--only", "nosuch"];
+    let (done, text) = place.vq(&bench);
+    assert!(!done && text.contains("nosuch") && text.contains("CDF 9/7 wavelet"), "{text}");
+    let encode = ["encode", "other.csv", "--model", "ecg-small", "--rate", "360", "-o", "x.vqs", "--bitrate", "-5"];
+    let (done, text) = place.vq(&encode);
+    assert!(!done && !text.contains("-- -5"), "{text}");
+}
+
+/// A file without nets changes what the signal suggests; one with them is a recipe of its own.
+#[test]
+fn a_configuration_of_a_few_keys_starts_from_what_the_signal_suggests() {
+    let place = Place::new();
+    place.wave("wave.csv", 3000, 0.0);
+    fs::write(place.path("steps.toml"), "[training]\nsteps = 123\n").unwrap();
+    let printed = |arguments: &[&str]| {
+        let train = ["train", "wave.csv", "--rate", "100", "--print-config"];
+        let (done, text) = place.vq(&[&train[..], arguments].concat());
+        assert!(done, "{text}");
+        text
+    };
+    let text = printed(&["--config", "steps.toml"]);
+    assert!(text.contains("steps = 123") && text.contains("kind = \"scalar\""), "{text}");
+    assert!(printed(&["--config", "small.toml"]).contains("kind = \"rvq\""));
+}
+
 fn json(path: &Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }

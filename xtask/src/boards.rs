@@ -119,7 +119,8 @@ impl Board {
         let model = model.canonicalize().with_context(|| format!("there is no model at {}", model.display()))?;
         let folder = self.folder(project);
         let mut command = cargo(project, &folder);
-        command.args(["build", "--quiet", "--release"]).env("VQ_MODEL", model);
+        // Where its image is looked for below, whatever the caller's CARGO_TARGET_DIR.
+        command.args(["build", "--quiet", "--release", "--target-dir", "target"]).env("VQ_MODEL", model);
         run_within(&mut command, LIMIT).with_context(|| format!("the image for {} was not built", self.name))?;
         let image = folder.join("target").join(self.triple).join("release").join(format!("microvq-{}", self.name));
         firmware::sizes(&image)

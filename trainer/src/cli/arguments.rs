@@ -157,6 +157,11 @@ pub(super) struct ModelArgument {
 }
 
 impl ModelArgument {
+    /// The file, or the name of one that ships.
+    pub(super) fn path(&self) -> &Path {
+        &self.model
+    }
+
     /// Reads the file, or takes the model that ships.
     pub(super) fn read(&self) -> Result<ModelBytes, ModelFileError> {
         ModelBytes::open(&self.model)
@@ -177,10 +182,10 @@ pub(super) struct CodingArguments {
     quality: u8,
     /// Let quality move from packet to packet so that packets take this much on average: bits a second (300), or bits per sample of a channel
     /// (0.4/sample). --quality is then the best that is used.
-    #[arg(long, value_name = "BITS|BITS/sample", conflicts_with_all = ["max_error", "lossless"])]
+    #[arg(long, value_name = "BITS|BITS/sample", allow_hyphen_values = true, conflicts_with_all = ["max_error", "lossless"])]
     bitrate: Option<Bitrate>,
     /// Keep every sample within this of the original, in counts (5lsb) or a unit (25uV).
-    #[arg(long, value_name = "5lsb|25uV", conflicts_with = "quality")]
+    #[arg(long, value_name = "5lsb|25uV", allow_hyphen_values = true, conflicts_with = "quality")]
     max_error: Option<ErrorBound>,
     /// Keep every sample exactly.
     #[arg(long, conflicts_with_all = ["quality", "max_error"])]

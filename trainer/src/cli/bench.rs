@@ -151,6 +151,11 @@ impl RateDistortion {
         let training = self.train.iter().map(|path| training_stretch.slice(self.signal.open(path)?));
         let training = training.collect::<anyhow::Result<Vec<Recording>>>()?;
         let chosen = |name: &str| self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()));
+        let names: Vec<String> = families(&recordings, &[]).into_iter().map(|family| family.name).collect();
+        for part in &self.only {
+            let is_there = names.iter().map(String::as_str).chain([CODEC2]).any(|name| name.contains(part.as_str()));
+            ensure!(is_there, "--only {part}: no opponent is called so; there are {}, {CODEC2}", names.join(", "));
+        }
         let families = |training: &[Recording]| {
             let mut families = families(&recordings, training);
             families.retain(|family| chosen(&family.name));

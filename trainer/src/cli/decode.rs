@@ -33,13 +33,20 @@ pub(super) struct Arguments {
     gap: GapFill,
 }
 
+/// Pieces of a file that are told one by one if they cannot be read.
+const MOST_WARNINGS: usize = 20;
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    output::keep_inputs(&arguments.output, &[&arguments.input, arguments.model.path()])?;
     let bytes = arguments.model.read()?;
     let codec = arguments.model.codec(&bytes)?;
     let input = arguments.input.display().to_string();
     let file = stream::parse(&files::read(&arguments.input)?);
-    for damage in &file.damage {
+    for damage in file.damage.iter().take(MOST_WARNINGS) {
         output::warn(&format!("{input}: byte {}: {}; skipped", damage.offset, damage.what));
+    }
+    if let Some(more) = file.damage.len().checked_sub(MOST_WARNINGS).filter(|more| *more > 0) {
+        output::warn(&format!("{input}: {more} more pieces could not be read; `vq inspect` lists all of a .vqs file"));
     }
     let name = match files::is_pipe(&arguments.input) {
         true => "stdin".into(),

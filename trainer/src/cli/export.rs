@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use super::output;
@@ -48,6 +48,7 @@ enum Decoder {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    keep_run(&arguments.run, &arguments.output)?;
     let run = TrainedRun::load(&RunFolder::new(&arguments.run))?;
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
     let context = || format!("{}: cannot export the run", arguments.run.display());
@@ -76,6 +77,19 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return output::print(&serde_json::to_string(&summary)?);
     }
     output::print(&table(&summary, &arguments.output))
+}
+
+/// Refuses to write over a file of the run, such as its configuration; models there are the user's.
+fn keep_run(run: &Path, output: &Path) -> anyhow::Result<()> {
+    let there = |path: &Path| path.canonicalize().ok();
+    let (Some(run), Some(written)) = (there(run), there(output)) else { return Ok(()) };
+    let is_model = written.extension().is_some_and(|ending| ending == "vqm") && written != RunFolder::new(&run).prior();
+    ensure!(
+        is_model || !written.starts_with(&run),
+        "{}: that file is a part of the run, and it would be lost: give -o another name, one that ends in .vqm",
+        output.display()
+    );
+    Ok(())
 }
 
 /// Tells where the model is over the budget of the run's configuration after all.
@@ -114,9 +128,15 @@ fn table(summary: &ExportSummary, path: &Path) -> String {
         ("PRDN, integer model", percent(summary.prdn_percent)),
         ("MSE, float model", format!("{:.3} LSB²", summary.float_mse_lsb2)),
         ("MSE, integer model", format!("{:.3} LSB²", summary.mse_lsb2)),
-        ("integers cost, MSE of nearest codes", format!("{:+.2} %", summary.lowering_cost_percent)),
-        ("integers cost at most, MSE", most(summary.dearest_in_error(), |cost| cost.mse_percent)),
-        ("integers cost at most, bits", most(summary.dearest_in_bits(), |cost| cost.bits_percent)),
+        ("integers cost, MSE of nearest codes, quality 9", format!("{:+.2} %", summary.lowering_cost_percent)),
+        (
+            "integers cost at most, MSE, a stretch at every quality",
+            most(summary.dearest_in_error(), |cost| cost.mse_percent),
+        ),
+        (
+            "integers cost at most, bits, a stretch at every quality",
+            most(summary.dearest_in_bits(), |cost| cost.bits_percent),
+        ),
     ];
     output::table(&rows.map(|(label, value)| vec![label.to_owned(), value]))
 }

@@ -58,7 +58,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         "vqs" => {
             let summary = inspect_stream(&arguments.file, arguments.model.as_deref())?;
-            show(arguments.json, &summary, &summary.lines())
+            show(arguments.json, &summary, &summary.lines())?;
+            anyhow::ensure!(
+                !summary.segments.is_empty() || summary.damage.is_empty(),
+                "{}: nothing in this file can be read as a header or a packet; is it a .vqs stream?",
+                arguments.file.display()
+            );
+            Ok(())
         }
         _ => {
             let summary = RecordingSummary::new(&arguments.signal.open_stored(&arguments.file)?)?;

@@ -1,6 +1,11 @@
 //! What the user sees: results, notes, errors.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+
+use crate::data::files;
 
 /// Writes a result to the standard output.
 ///
@@ -24,6 +29,25 @@ pub(super) fn note(text: &str) {
 /// Tells the user what is wrong without being an obstacle.
 pub(super) fn warn(text: &str) {
     eprintln!("warning: {text}");
+}
+
+/// Refuses to write over something that the same command reads: one of `inputs`, or the other file of a WFDB record.
+pub(super) fn keep_inputs(output: &Path, inputs: &[&Path]) -> anyhow::Result<()> {
+    let there = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
+    let Some(written) = there(output).filter(|_| !files::is_pipe(output)) else { return Ok(()) };
+    let of_record = |path: &Path| ["hea", "dat"].map(|ending| path.with_extension(ending));
+    let reads = |input: &&Path| -> bool {
+        let record = of_record(input);
+        let is_record = record.iter().all(|part| part.is_file());
+        let parts: Vec<PathBuf> = if is_record { record.to_vec() } else { Vec::new() };
+        parts.iter().map(PathBuf::as_path).chain([*input]).filter_map(there).any(|input| input == written)
+    };
+    ensure!(
+        !inputs.iter().any(reads),
+        "{}: this command reads that file too, and it would be lost: give -o another name",
+        output.display()
+    );
+    Ok(())
 }
 
 /// An error and its causes, each said once.
@@ -76,6 +100,25 @@ mod tests {
         let told: anyhow::Result<()> = Err(std::io::Error::other("no room").into());
         let error = told.context("a.csv: cannot write: no room").unwrap_err();
         assert_eq!(describe(&error), "error: a.csv: cannot write: no room");
+    }
+
+    #[test]
+    fn what_is_read_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a.csv", "m.vqm", "r.hea", "r.dat", "other.dat"] {
+            std::fs::write(path(name), "x").unwrap();
+        }
+        let refused = |output: &str, inputs: &[&str]| {
+            let inputs: Vec<PathBuf> = inputs.iter().map(|name| path(name)).collect();
+            keep_inputs(&path(output), &inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>()).is_err()
+        };
+        assert!(refused("a.csv", &["a.csv", "m.vqm"]) && refused("m.vqm", &["a.csv", "m.vqm"]));
+        for record in ["r", "r.hea", "r.dat"] {
+            assert!(refused("r.dat", &[record]) && refused("r.hea", &[record]), "{record}");
+        }
+        assert!(!refused("other.dat", &["r"]) && !refused("new.vqs", &["a.csv", "m.vqm"]));
+        assert!(keep_inputs(Path::new("/dev/null"), &[Path::new("/dev/null")]).is_ok());
     }
 
     #[test]

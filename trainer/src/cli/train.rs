@@ -36,10 +36,11 @@ pub(super) struct Arguments {
     /// Recordings to hold out whole, to measure on; if none is named, the configuration's data.split says what is.
     #[arg(long, value_name = "RECORD", num_args = 1..)]
     pub(super) held_out: Vec<PathBuf>,
-    /// Configuration; `--print-config` shows every key.
+    /// Configuration: the keys that differ from what the recordings suggest; one that names a model, nets or a quantizer starts from the defaults that
+    /// `--print-config` shows without recordings.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// The class of signals whose defaults the configuration starts from; if neither is given, by the recordings' rate.
+    /// The class of signals whose defaults the configuration starts from; otherwise the recordings' rate says which.
     #[arg(long, value_name = "CLASS")]
     pub(super) preset: Option<Preset>,
     /// What the device has, such as flash=40K,ram=6K,core=m4,mips=2: the nets are made smaller until they fit.
@@ -91,7 +92,7 @@ pub(super) struct Arguments {
     /// Optimizer steps of the predictor, instead of the configuration's.
     #[arg(long, value_name = "N")]
     pub(super) residual_steps: Option<usize>,
-    /// Prints the configuration, every key explained, and trains nothing.
+    /// Prints the configuration that these recordings would be trained with, every key explained, and trains nothing.
     #[arg(long)]
     print_config: bool,
     #[command(flatten)]
@@ -107,7 +108,7 @@ impl Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.print_config {
-        return output::print(&train_config::given(arguments)?.to_commented_toml());
+        return output::print(&to_print(arguments)?.to_commented_toml());
     }
     prepare_process(&arguments.device)?;
     if let Some(model) = &arguments.prior_only {
@@ -126,6 +127,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let stop = stop_on_interrupt()?;
     carry_out(&mut job, arguments, &stop).map(drop)
+}
+
+/// The configuration that a run of these arguments would have.
+fn to_print(arguments: &Arguments) -> anyhow::Result<Config> {
+    let given = train_config::given(arguments)?;
+    if arguments.records.is_empty() || arguments.are_images() {
+        return Ok(given);
+    }
+    train_config::for_recordings(arguments, &sources(arguments, &given.data)?)
 }
 
 /// Trains a run to its end, or until it is told to stop, and says what came of it.

@@ -16,19 +16,21 @@ pub(super) fn given(arguments: &Arguments) -> anyhow::Result<Config> {
     effective(arguments, defaults(arguments, arguments.preset))
 }
 
-/// The configuration for recordings. Without a file and a preset, the recordings' rate and channels choose the preset; with a budget in the
-/// arguments, the nets are made as small as it asks for. Both are told.
+/// The configuration for recordings. Without a preset, and without a file that names nets, the recordings' rate and channels choose the preset; with a
+/// budget in the arguments, the nets are made as small as it asks for. Both are told.
 pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyhow::Result<Config> {
     let Some(first) = sources.first().map(|source| &source.recording) else { return given(arguments) };
     let suggested = || Preset::of_signal(first.rate_millihertz, first.channels.len());
-    let chosen = arguments.preset.or_else(|| arguments.config.is_none().then(suggested));
-    if let (None, Some(preset)) = (arguments.preset, chosen.filter(|preset| *preset != Preset::Biosignal)) {
+    let has_nets = arguments.config.as_deref().map(Config::names_nets).transpose()?.unwrap_or(false);
+    let chosen = arguments.preset.or_else(|| (!has_nets).then(suggested));
+    let is_plain = arguments.config.is_none() && chosen == Some(Preset::Biosignal);
+    if let (None, Some(preset)) = (arguments.preset, chosen.filter(|_| !is_plain)) {
         let (rate, channels) = (first.rate(), first.channels.len());
         let name = format!("{preset:?}").to_lowercase();
         eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {name}");
     }
     let mut config = effective(arguments, defaults(arguments, chosen))?;
-    if arguments.config.is_none() && chosen == Some(Preset::Biosignal) && config.is_rated() {
+    if !has_nets && chosen == Some(Preset::Biosignal) && config.is_rated() {
         // A transform that loses nothing has as many latents as its hop has samples, over all channels.
         config.network.latents *= first.channels.len();
         config.validate()?;

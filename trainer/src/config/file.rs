@@ -67,6 +67,18 @@ impl Config {
         }
         merged.try_into().map_err(syntax)
     }
+
+    /// Whether a file says itself what is trained: a model, nets or a quantizer. Otherwise it changes what the signal suggests.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is no TOML.
+    pub fn names_nets(path: &Path) -> Result<bool, ConfigError> {
+        let file = || path.to_path_buf();
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
+        let given: toml::Table =
+            toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })?;
+        Ok(["model", "network", "quantizer"].iter().any(|key| given.contains_key(*key)))
+    }
 }
 
 #[cfg(test)]

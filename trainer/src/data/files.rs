@@ -73,6 +73,10 @@ fn is_device(path: &Path) -> bool {
 
 fn temporary_beside(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let problem = format!("there is no folder {}: create it first", folder.display());
+        return Err(std::io::Error::new(std::io::ErrorKind::NotFound, problem));
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".vq-").suffix(".part");
     // Temporary files are private by default; what is made here is as open as the user's umask leaves a new file.
