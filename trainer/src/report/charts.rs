@@ -59,17 +59,17 @@ pub(super) fn charts(runs: &[RunReport]) -> Vec<Chart> {
             lines: lines(&|_, thinned| vec![rate_line(thinned)]),
         },
         Chart {
-            title: "Perplexity of the codes",
+            title: "Perplexity of the codes in training",
             ratios: false,
             lines: lines(&|_, thinned| stage_lines(thinned, |line| &line.perplexity)),
         },
         Chart {
-            title: "Entropy of the codes, bits",
+            title: "Entropy of the codes in training, bits",
             ratios: false,
             lines: lines(&|_, thinned| stage_lines(thinned, |line| &line.entropy_bits)),
         },
         Chart {
-            title: "Dead codes",
+            title: "Dead codes in training",
             ratios: false,
             lines: lines(&|_, thinned| stage_lines(thinned, |line| &line.dead_codes)),
         },
@@ -246,7 +246,7 @@ pub(super) fn usage_figure(stage: usize, usage: &StageUsage) -> String {
         .collect();
     let even = SIDE * (1.0 - total / codes / highest);
     format!(
-        "<figure><figcaption>Code {stage} <small>{codes} codes, most used first</small></figcaption>\n\
+        "<figure><figcaption>Code {stage} <small>{codes} codes, most used first; of held-out frames</small></figcaption>\n\
          <p class=\"legend\"><span>perplexity <output>{perplexity}</output></span><span>entropy <output>{entropy} bits</output></span>\
          <span>unused <output>{unused}</output></span></p>\n<div class=\"plot bars\">\
          <svg viewBox=\"0 0 {SIDE} {SIDE}\" preserveAspectRatio=\"none\" role=\"img\" \
@@ -290,10 +290,14 @@ mod tests {
         assert!(charts(&[run("a", &[])]).is_empty());
         assert_eq!(
             titles(&[run("a", &[None, Some(f64::NAN)])]),
-            ["Perplexity of the codes", "Entropy of the codes, bits"]
+            ["Perplexity of the codes in training", "Entropy of the codes in training, bits"]
         );
-        let expected =
-            ["Loss and its terms", "PRDN on validation, %", "Perplexity of the codes", "Entropy of the codes, bits"];
+        let expected = [
+            "Loss and its terms",
+            "PRDN on validation, %",
+            "Perplexity of the codes in training",
+            "Entropy of the codes in training, bits",
+        ];
         assert_eq!(titles(&[run("a", &[Some(1.0)])]), expected);
     }
 

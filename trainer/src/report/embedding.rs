@@ -58,10 +58,11 @@ impl Embedding {
         let circles: String = self.places.iter().zip(&self.counts).map(circle).collect();
         let unused = self.counts.iter().filter(|count| **count == 0).count() as u64;
         format!(
-            "<figure><figcaption>Code {number_of_code} <small>two principal components, {} % of the spread</small></figcaption>\n\
+            "<figure><figcaption>Code {number_of_code} <small>two principal components, {} % of the spread{}</small></figcaption>\n\
              <svg class=\"scatter\" viewBox=\"0 0 {SIDE} {SIDE}\" role=\"img\" \
              aria-label=\"{} vectors by their two principal components, {} never sent\">{circles}</svg></figure>\n",
             number(100.0 * self.explained, 3),
+            if unused > 0 { "; orange: never sent in held-out frames" } else { "" },
             count(self.counts.len() as u64),
             count(unused),
         )

@@ -33,12 +33,23 @@ pub(super) fn section(runs: &[RunReport]) -> String {
     let spoken: String = with_points.iter().map(|(_, run)| spoken(run)).collect();
     format!(
         "<section aria-labelledby=\"rates-title\">\n<h2 id=\"rates-title\">Rate and distortion</h2>\n\
-         <figure class=\"wide\"><figcaption>PRDN, % <small>over bits per sample, every byte counted; a point for each quality</small></figcaption>\n\
+         <figure class=\"wide\"><figcaption>PRDN, % <small>over bits per sample, every byte counted; a point for each quality, on the first held-out frames of every recording{scales}</small></figcaption>\n\
          <p class=\"legend\">{legend}</p>\n<div class=\"plot tall\">\
          <svg viewBox=\"0 0 {SIDE} {SIDE}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{spoken}\">\
          <path class=\"grid\" d=\"{grid}\"/>{drawn}</svg>{values}{rates}</div></figure>\n</section>\n",
+        scales = scales([&across, &up]),
         spoken = escape(spoken.trim()),
     )
+}
+
+/// Which of the two axes are logarithmic, for a caption.
+fn scales(axes: [&Axis; 2]) -> &'static str {
+    match axes.map(|axis| axis.logarithmic) {
+        [false, false] => "",
+        [true, false] => "; the axis of bits is logarithmic",
+        [false, true] => "; the axis of PRDN is logarithmic",
+        [true, true] => "; both axes are logarithmic",
+    }
 }
 
 /// A run's points, and the line through them.
