@@ -37,7 +37,7 @@ pub(super) struct Arguments {
 const MOST_WARNINGS: usize = 20;
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    output::keep_inputs(&arguments.output, &[&arguments.input, arguments.model.path()])?;
+    output::keep_inputs(&arguments.output, &arguments.input, arguments.model.path())?;
     let bytes = arguments.model.read()?;
     let codec = arguments.model.codec(&bytes)?;
     let input = arguments.input.display().to_string();

@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 const BITRATE_TOLERANCE: f64 = 1.1;
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    output::keep_inputs(&arguments.output, &[&arguments.input, arguments.model.path()])?;
+    output::keep_inputs(&arguments.output, &arguments.input, arguments.model.path())?;
     let bytes = arguments.model.read()?;
     let codec = arguments.model.codec(&bytes)?;
     let recording = arguments.fit.admit_stored(arguments.signal.open_stored(&arguments.input)?, &codec)?;

@@ -31,19 +31,15 @@ pub(super) fn warn(text: &str) {
     eprintln!("warning: {text}");
 }
 
-/// Refuses to write over something that the same command reads: one of `inputs`, or the other file of a WFDB record.
-pub(super) fn keep_inputs(output: &Path, inputs: &[&Path]) -> anyhow::Result<()> {
+/// Refuses to write over something that the same command reads: its input, either file of a WFDB record that is the input, or the model.
+pub(super) fn keep_inputs(output: &Path, input: &Path, model: &Path) -> anyhow::Result<()> {
     let there = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
     let Some(written) = there(output).filter(|_| !files::is_pipe(output)) else { return Ok(()) };
-    let of_record = |path: &Path| ["hea", "dat"].map(|ending| path.with_extension(ending));
-    let reads = |input: &&Path| -> bool {
-        let record = of_record(input);
-        let is_record = record.iter().all(|part| part.is_file());
-        let parts: Vec<PathBuf> = if is_record { record.to_vec() } else { Vec::new() };
-        parts.iter().map(PathBuf::as_path).chain([*input]).filter_map(there).any(|input| input == written)
-    };
+    let is_record = input.extension().is_none_or(|ending| ending == "hea" || ending == "dat");
+    let record = ["hea", "dat"].map(|ending| input.with_extension(ending));
+    let mut read = record.iter().map(PathBuf::as_path).filter(|_| is_record).chain([input, model]).filter_map(there);
     ensure!(
-        !inputs.iter().any(reads),
+        !read.any(|path| path == written),
         "{}: this command reads that file too, and it would be lost: give -o another name",
         output.display()
     );
@@ -106,19 +102,18 @@ mod tests {
     fn what_is_read_is_not_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        for name in ["a.csv", "m.vqm", "r.hea", "r.dat", "other.dat"] {
+        for name in ["a.csv", "m.vqm", "r.hea", "r.dat", "r.vqs", "other.dat"] {
             std::fs::write(path(name), "x").unwrap();
         }
-        let refused = |output: &str, inputs: &[&str]| {
-            let inputs: Vec<PathBuf> = inputs.iter().map(|name| path(name)).collect();
-            keep_inputs(&path(output), &inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>()).is_err()
-        };
-        assert!(refused("a.csv", &["a.csv", "m.vqm"]) && refused("m.vqm", &["a.csv", "m.vqm"]));
+        let refused = |output: &str, input: &str| keep_inputs(&path(output), &path(input), &path("m.vqm")).is_err();
+        assert!(refused("a.csv", "a.csv") && refused("m.vqm", "a.csv"));
         for record in ["r", "r.hea", "r.dat"] {
-            assert!(refused("r.dat", &[record]) && refused("r.hea", &[record]), "{record}");
+            assert!(refused("r.dat", record) && refused("r.hea", record), "{record}");
         }
-        assert!(!refused("other.dat", &["r"]) && !refused("new.vqs", &["a.csv", "m.vqm"]));
-        assert!(keep_inputs(Path::new("/dev/null"), &[Path::new("/dev/null")]).is_ok());
+        assert!(!refused("other.dat", "r") && !refused("new.vqs", "a.csv"));
+        // What was decoded from a stream may be decoded again.
+        assert!(!refused("r.hea", "r.vqs") && !refused("r.dat", "r.vqs"));
+        assert!(keep_inputs(Path::new("/dev/null"), Path::new("/dev/null"), Path::new("ecg")).is_ok());
     }
 
     #[test]
