@@ -49,9 +49,8 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, or has an unknown key.
     pub fn read_over(path: &Path, defaults: &Self) -> Result<Self, ConfigError> {
-        let file = || path.to_path_buf();
-        let syntax = |source| ConfigError::Syntax { file: file(), source };
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
+        let syntax = |source| ConfigError::Syntax { file: path.to_path_buf(), source };
+        let text = text_of(path)?;
         // By itself first: mistakes of the file are told with their line, which a merged table has not.
         let alone: Self = toml::from_str(&text).map_err(syntax)?;
         if *defaults == Self::default() {
@@ -73,12 +72,14 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, or is no TOML.
     pub fn names_nets(path: &Path) -> Result<bool, ConfigError> {
-        let file = || path.to_path_buf();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: file(), source })?;
-        let given: toml::Table =
-            toml::from_str(&text).map_err(|source| ConfigError::Syntax { file: file(), source })?;
+        let given: toml::Table = toml::from_str(&text_of(path)?)
+            .map_err(|source| ConfigError::Syntax { file: path.to_path_buf(), source })?;
         Ok(["model", "network", "quantizer"].iter().any(|key| given.contains_key(*key)))
     }
+}
+
+fn text_of(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Io { file: path.to_path_buf(), source })
 }
 
 #[cfg(test)]
