@@ -13,20 +13,16 @@ use firmware_board::meter::{Meter, Name};
 use firmware_board::{console, exit, print_line};
 pub use packets::Packets;
 use vq_core::kernels::FORM;
-use vq_core::model::QUALITIES;
 use vq_core::{Decoder, Encoder, Frames, Mode, Model, Options, Piece, Progress, packet_codes};
 use worst::Worst;
 
 /// Limits of the packets.
-pub const OPTIONS: Options = Options::new().packet_bytes(PACKET_BYTES);
-const PACKET_BYTES: usize = 244;
+pub const OPTIONS: Options = Options::new().packet_bytes(244);
 
 /// Bits for so many frames, between what the best and the worst quality of the models take.
 const BUDGET: [u32; 2] = [3, 2];
-/// Limit of packets with a budget, if hops fit: short enough that the stretch fills several, each of which sets the quality anew.
+/// Limit of packets with a budget: short enough that the stretch fills several, each of which sets the quality anew.
 const BUDGET_BYTES: usize = 64;
-/// What levels may take of a packet, for each channel.
-const LEVEL_BYTES: usize = 6;
 
 /// What is counted of a model.
 #[derive(Debug)]
@@ -137,9 +133,7 @@ impl Bench<'_> {
             };
             polls(options, "-encode-poll")?;
             if case.mode == Mode::BestEffort {
-                let hop = model.least_packet_bytes(QUALITIES as u8) + LEVEL_BYTES * model.channels();
-                let options = options.packet_bytes(hop.clamp(BUDGET_BYTES, PACKET_BYTES));
-                polls(options.budget(BUDGET[0], BUDGET[1]), "-encode-budget-poll")?;
+                polls(options.packet_bytes(BUDGET_BYTES).budget(BUDGET[0], BUDGET[1]), "-encode-budget-poll")?;
             }
         }
         // A stream that begins anew, for the decoder.

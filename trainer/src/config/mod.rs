@@ -289,6 +289,9 @@ section! {
         /// Whether the nets compute in bfloat16 until then, those of images in all steps; codes, losses, the prior, gradients of weights and the
         /// optimizer stay in float32. For large nets on a device that multiplies bfloat16 faster, as GPUs do.
         bf16: bool = false,
+        /// Parts of a batch that are computed side by side, each on a core of its own, where the rate is in the loss and the device is a CPU. What
+        /// comes out depends on how many there are in the last bits, and on nothing else of the machine.
+        parts: usize = 2,
         /// Threads; 0 takes every core. Nets that fit a microcontroller are so small that one is the fastest.
         threads: usize = 1,
     }

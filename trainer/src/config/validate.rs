@@ -184,6 +184,7 @@ impl Config {
         let training = &self.training;
         within("training.steps", training.steps as f64, 1.0, 1e9)?;
         within("training.batch", training.batch as f64, 1.0, 65536.0)?;
+        within("training.parts", training.parts as f64, 1.0, 1024.0)?;
         within("training.learning_rate", training.learning_rate, 1e-9, 1.0)?;
         within("training.learning_rate_warmup", training.learning_rate_warmup, 0.0, 1.0)?;
         within("training.learning_rate_final", training.learning_rate_final, 0.0, 1.0)?;

@@ -65,6 +65,19 @@ impl Quantized {
         }
     }
 
+    /// The same without a graph behind it.
+    pub(crate) fn detach(&self) -> Self {
+        Self {
+            latents: self.latents.detach(),
+            codes: self.codes.detach(),
+            alphabets: self.alphabets.clone(),
+            points: self.points.iter().map(Tensor::detach).collect(),
+            codebook_loss: self.codebook_loss.detach(),
+            commitment_loss: self.commitment_loss.detach(),
+            divergence: self.divergence.detach(),
+        }
+    }
+
     /// What the quantizer adds to the loss: codes drawn to latents, and, with weight `commitment`, latents to codes.
     pub fn loss(&self, commitment: f64) -> Tensor {
         &self.codebook_loss + &self.commitment_loss * commitment

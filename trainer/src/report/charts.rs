@@ -224,41 +224,88 @@ fn rounded(value: f64) -> f64 {
     format!("{value:.4e}").parse().unwrap_or(value)
 }
 
-/// A stage's codes by how often they were sent, most used first, against the line of even use.
+/// How often the codes of a stage or the integers of a latent were sent.
 pub(super) fn usage_figure(stage: usize, usage: &StageUsage) -> String {
+    match usage.least {
+        Some(least) => integers_figure(stage, usage, least),
+        None => codes_figure(stage, usage),
+    }
+}
+
+/// A stage's codes, most used first, against the line of even use.
+fn codes_figure(stage: usize, usage: &StageUsage) -> String {
     let mut sorted = usage.counts.clone();
     sorted.sort_unstable_by(|a, b| b.cmp(a));
     let highest = sorted.first().copied().unwrap_or(0).max(1) as f64;
     let codes = sorted.len().max(1) as f64;
     let unused = sorted.iter().filter(|&&count| count == 0).count();
     let total: f64 = sorted.iter().map(|&count| count as f64).sum();
-    let used = &sorted[..sorted.len() - unused];
-    let width = SIDE / codes;
+    let even = SIDE * (1.0 - total / codes / highest);
+    let number_of_codes = count(usage.counts.len() as u64);
+    bars_figure(
+        &sorted,
+        usage,
+        &format!("Code {stage} <small>{number_of_codes} codes, most used first; of held-out frames</small>"),
+        &format!("<span>unused <output>{unused}</output></span>"),
+        &format!("Use of {number_of_codes} codes: perplexity {}, {unused} unused", number(usage.perplexity, 3)),
+        [
+            &format!("<path class=\"even\" d=\"M0 {even:.1}H{SIDE}\"/>"),
+            &format!("<span class=\"value even\" style=\"--at:{:.1}%\">even</span>", 100.0 - even / SIDE * 100.0),
+        ],
+    )
+}
+
+/// A latent's integers in their order, as far as they were used.
+fn integers_figure(latent: usize, usage: &StageUsage, least: i64) -> String {
+    let count = usage.counts.len().max(1) as f64;
+    let label = |value: i64| {
+        let middle = (value - least) as f64 + 0.5;
+        format!("<span class=\"step\" style=\"--at:{:.2}%\">{value}</span>", 100.0 * middle / count)
+    };
+    let labels: String = if least < 0 { [least, 0, -least].map(label).concat() } else { label(0) };
+    bars_figure(
+        &usage.counts,
+        usage,
+        &format!("Latent {latent} <small>its integers; of held-out frames</small>"),
+        "",
+        &format!("Use of the integers from {least} to {}: perplexity {}", -least, number(usage.perplexity, 3)),
+        ["", &labels],
+    )
+}
+
+/// Counts as bars, under a title and a legend; `lines` and `labels` come over them.
+fn bars_figure(
+    counts: &[u64],
+    usage: &StageUsage,
+    title: &str,
+    legend: &str,
+    spoken: &str,
+    [lines, labels]: [&str; 2],
+) -> String {
+    let highest = counts.iter().copied().max().unwrap_or(0).max(1) as f64;
+    let total: f64 = counts.iter().map(|&count| count as f64).sum();
+    let width = SIDE / counts.len().max(1) as f64;
     // Bars keep a seam between them while they are wide enough to have one.
-    let bar = if codes <= 128.0 { 0.8 * width } else { width };
-    let bars: String = used
+    let bar = if counts.len() <= 128 { 0.8 * width } else { width };
+    let bars: String = counts
         .iter()
         .enumerate()
+        .filter(|(_, count)| **count > 0)
         .map(|(index, &count)| {
             let height = SIDE * count as f64 / highest;
             format!("M{:.1} {SIDE}v-{height:.1}h{bar:.2}v{height:.1}z", index as f64 * width)
         })
         .collect();
-    let even = SIDE * (1.0 - total / codes / highest);
     format!(
-        "<figure><figcaption>Code {stage} <small>{codes} codes, most used first; of held-out frames</small></figcaption>\n\
+        "<figure><figcaption>{title}</figcaption>\n\
          <p class=\"legend\"><span>perplexity <output>{perplexity}</output></span><span>entropy <output>{entropy} bits</output></span>\
-         <span>unused <output>{unused}</output></span></p>\n<div class=\"plot bars\">\
-         <svg viewBox=\"0 0 {SIDE} {SIDE}\" preserveAspectRatio=\"none\" role=\"img\" \
-         aria-label=\"Use of {codes} codes: perplexity {perplexity}, {unused} unused\">\
-         <path class=\"bar\" d=\"{bars}\"/><path class=\"even\" d=\"M0 {even:.1}H{SIDE}\"/></svg>\
-         <span class=\"value\" style=\"--at:100%\">{top}\u{202f}%</span>\
-         <span class=\"value even\" style=\"--at:{even_at:.1}%\">even</span></div></figure>\n",
-        codes = count(usage.counts.len() as u64),
+         {legend}</p>\n<div class=\"plot bars\">\
+         <svg viewBox=\"0 0 {SIDE} {SIDE}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{spoken}\">\
+         <path class=\"bar\" d=\"{bars}\"/>{lines}</svg>\
+         <span class=\"value\" style=\"--at:100%\">{top}\u{202f}%</span>{labels}</div></figure>\n",
         perplexity = number(usage.perplexity, 3),
         entropy = number(usage.entropy_bits, 3),
         top = number(100.0 * highest / total.max(1.0), 2),
-        even_at = 100.0 - even / SIDE * 100.0,
     )
 }
 
@@ -345,7 +392,16 @@ mod tests {
         assert!(figure.contains("d=\"M0.0 1000v-1000.0h200.00v1000.0zM250.0 1000v-750.0"), "{figure}");
         assert!(figure.contains("unused <output>1</output>"), "{figure}");
         assert!(figure.contains("M0 500.0H1000"), "even use is half the most used code: {figure}");
+        assert!(figure.contains("Code 1"), "{figure}");
         let empty = usage_figure(1, &StageUsage::from_counts(Vec::new()));
         assert!(!empty.contains("NaN") && !empty.contains("inf"), "{empty}");
+    }
+
+    #[test]
+    fn integers_keep_their_order_and_are_named() {
+        let figure = usage_figure(3, &StageUsage::from_integers(&[0, 1, 4, 0, 0]));
+        assert!(figure.contains("d=\"M0.0 1000v-250.0h266.67v250.0zM333.3 1000v-1000.0"), "{figure}");
+        assert!(figure.contains("Latent 3") && figure.contains("--at:16.67%\">-1<"), "{figure}");
+        assert!(figure.contains("--at:83.33%\">1<") && !figure.contains("even"), "{figure}");
     }
 }

@@ -180,6 +180,8 @@ pub enum SpanStatus {
 pub struct StageUsage {
     /// Times sent, `[code]`.
     pub counts: Vec<u64>,
+    /// Of integer latents, whose codes have an order: the integer that the first count is of.
+    pub least: Option<i64>,
     /// Entropy of the counts in bits per code; 0 where nothing was sent.
     pub entropy_bits: f64,
     /// `2^entropy`: how many codes, used equally, would carry as much.
@@ -197,7 +199,16 @@ impl StageUsage {
             .map(|share| -share * share.log2())
             .sum::<f64>()
             .max(0.0);
-        Self { counts, entropy_bits, perplexity: entropy_bits.exp2() }
+        Self { counts, least: None, entropy_bits, perplexity: entropy_bits.exp2() }
+    }
+
+    /// Usage of integers from `−(n − 1) / 2` on, of as many on either side of zero as were sent.
+    pub fn from_integers(counts: &[u64]) -> Self {
+        let zero = counts.len() / 2;
+        let used = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        let reach = used.map(|(at, _)| at.abs_diff(zero)).max().unwrap_or(0);
+        let counts = counts.get(zero - reach..=zero + reach).unwrap_or_default().to_vec();
+        Self { least: Some(-(reach as i64)), ..Self::from_counts(counts) }
     }
 }
 
@@ -345,6 +356,15 @@ mod tests {
         assert_eq!(unknown_resolution.original_bytes(), None);
         let nothing_sent = Summary { samples: 8, source_bits: Some(11), ..Summary::default() };
         assert_eq!(nothing_sent.compression_ratio(), None);
+    }
+
+    #[test]
+    fn integers_are_shown_as_far_as_they_reach_on_either_side() {
+        let usage = StageUsage::from_integers(&[0, 0, 1, 8, 4, 3, 0]);
+        assert_eq!((usage.counts.as_slice(), usage.least), (&[0, 1, 8, 4, 3][..], Some(-2)));
+        assert_eq!(usage.entropy_bits, StageUsage::from_counts(vec![8, 4, 3, 1]).entropy_bits);
+        assert_eq!(StageUsage::from_integers(&[0, 0, 0]).counts, [0]);
+        assert!(StageUsage::from_integers(&[]).counts.is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use vq_core::model::QUALITIES;
+use vq_core::model::records::SymbolKind;
 use vq_core::{Options, packet, packet_codes};
 
 use super::data::{
@@ -112,21 +113,25 @@ fn waveform(
 
 /// How often each code was sent, for each stage and part of the latents, whatever the row of the hop.
 fn usage(codec: &HostCodec<'_>, packets: &[Vec<u8>]) -> Vec<StageUsage> {
-    let mut counts: BTreeMap<(u8, u16), Vec<u64>> = BTreeMap::new();
+    let mut counts: BTreeMap<(u8, u16), (SymbolKind, Vec<u64>)> = BTreeMap::new();
     let mut memory = vec![0; codec.model().prior_memory() / 2];
     for bytes in packets {
         let Ok(mut codes) = packet_codes(codec.model(), bytes, &mut memory) else { continue };
         while let Some(hop) = codes.next_hop() {
             for (_, symbol, code) in hop {
-                let none = || vec![0; usize::from(symbol.codes())];
-                let counts = counts.entry((symbol.stage, symbol.first)).or_insert_with(none);
+                let none = || (symbol.kind, vec![0; usize::from(symbol.codes())]);
+                let (_, counts) = counts.entry((symbol.stage, symbol.first)).or_insert_with(none);
                 if let Some(count) = counts.get_mut(usize::from(code)) {
                     *count += 1;
                 }
             }
         }
     }
-    counts.into_values().map(StageUsage::from_counts).collect()
+    let usage = |(kind, counts): (SymbolKind, Vec<u64>)| match kind {
+        SymbolKind::Integer => StageUsage::from_integers(&counts),
+        SymbolKind::Index => StageUsage::from_counts(counts),
+    };
+    counts.into_values().map(usage).collect()
 }
 
 /// The vectors of every codebook in the plane. Codes are counted in the order of the codebooks.

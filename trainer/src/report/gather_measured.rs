@@ -6,7 +6,7 @@ use super::gather::provenance;
 use super::series::Series;
 use super::text::number;
 use crate::images::ImageEvaluation;
-use crate::run::{ImageRunRecord, RunRecord};
+use crate::run::{ImageRunRecord, QuantizerRecord, RunRecord};
 
 /// What a VAE's rate is, for those who compare it with bytes.
 const DIVERGENCE: &str = "divergence of the latents from their prior; not coded";
@@ -35,13 +35,17 @@ pub fn gather_images(
         ResultRow::new("decoder", macs(record.decoder.multiply_accumulates()), "MAC/pixel", ""),
         ResultRow::new("weights", (record.encoder.weights() + record.decoder.weights()) as u64, "", "of both nets"),
     ]);
-    let usage = evaluation.iter().flat_map(|evaluation| &evaluation.symbols);
+    let symbols = evaluation.iter().flat_map(|evaluation| &evaluation.symbols);
+    let usage = symbols.map(|symbol| match record.quantizer {
+        QuantizerRecord::Scalar { .. } => StageUsage::from_integers(&symbol.counts),
+        _ => StageUsage::from_counts(symbol.counts.clone()),
+    });
     RunReport {
         name: name.into(),
         headline: Some(headline(record, evaluation)),
         reconstructions,
         results,
-        usage: usage.map(|symbol| StageUsage::from_counts(symbol.counts.clone())).collect(),
+        usage: usage.collect(),
         series,
         command: record.made.command.clone(),
         settings,

@@ -210,12 +210,18 @@ fn warnings(run: &RunReport, runs: &[RunReport]) -> String {
 
 fn usage(runs: &[RunReport]) -> String {
     let of_run = |run: &RunReport| {
-        let figures: String =
-            run.usage.iter().enumerate().map(|(stage, usage)| usage_figure(stage + 1, usage)).collect();
+        let (still, used): (Vec<_>, Vec<_>) =
+            (1..).zip(&run.usage).partition(|(_, usage)| usage.least == Some(0) && !usage.counts.is_empty());
+        let figures: String = used.into_iter().map(|(stage, usage)| usage_figure(stage, usage)).collect();
         let embeddings = run.embeddings.iter().enumerate();
         let embeddings: String =
             embeddings.filter_map(|(stage, found)| Some(found.as_ref()?.figure(stage + 1))).collect();
-        format!("{}<div class=\"charts\">\n{figures}{embeddings}</div>\n", run_title(run, runs))
+        let numbers: Vec<String> = still.iter().map(|(latent, _)| latent.to_string()).collect();
+        let zero = match numbers.as_slice() {
+            [] => String::new(),
+            numbers => format!("<p class=\"hint\">Latents that were always 0: {}.</p>\n", numbers.join(", ")),
+        };
+        format!("{}<div class=\"charts\">\n{figures}{embeddings}</div>\n{zero}", run_title(run, runs))
     };
     let parts: String = runs.iter().filter(|run| !run.usage.is_empty()).map(of_run).collect();
     if parts.is_empty() {
@@ -427,6 +433,15 @@ mod tests {
         let titles: Vec<_> = html.split("<h2 id=\"").skip(1).filter_map(|rest| rest.split('-').next()).collect();
         assert_eq!(titles, ["signal", "results", "memory", "training", "usage", "origin"]);
         assert!(html.contains("flash: 20\u{202f}480&#160;bytes"));
+    }
+
+    #[test]
+    fn latents_that_are_always_zero_have_a_sentence_and_no_figure() {
+        let mut run = run("a", 10);
+        run.usage = [[0u64, 3, 1], [0, 4, 0], [1, 2, 1]].map(|counts| StageUsage::from_integers(&counts)).into();
+        let html = report(vec![run]);
+        assert!(html.contains("Latent 1 ") && html.contains("Latent 3 ") && !html.contains("Latent 2 "));
+        assert!(html.contains("Latents that were always 0: 2."));
     }
 
     #[test]

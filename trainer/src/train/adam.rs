@@ -1,7 +1,7 @@
 //! Adam, with moments that can be saved: tch's own keeps them where nothing can read them.
 
-use tch::Tensor;
 use tch::nn::VarStore;
+use tch::{Device, Kind, Tensor};
 
 use crate::quantizer::Restarted;
 
@@ -34,10 +34,6 @@ pub struct Adam {
 impl Adam {
     /// An optimizer of every trainable tensor of `variables`, in the order of their names.
     pub fn new(variables: &VarStore, beta1: f64, beta2: f64) -> Self {
-        let mut trained: Vec<(String, Tensor)> = variables.variables().into_iter().collect();
-        trained.retain(|(_, value)| value.requires_grad());
-        // A map's order changes from run to run, and with it the last bits of the gradient's norm.
-        trained.sort_by(|(a, _), (b, _)| a.cmp(b));
         let parameter = |(name, value): (String, Tensor)| Parameter {
             name,
             first_moment: value.zeros_like().set_requires_grad(false),
@@ -45,7 +41,7 @@ impl Adam {
             value,
             updates: 0,
         };
-        Self { parameters: trained.into_iter().map(parameter).collect(), beta1, beta2 }
+        Self { parameters: trained(variables).into_iter().map(parameter).collect(), beta1, beta2 }
     }
 
     /// The trained tensors and their moments.
@@ -61,17 +57,27 @@ impl Adam {
     /// One update from the gradient of `loss`, shortened to `longest` if it is longer. Tensors that `loss` does not
     /// depend on stay as they are; without any, nothing happens. Gives the gradient's norm before shortening, still on the device.
     pub fn minimise(&mut self, loss: &Tensor, learning_rate: f64, longest: f64) -> Tensor {
-        if self.parameters.is_empty() {
-            return loss.zeros_like();
-        }
+        let gradients = self.gradients(loss);
+        self.follow(&gradients, learning_rate, longest)
+    }
+
+    /// The gradients of `loss`, one for each of the [parameters](Self::parameters); undefined where it does not depend on one.
+    pub(super) fn gradients(&self, loss: &Tensor) -> Vec<Tensor> {
         let values: Vec<&Tensor> = self.parameters.iter().map(|parameter| &parameter.value).collect();
-        let gradients = Tensor::run_backward(&[loss], &values, false, false);
+        if values.is_empty() { Vec::new() } else { Tensor::run_backward(&[loss], &values, false, false) }
+    }
+
+    /// One update along such gradients, as [`minimise`](Self::minimise) takes it.
+    pub(super) fn follow(&mut self, gradients: &[Tensor], learning_rate: f64, longest: f64) -> Tensor {
+        if gradients.is_empty() {
+            return Tensor::zeros([], (Kind::Float, Device::Cpu));
+        }
         tch::no_grad(|| {
             let norms: Vec<Tensor> = gradients.iter().filter(|gradient| gradient.defined()).map(Tensor::norm).collect();
             let norm = Tensor::stack(&norms, 0).norm();
             let factor = (longest / (&norm + f64::from(f32::MIN_POSITIVE))).clamp_max(1.0);
             let (beta1, beta2) = (self.beta1, self.beta2);
-            for (parameter, gradient) in self.parameters.iter_mut().zip(&gradients) {
+            for (parameter, gradient) in self.parameters.iter_mut().zip(gradients) {
                 if gradient.defined() {
                     parameter.update(&(gradient * &factor), learning_rate, beta1, beta2);
                 }
@@ -91,6 +97,15 @@ impl Adam {
     }
 }
 
+/// The tensors of `variables` that are trained, in the order of their names.
+pub(super) fn trained(variables: &VarStore) -> Vec<(String, Tensor)> {
+    let mut trained: Vec<(String, Tensor)> = variables.variables().into_iter().collect();
+    trained.retain(|(_, value)| value.requires_grad());
+    // A map's order changes from run to run, and with it the last bits of the gradient's norm.
+    trained.sort_by(|(a, _), (b, _)| a.cmp(b));
+    trained
+}
+
 impl Parameter {
     fn update(&mut self, gradient: &Tensor, learning_rate: f64, beta1: f64, beta2: f64) {
         self.updates += 1;
@@ -107,7 +122,6 @@ impl Parameter {
 #[cfg(test)]
 mod tests {
     use tch::nn::{self, OptimizerConfig};
-    use tch::{Device, Kind};
 
     use super::*;
     use crate::random::{for_step, normal};

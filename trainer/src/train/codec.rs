@@ -1,5 +1,7 @@
 //! The whole codec in tch, and which part of a window its output may be judged on.
 
+use std::collections::BTreeMap;
+
 use rand::rngs::ChaCha8Rng;
 use tch::Tensor;
 use tch::nn::{self, VarStore};
@@ -10,7 +12,7 @@ use super::rate::RateDistortion;
 use crate::architecture::NetSpec;
 use crate::config::{Config, ModelKind};
 use crate::nn::{Net, Precision};
-use crate::quantizer::Quantizer;
+use crate::quantizer::{Quantizer, ScalarQuantizer};
 
 /// Hops at the ends of a window that lack a part of what the nets would see in a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,11 @@ impl Margins {
     /// Hops after the last that counts.
     pub fn after(&self) -> usize {
         self.encoder_after + self.decoder_after
+    }
+
+    /// Hops of latents from which so many hops of samples come that count.
+    pub fn latents_for(&self, hops: usize) -> usize {
+        self.decoder_before + hops + self.decoder_after
     }
 }
 
@@ -114,6 +121,21 @@ impl SignalNets {
         })
     }
 
+    /// The same, and what their codes cost where that is trained for: all that a codec in training starts from.
+    ///
+    /// # Errors
+    /// If the configuration's nets cannot be built.
+    pub(super) fn with_rate(
+        config: &Config,
+        channels: usize,
+        root: &nn::Path<'_>,
+        random: &mut ChaCha8Rng,
+    ) -> Result<(Self, Option<RateDistortion>), TrainError> {
+        let nets = Self::new(config, channels, root, random)?;
+        let rate = RateDistortion::new(config, &(root / "prior"), nets.hop * channels, random);
+        Ok((nets, rate))
+    }
+
     /// What one of the decoders makes of latents, without the hops at the ends whose neighbours are missing.
     fn decode_inner(&self, decoder: &Net, latents: &Tensor, precision: Precision) -> Tensor {
         let samples = decoder.forward(latents, precision);
@@ -137,6 +159,20 @@ impl Codec {
             Nets::Signal(nets) => Some(nets),
             Nets::Image(_) => None,
         }
+    }
+
+    /// What codes cost and how they are made, where the rate is trained for.
+    pub(super) fn rated(&self) -> Option<(&RateDistortion, &ScalarQuantizer)> {
+        match (&self.rate, &self.quantizer) {
+            (Some(rate), Quantizer::Scalar(scalar)) => Some((rate, scalar)),
+            _ => None,
+        }
+    }
+
+    /// All tensors, trained or not, in the order of their names.
+    pub(super) fn tensors(&self) -> Vec<Tensor> {
+        let tensors: BTreeMap<String, Tensor> = self.variables.variables().into_iter().collect();
+        tensors.into_values().collect()
     }
 
     /// Latents of a batch of samples, `[batch, latents, positions]`, without those at the ends of a window that it cuts short.

@@ -39,6 +39,20 @@ impl Distorted {
     pub(super) fn plain(total: Tensor, squared: Tensor) -> Self {
         Self { total, squared, terms: [None, None, None] }
     }
+
+    /// The same without a graph behind it.
+    pub(super) fn detach(&self) -> Self {
+        let terms = self.terms.each_ref().map(|term| term.as_ref().map(Tensor::detach));
+        Self { total: self.total.detach(), squared: self.squared.detach(), terms }
+    }
+
+    /// Of two batches as one, whose means `mean` takes.
+    pub(super) fn and(self, other: Self, mean: impl Fn(&Tensor, &Tensor) -> Tensor) -> Self {
+        let pairs = self.terms.iter().zip(&other.terms).map(|(one, two)| Some(mean(one.as_ref()?, two.as_ref()?)));
+        let mut terms = [None, None, None];
+        terms.iter_mut().zip(pairs).for_each(|(term, both)| *term = both);
+        Self { total: Tensor::cat(&[self.total, other.total], 0), squared: mean(&self.squared, &other.squared), terms }
+    }
 }
 
 impl Distortion {

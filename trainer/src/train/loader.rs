@@ -1,30 +1,19 @@
 //! Training windows on a thread of their own, which reads, stretches and mixes the next batch while a step computes.
 
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
-
 use rand::rngs::ChaCha8Rng;
 use tch::Tensor;
 
 use super::TrainError;
 use super::windows::Windows;
+use super::worker::{Answer, Worker};
 
 /// A batch, and the generator as it leaves it.
 pub(super) type Drawn = Result<(Tensor, ChaCha8Rng), TrainError>;
 
-/// What comes of a question, or the panic that it ended in.
-type Answer<T> = Receiver<thread::Result<T>>;
-
-type Question = Box<dyn FnOnce(&Windows) + Send>;
-
 /// The thread that has the windows.
 #[derive(Debug)]
 pub(super) struct Loader {
-    /// `None` only while it ends.
-    questions: Option<Sender<Question>>,
-    thread: Option<JoinHandle<()>>,
+    windows: Worker<Windows>,
     ahead: Option<Ahead>,
 }
 
@@ -43,10 +32,7 @@ impl Loader {
     /// # Errors
     /// If the system starts no more threads.
     pub(super) fn new(windows: Windows) -> Result<Self, TrainError> {
-        let (questions, asked) = channel::<Question>();
-        let answers = move || asked.into_iter().for_each(|question| question(&windows));
-        let thread = thread::Builder::new().name("windows".into()).spawn(answers)?;
-        Ok(Self { questions: Some(questions), thread: Some(thread), ahead: None })
+        Ok(Self { windows: Worker::new("windows", windows)?, ahead: None })
     }
 
     /// What [`Windows::draw`] draws from the same generator, which [`prepare`](Self::prepare) may have begun.
@@ -56,7 +42,7 @@ impl Loader {
     pub(super) fn draw(&mut self, batch: usize, random: ChaCha8Rng) -> Drawn {
         let prepared = self.ahead.take().filter(|ahead| ahead.batch == batch && ahead.random == random);
         let answer = prepared.map_or_else(|| self.begin(batch, random), |ahead| ahead.answer);
-        wait(&answer)?
+        answer.wait()?
     }
 
     /// Begins a batch that may be drawn next, from the generator that `random` makes.
@@ -67,43 +53,12 @@ impl Loader {
 
     /// The windows that [`draw`](Self::draw) draws from the same generator, in words.
     pub(super) fn describe(&self, batch: usize, mut random: ChaCha8Rng) -> String {
-        let words = self.ask(move |windows| windows.describe(batch, &mut random));
-        wait(&words).unwrap_or_else(|_| format!("{batch} windows"))
+        let words = self.windows.ask(move |windows| windows.describe(batch, &mut random));
+        words.wait().unwrap_or_else(|_| format!("{batch} windows"))
     }
 
     fn begin(&self, batch: usize, mut random: ChaCha8Rng) -> Answer<Drawn> {
-        self.ask(move |windows| Ok((windows.draw(batch, &mut random)?, random)))
-    }
-
-    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&Windows) -> T + Send + 'static) -> Answer<T> {
-        let (answer, receiver) = channel();
-        let question = move |windows: &Windows| {
-            // Who asked may want something else by now.
-            let _ = answer.send(catch_unwind(AssertUnwindSafe(|| question(windows))));
-        };
-        if let Some(questions) = &self.questions {
-            // Without a thread the answer's sender is dropped, which `wait` tells.
-            let _ = questions.send(Box::new(question));
-        }
-        receiver
-    }
-}
-
-impl Drop for Loader {
-    /// Waits for a batch in the making: libtorch is not to compute while the program ends.
-    fn drop(&mut self) {
-        self.questions = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-/// The answer; a panic goes on here, as if there were no other thread.
-fn wait<T>(answer: &Answer<T>) -> Result<T, TrainError> {
-    match answer.recv() {
-        Ok(answer) => Ok(answer.unwrap_or_else(|panic| resume_unwind(panic))),
-        Err(_) => Err(TrainError::Thread(io::Error::other("it has ended"))),
+        self.windows.ask(move |windows| Ok((windows.draw(batch, &mut random)?, random)))
     }
 }
 
@@ -141,14 +96,5 @@ mod tests {
             loader.prepare(4, || for_step(5, step + 1 + usize::from(step % 3 == 2)));
         }
         assert_eq!(loader.describe(9, for_step(2, 1)), windows.describe(9, &mut for_step(2, 1)));
-    }
-
-    #[test]
-    fn a_panic_reaches_who_waits_and_the_thread_goes_on() {
-        let loader = Loader::new(windows()).unwrap();
-        let broken = loader.ask(|_| -> usize { panic!("no memory") });
-        let panic = catch_unwind(AssertUnwindSafe(|| wait(&broken))).unwrap_err();
-        assert_eq!(panic.downcast_ref::<&str>(), Some(&"no memory"));
-        assert!(loader.describe(2, for_step(0, 0)).starts_with("2 windows of 40 frames"));
     }
 }

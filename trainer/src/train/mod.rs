@@ -21,6 +21,7 @@ mod prepare;
 pub mod prior;
 mod progress;
 mod rate;
+mod rated;
 mod schedule;
 mod session;
 mod signal;
@@ -28,6 +29,7 @@ mod sources;
 mod split;
 mod validation;
 mod windows;
+mod worker;
 
 pub use adam::{Adam, Parameter};
 pub use checkpoint::Extent;

@@ -16,13 +16,14 @@ use super::distortion::Distorted;
 use super::image::{ImageCorpus, ImageNets, PreparedImages};
 use super::loader::Loader;
 use super::prepare::Prepared;
-use super::rate::RateDistortion;
+use super::rated::{self, Helper, RatedBatch};
 use super::schedule::learning_rate;
 use super::validation::ValidationSet;
 use super::windows::Windows;
+use super::worker::Worker;
 use crate::config::{Config, ModelKind, QuantizerKind};
 use crate::nn::Precision;
-use crate::quantizer::{Quantized, Quantizer, Rounding, ScalarQuantizer, check_alphabets};
+use crate::quantizer::{Quantized, Quantizer, Rounding, check_alphabets};
 use crate::random::{for_beginning, for_step, normal, uniform};
 use crate::run::{DistortionTerms, MetricsLine, QuantizerRecord, Validation};
 
@@ -33,6 +34,8 @@ pub struct Session {
     codec: Codec,
     adam: Adam,
     corpus: Corpus,
+    /// Who take all parts of a batch but the first.
+    helpers: Vec<Worker<Helper>>,
     /// Training latents without overlap: what codes have to stand for.
     training_latents: usize,
     /// Samples of all channels that a position of the latents stands for.
@@ -69,13 +72,14 @@ const NAMES: [&str; 9] = [
 ];
 
 /// What a batch came to.
-struct Forward {
+struct Computed {
     loss: Tensor,
     /// What was rebuilt, and its part of the loss.
     distorted: Distorted,
     quantized: Option<Quantized>,
     /// Bits per sample, where they are in the loss: of codes, or of a VAE's divergence.
     rate: Option<Tensor>,
+    gradients: Vec<Tensor>,
 }
 
 impl Session {
@@ -86,11 +90,9 @@ impl Session {
     pub fn on_signals(config: &Config, prepared: &Prepared, device: Device) -> Result<Self, TrainError> {
         let variables = VarStore::new(device);
         let mut random = for_beginning(config.training.seed);
-        let nets = SignalNets::new(config, prepared.channels(), &variables.root(), &mut random)?;
+        let (nets, rate) = SignalNets::with_rate(config, prepared.channels(), &variables.root(), &mut random)?;
         let training_latents = prepared.parts.iter().map(|part| part.train.len() / nets.hop).sum();
         let hops = config.data.window_hops + nets.margins.before() + nets.margins.after();
-        let rate =
-            RateDistortion::new(config, &(variables.root() / "prior"), nets.hop * prepared.channels(), &mut random);
         check_alphabets(&config.quantizer_record(), training_latents)
             .map_err(|what| TrainError::Unsuitable { what })?;
         let corpus = Corpus::Signal {
@@ -99,7 +101,8 @@ impl Session {
         };
         let samples = (nets.hop * prepared.channels()) as f64;
         let codec = Codec::new(config, variables, Nets::Signal(nets), rate);
-        Ok(Self::new(config, codec, corpus, training_latents, samples))
+        let helpers = rated::helpers(config, prepared, device)?;
+        Ok(Self { helpers, ..Self::new(config, codec, corpus, training_latents, samples) })
     }
 
     /// A run on images before its first step.
@@ -124,6 +127,7 @@ impl Session {
             adam: Adam::new(&codec.variables, config.training.beta1, config.training.beta2),
             config: config.clone(),
             corpus,
+            helpers: Vec::new(),
             training_latents,
             samples_per_position,
             step: 0,
@@ -193,35 +197,23 @@ impl Session {
         if self.step + 1 < training.steps {
             self.corpus.prepare(training.batch, || for_step(training.seed, self.step + 1));
         }
-        let forward = match (&self.codec.rate, &self.codec.quantizer) {
-            (Some(rate), Quantizer::Scalar(scalar)) => {
-                self.forward_rated(rate, scalar, &window, precision, &mut random)
-            }
-            _ => self.forward(&window, precision, &mut random),
+        let computed = match self.compute_rated(&window, precision, &mut random)? {
+            Some(computed) => computed,
+            None => self.compute(&window, precision, &mut random),
         };
         let rate = learning_rate(&training, self.step);
-        let loss = match &forward.quantized {
-            Some(quantized) => match self.codec.decode_for_host(&quantized.latents, precision) {
-                Some(rebuilt) => {
-                    let distorted = self.corpus.distortion(&rebuilt, &self.codec.target(&window));
-                    &forward.loss + distorted.total.mean(Kind::Float)
-                }
-                None => forward.loss.shallow_clone(),
-            },
-            None => forward.loss.shallow_clone(),
-        };
-        let norm = self.adam.minimise(&loss, rate, training.gradient_clip);
-        if let Some(quantized) = &forward.quantized {
+        let norm = self.adam.follow(&computed.gradients, rate, training.gradient_clip);
+        if let Some(quantized) = &computed.quantized {
             self.follow(quantized, &mut random);
         }
-        let zero = || Tensor::zeros([], (Kind::Float, window.device()));
-        let (codebook, commitment) = forward
+        let zero = || Tensor::zeros([], (Kind::Float, computed.loss.device()));
+        let (codebook, commitment) = computed
             .quantized
             .map_or_else(|| (zero(), zero()), |quantized| (quantized.codebook_loss, quantized.commitment_loss));
-        let bits = forward.rate.unwrap_or_else(zero);
-        let [weighted, derivative, spectral] = forward.distorted.terms.map(|term| term.unwrap_or_else(zero));
-        let reconstruction = forward.distorted.squared;
-        let values = [forward.loss, reconstruction, codebook, commitment, norm, bits, weighted, derivative, spectral];
+        let bits = computed.rate.unwrap_or_else(zero);
+        let [weighted, derivative, spectral] = computed.distorted.terms.map(|term| term.unwrap_or_else(zero));
+        let reconstruction = computed.distorted.squared;
+        let values = [computed.loss, reconstruction, codebook, commitment, norm, bits, weighted, derivative, spectral];
         let values = Tensor::stack(&values.map(|value| value.detach()), 0);
         self.note_divergence(&values);
         self.last = Some(StepNumbers { values, learning_rate: rate });
@@ -230,7 +222,7 @@ impl Session {
     }
 
     /// A batch, for its error alone.
-    fn forward(&self, window: &Tensor, precision: Precision, random: &mut ChaCha8Rng) -> Forward {
+    fn compute(&self, window: &Tensor, precision: Precision, random: &mut ChaCha8Rng) -> Computed {
         let latents = self.codec.encode_inner(window, precision);
         let quantized = self.quantizes(self.step).then(|| {
             let rounding = self.rounding(&latents, random);
@@ -243,40 +235,49 @@ impl Session {
                 self.codec.quantizer.unquantized(&latents) + noise * self.config.training.latent_noise
             }
         };
-        let rebuilt = self.codec.decode_inner(&through, precision);
+        let target = self.codec.target(window);
         // Network units have variance 1, so squares are errors over the signal's variance.
-        let distorted = self.corpus.distortion(&rebuilt, &self.codec.target(window));
+        let distorted = self.corpus.distortion(&self.codec.decode_inner(&through, precision), &target);
         let distortion = distorted.total.mean(Kind::Float);
         let loss = match &quantized {
             Some(quantized) => distortion + self.latent_loss(quantized),
             None => distortion,
         };
+        let of_host = quantized.as_ref().and_then(|codes| self.codec.decode_for_host(&codes.latents, precision));
+        let minimised = match of_host {
+            Some(rebuilt) => &loss + self.corpus.distortion(&rebuilt, &target).total.mean(Kind::Float),
+            None => loss.shallow_clone(),
+        };
         let rate = quantized
             .as_ref()
             .filter(|_| self.config.model == ModelKind::Vae)
             .map(|quantized| self.divergence_bits(quantized));
-        Forward { loss, distorted, quantized, rate }
+        Computed { gradients: self.adam.gradients(&minimised), loss, distorted, quantized, rate }
     }
 
-    /// A batch, each window at a quality of its own, for its bits and its error.
-    fn forward_rated(
+    /// A batch, each window at a quality of its own, for its bits and its error; `None` where the rate is not trained for.
+    fn compute_rated(
         &self,
-        rate: &RateDistortion,
-        scalar: &ScalarQuantizer,
         window: &Tensor,
         precision: Precision,
         random: &mut ChaCha8Rng,
-    ) -> Forward {
-        let latents = self.codec.encode_inner(window, precision);
-        let qualities = rate.draw_qualities(latents.size()[0] as usize, random);
-        let noise = (uniform(&latents.size(), random) - 0.5).to_device(latents.device());
+    ) -> Result<Option<Computed>, TrainError> {
+        let (Some(rate), Some(nets)) = (&self.codec.rate, self.codec.signal()) else { return Ok(None) };
+        let qualities = rate.draw_qualities(window.size()[0] as usize, random);
+        let hops = nets.margins.latents_for(self.config.data.window_hops);
+        let latents = [window.size()[0], self.config.network.latents as i64, hops as i64];
+        let noise = (uniform(&latents, random) - 0.5).to_device(window.device());
         let rounds = self.step >= self.config.step_at(self.config.scalar.noise_until);
-        let rated = scalar.forward_rated(&latents, &qualities, &noise, rounds);
-        let rebuilt = self.codec.decode_inner(&rated.quantized.latents, precision);
-        let distorted = self.corpus.distortion(&rebuilt, &self.codec.target(window));
-        let bits = rate.bits_per_sample(&rated.noisy, &qualities, precision == Precision::Int8);
-        let cost = rate.cost(&bits, &distorted.total, &qualities);
-        Forward { loss: cost.loss, distorted, quantized: Some(rated.quantized), rate: Some(cost.bits_per_sample) }
+        let batch = RatedBatch { window: window.shallow_clone(), qualities, noise, precision, rounds };
+        let distorts = |rebuilt: &Tensor, target: &Tensor| self.corpus.distortion(rebuilt, target);
+        let rated = batch.compute(&self.codec, &self.helpers, distorts)?;
+        Ok(rated.map(|rated| Computed {
+            loss: rated.loss,
+            distorted: rated.distorted,
+            quantized: Some(rated.quantized),
+            rate: Some(rated.bits_per_sample),
+            gradients: rated.gradients,
+        }))
     }
 
     /// What codes, or a VAE's latents, add to the loss.
