@@ -115,6 +115,24 @@ fn junk_and_names_of_nothing_are_refused() {
     assert!(!done && !text.contains("-- -5"), "{text}");
 }
 
+/// A folder is neither a run, nor a model, nor a recording, until it is.
+#[test]
+fn a_folder_of_something_else_is_told_from_what_is_needed() {
+    let place = Place::new();
+    place.wave("other.csv", 720, 0.0);
+    fs::create_dir(place.path("empty")).unwrap();
+    let refused = |arguments: &[&str], words: &str| {
+        let (done, text) = place.vq(arguments);
+        assert!(!done && text.contains(words), "{arguments:?}: {text}");
+    };
+    let no_run = "there is no run in empty: it has no run.json; name a folder that `vq train` made";
+    refused(&["export", "empty", "-o", "x.vqm"], no_run);
+    refused(&["train", "--resume", "empty"], no_run);
+    refused(&["eval", "--run", "empty", "other.csv"], no_run);
+    refused(&["encode", "other.csv", "--model", "empty", "-o", "x.vqs"], "vq export empty -o NAME.vqm");
+    refused(&["inspect", "empty"], "empty is a folder: name the recordings in it");
+}
+
 /// A file without nets changes what the signal suggests; one with them is a recipe of its own.
 #[test]
 fn a_configuration_of_a_few_keys_starts_from_what_the_signal_suggests() {

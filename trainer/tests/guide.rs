@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use image::{GrayImage, Luma};
 use vq_trainer::cli;
 use vq_trainer::data::{OpenOptions, open};
 
@@ -111,6 +112,8 @@ impl Desk {
             _ => String::new(),
         };
         fs::write(start.join("short.csv"), changed(&short)).unwrap();
+        pictures(&start.join("photographs"), 24);
+        pictures(&start.join("others"), 3);
         let made = "vq train recordings/*.csv --unit mV -o runs/mine\nvq export runs/mine -o mine.vqm\n\
                     vq encode --model mine.vqm recordings/tuesday.csv --unit mV -o tuesday.vqs";
         let output = desk.run(&start, made);
@@ -131,6 +134,16 @@ impl Desk {
         let mut shell = Command::new("bash");
         shell.args(["-e", "-o", "pipefail", "-c", &shortened(script)]).current_dir(folder);
         shell.env("PATH", path).env("OMP_NUM_THREADS", "1").output().unwrap()
+    }
+}
+
+/// A folder of small pictures of slanted waves.
+fn pictures(folder: &Path, count: u32) {
+    fs::create_dir_all(folder).unwrap();
+    for index in 0..count {
+        let level = |x: u32, y: u32| 128.0 + 110.0 * (f64::from(x * (1 + index % 5) + 2 * y) * 0.1).sin();
+        let picture = GrayImage::from_fn(16, 16, |x, y| Luma([level(x, y) as u8]));
+        picture.save(folder.join(format!("{index:03}.png"))).unwrap();
     }
 }
 

@@ -12,8 +12,8 @@ use crate::data::Recording;
 use crate::export::container::{ContainerError, assemble};
 use crate::export::disassemble::disassemble;
 use crate::export::file::ModelBytes;
-use crate::train::Divided;
 use crate::train::predictor::{Candidate, Fitted, PredictorSettings, fit};
+use crate::train::{Divided, StageProgress};
 
 /// Most frames of all recordings together that they are compared on.
 const MOST_COMPARED: usize = 60_000;
@@ -51,9 +51,8 @@ pub(super) fn train(
     let held_out = held_out.iter().filter(|recording| recording.frames() > 0);
     let held_out: Vec<Recording> =
         held_out.map(|recording| recording.slice(0..recording.frames().min(share))).collect();
-    let report = |kind, step, bits: f64| {
-        eprintln!("predictor {kind:?}, step {step}/{}: {bits:.3} bits a sample", settings.steps);
-    };
+    let mut progress = StageProgress::new(["predictor", "sample"], settings.steps);
+    let report = |kind, step, bits| progress.line(&kind, step, bits);
     let fitted = fit(&parts, training, &held_out, config.kind, settings, report)?;
     output::print(&table(&fitted))?;
     parts.predictor = fitted.predictor;

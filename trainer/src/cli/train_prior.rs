@@ -13,8 +13,8 @@ use crate::export::disassemble::disassemble;
 use crate::export::file::ModelBytes;
 use crate::export::priors::recurrent::RecurrentSizes;
 use crate::run::NamedTensors;
-use crate::train::Divided;
 use crate::train::prior::{Fitted, PriorSettings, Sizes, fit, qualities};
+use crate::train::{Divided, StageProgress};
 
 /// Most samples of all recordings together that they are compared on.
 const MOST_COMPARED: usize = 60_000;
@@ -71,8 +71,8 @@ pub(super) fn train(
         start: retraining.start.clone(),
     };
     let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
-    let report =
-        |kind, step, bits: f64| eprintln!("prior {kind:?}, step {step}/{}: {bits:.2} bits a hop", settings.steps);
+    let mut progress = StageProgress::new(["prior", "hop"], settings.steps);
+    let report = |kind, step, bits| progress.line(&kind, step, bits);
     let fitted = fit(&parts, training, held_out, retraining.config, &settings, report)?;
     output::print(&table(&fitted))?;
     parts.priors = parts.priors.with_recurrent(fitted.recurrent, &parts.symbols);

@@ -14,7 +14,7 @@ pub enum PriorKind {
     Linear,
     /// A recurrent net of 24 units, for codebooks of 16.
     Small,
-    /// A recurrent net of 56 units, with units within the hop.
+    /// A recurrent net of 44 units, with units within the hop; for codebooks of 56.
     Standard,
     /// All of them; the one whose bits and flash cost least stays.
     Best,

@@ -15,6 +15,12 @@ pub enum DataError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A folder where a recording is needed.
+    #[error("{file} is a folder: name the recordings in it, one by one or with the shell's {file}/*.csv")]
+    Folder {
+        /// The folder as the user named it.
+        file: String,
+    },
     /// The format follows the name's ending, and this ending is none that is known.
     #[error(
         "{file}: the format does not follow from the name: end it with .hea or .dat (WFDB), .wav, .csv, .npy, .edf or .raw, or give --format"

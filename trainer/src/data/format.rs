@@ -79,6 +79,9 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Recording, DataError> 
 /// As [`open`].
 pub fn open_stored(path: &Path, options: &OpenOptions) -> Result<StoredRecording, DataError> {
     let file = path.display().to_string();
+    if path.is_dir() {
+        return Err(DataError::Folder { file });
+    }
     let format =
         options.format.or_else(|| Format::of(path)).ok_or_else(|| DataError::UnknownFormat { file: file.clone() })?;
     let name = match files::is_pipe(path) {

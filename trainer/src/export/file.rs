@@ -18,6 +18,12 @@ pub enum ModelFileError {
         /// Why.
         source: std::io::Error,
     },
+    /// It is a folder.
+    #[error("{path} is a folder and no model; if it is one that `vq train` made: vq export {path} -o NAME.vqm")]
+    Folder {
+        /// What was named.
+        path: PathBuf,
+    },
     /// There is no such file, and no model of that name ships.
     #[error("there is no model {path}: no file is called so, and no model that ships; those are {}", shipped::names())]
     Unknown {
@@ -63,6 +69,9 @@ impl ModelBytes {
     /// # Errors
     /// That it cannot be read, or what [`Model::parse`] found.
     pub fn read(path: &Path) -> Result<Self, ModelFileError> {
+        if path.is_dir() {
+            return Err(ModelFileError::Folder { path: path.into() });
+        }
         let bytes = std::fs::read(path).map_err(|source| ModelFileError::Read { path: path.into(), source })?;
         let this = Self::new(&bytes);
         this.model().map_err(|source| ModelFileError::Model { path: path.into(), source })?;

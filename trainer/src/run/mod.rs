@@ -45,6 +45,12 @@ pub enum RunError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// There is no record of a run.
+    #[error("there is no run in {}: it has no run.json; name a folder that `vq train` made", folder.display())]
+    NoRun {
+        /// What was named.
+        folder: PathBuf,
+    },
     /// A recording of the run is not where it was.
     #[error("the run's recording {path} cannot be read: {source}; run this where `vq train` ran, or put the file back")]
     Recording {

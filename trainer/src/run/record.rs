@@ -1,5 +1,6 @@
 //! `run.json`: what a later command must know about a run, and what a reader wants to.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -240,7 +241,13 @@ fn portable(command: &[String]) -> Vec<String> {
 
 /// Reads a record.
 pub(super) fn load<R: DeserializeOwned>(path: &Path) -> Result<R, RunError> {
-    serde_json::from_slice(&read(path)?).map_err(|error| RunError::Malformed {
+    let text = read(path).map_err(|error| match &error {
+        RunError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+            RunError::NoRun { folder: path.parent().unwrap_or(path).to_path_buf() }
+        }
+        _ => error,
+    })?;
+    serde_json::from_slice(&text).map_err(|error| RunError::Malformed {
         file: path.to_path_buf(),
         what: format!("not the record of a training run: {error}"),
     })

@@ -39,7 +39,7 @@ pub use error::TrainError;
 pub use image::{ImageNets, ImageSources, PreparedImages, TrainedImages};
 pub use job::{Job, Outcome, Watcher};
 pub use prepare::{Part, Prepared};
-pub use progress::Progress;
+pub use progress::{Progress, StageProgress};
 pub use rate::{Cost, RateDistortion};
 pub use schedule::learning_rate;
 pub use session::Session;

@@ -1,6 +1,8 @@
 //! What a person sees while training: a bar on a terminal, plain lines elsewhere.
 
+use std::fmt::Debug;
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -45,12 +47,7 @@ impl Progress {
     fn time_left(&self, line: &MetricsLine) -> String {
         let done = line.step.saturating_sub(self.first_step).max(1) as f64;
         let per_step = (line.seconds - self.first_seconds) / done;
-        let seconds = (per_step * self.steps.saturating_sub(line.step) as f64).round() as u64;
-        match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-            (0, 0, seconds) => format!("{seconds} s left"),
-            (0, minutes, seconds) => format!("{minutes} min {seconds:02} s left"),
-            (hours, minutes, _) => format!("{hours} h {minutes:02} min left"),
-        }
+        left(per_step * self.steps.saturating_sub(line.step) as f64)
     }
 
     fn text(&self, line: &MetricsLine) -> String {
@@ -72,6 +69,51 @@ impl Progress {
             }
         }
         format!("{text}  {}", self.time_left(line))
+    }
+}
+
+/// Lines about a prior or a predictor, which is trained behind the nets.
+#[derive(Debug)]
+pub struct StageProgress {
+    /// What is trained, and what its bits are for: `prior`, `hop`.
+    words: [&'static str; 2],
+    steps: usize,
+    /// Kind, step and time of the report before.
+    before: Option<(String, usize, Instant)>,
+}
+
+impl StageProgress {
+    /// Of a stage of so many steps; `words` are what is trained and what its bits are for.
+    pub fn new(words: [&'static str; 2], steps: usize) -> Self {
+        Self { words, steps, before: None }
+    }
+
+    /// Shows a step on the standard error.
+    pub fn line(&mut self, kind: &dyn Debug, step: usize, bits: f64) {
+        eprintln!("{}", self.text(kind, step, bits, Instant::now()));
+    }
+
+    fn text(&mut self, kind: &dyn Debug, step: usize, bits: f64, now: Instant) -> String {
+        let kind = format!("{kind:?}").to_lowercase();
+        let [what, of] = self.words;
+        let mut text = format!("{what} {kind}, step {step}/{}: {bits:.2} bits a {of}", self.steps);
+        // Another kind, or the same from an earlier step, begins with work that is no step.
+        if let Some((_, from, then)) = self.before.take().filter(|(same, from, _)| *same == kind && *from < step) {
+            let per_step = now.duration_since(then).as_secs_f64() / (step - from) as f64;
+            text += &format!("  {}", left(per_step * self.steps.saturating_sub(step) as f64));
+        }
+        self.before = Some((kind, step, now));
+        text
+    }
+}
+
+/// A time in words.
+fn left(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s left"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s left"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} min left"),
     }
 }
 
@@ -111,6 +153,7 @@ impl Watcher for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PriorKind;
 
     #[test]
     fn a_line_says_it_all() {
@@ -146,5 +189,17 @@ mod tests {
         progress.line(&line);
         let text = progress.text(&line);
         assert!(text.contains("(held out 6.50 %)  perplexity 50/41  dead 4"), "{text}");
+    }
+
+    #[test]
+    fn a_stage_says_what_is_left_of_the_candidate_in_training() {
+        let mut stage = StageProgress::new(["prior", "hop"], 1000);
+        let start = Instant::now();
+        let at = |seconds| start + std::time::Duration::from_secs(seconds);
+        assert_eq!(stage.text(&PriorKind::Small, 50, 7.126, at(0)), "prior small, step 50/1000: 7.13 bits a hop");
+        assert!(stage.text(&PriorKind::Small, 100, 7.0, at(10)).ends_with("  3 min 00 s left"));
+        assert!(stage.text(&PriorKind::Standard, 50, 7.0, at(90)).ends_with("a hop"));
+        assert!(stage.text(&PriorKind::Standard, 1000, 7.0, at(100)).ends_with("  0 s left"));
+        assert!(stage.text(&PriorKind::Standard, 600, 7.0, at(190)).ends_with("a hop"));
     }
 }

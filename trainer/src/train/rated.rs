@@ -35,7 +35,7 @@ pub(super) struct RatedBatch {
 
 /// What a batch, or a part of one, came to; without a graph behind it.
 #[derive(Debug)]
-pub(super) struct Rated {
+pub(super) struct RatedStep {
     /// How many windows it had.
     windows: i64,
     pub(super) loss: Tensor,
@@ -74,7 +74,7 @@ pub(super) fn helpers(config: &Config, prepared: &Prepared, device: Device) -> R
 }
 
 impl Helper {
-    fn compute(&self, values: &[Tensor], part: &RatedBatch) -> Option<Rated> {
+    fn compute(&self, values: &[Tensor], part: &RatedBatch) -> Option<RatedStep> {
         let own = self.codec.tensors();
         tch::no_grad(|| own.into_iter().zip(values).for_each(|(mut own, value)| own.copy_(value)));
         part.compute_alone(&self.codec, |rebuilt, target| self.distortion.of(rebuilt, target))
@@ -92,7 +92,7 @@ impl RatedBatch {
         codec: &Codec,
         helpers: &[Worker<Helper>],
         distorts: impl Fn(&Tensor, &Tensor) -> Distorted,
-    ) -> Result<Option<Rated>, TrainError> {
+    ) -> Result<Option<RatedStep>, TrainError> {
         let mut parts = self.split(helpers.len() as i64 + 1).into_iter();
         let Some(first) = parts.next() else { return Ok(None) };
         let asked: Vec<_> = helpers
@@ -128,7 +128,7 @@ impl RatedBatch {
     }
 
     /// Bits, error and gradient of the windows.
-    fn compute_alone(&self, codec: &Codec, distorts: impl Fn(&Tensor, &Tensor) -> Distorted) -> Option<Rated> {
+    fn compute_alone(&self, codec: &Codec, distorts: impl Fn(&Tensor, &Tensor) -> Distorted) -> Option<RatedStep> {
         let (rate, scalar) = codec.rated()?;
         let latents = codec.encode_inner(&self.window, self.precision);
         let rated = scalar.forward_rated(&latents, &self.qualities, &self.noise, self.rounds);
@@ -142,7 +142,7 @@ impl RatedBatch {
         };
         let values: Vec<Tensor> = trained(&codec.variables).into_iter().map(|(_, value)| value).collect();
         let gradients = Tensor::run_backward(&[minimised], &values, false, false);
-        Some(Rated {
+        Some(RatedStep {
             windows: self.qualities.size()[0],
             loss: cost.loss.detach(),
             distorted: distorted.detach(),
@@ -153,7 +153,7 @@ impl RatedBatch {
     }
 }
 
-impl Rated {
+impl RatedStep {
     /// Both parts as one.
     fn and(self, other: Self) -> Self {
         let windows = self.windows + other.windows;

@@ -44,7 +44,7 @@ impl PriorKind {
             Self::Tables => Vec::new(),
             Self::Linear => vec![one(0, 0)],
             Self::Small => vec![one(24, 0)],
-            Self::Standard => vec![one(56, 4)],
+            Self::Standard => vec![one(44, 4)],
             Self::Best => [Self::Linear, Self::Small, Self::Standard].into_iter().flat_map(Self::candidates).collect(),
         }
     }
