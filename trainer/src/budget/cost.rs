@@ -285,6 +285,8 @@ mod tests {
         let mut config = Config::default();
         config.quantizer.kind = quantizer;
         config.prior.kind = prior;
+        // What was counted had so many.
+        config.prior.units = 56;
         config.residual.kind = PredictorKind::Adaptive;
         config
     }

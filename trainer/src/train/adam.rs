@@ -27,6 +27,7 @@ pub struct Parameter {
 #[derive(Debug)]
 pub struct Adam {
     parameters: Vec<Parameter>,
+    device: Device,
     beta1: f64,
     beta2: f64,
 }
@@ -41,7 +42,12 @@ impl Adam {
             value,
             updates: 0,
         };
-        Self { parameters: trained(variables).into_iter().map(parameter).collect(), beta1, beta2 }
+        Self {
+            parameters: trained(variables).into_iter().map(parameter).collect(),
+            device: variables.device(),
+            beta1,
+            beta2,
+        }
     }
 
     /// The trained tensors and their moments.
@@ -70,7 +76,7 @@ impl Adam {
     /// One update along such gradients, as [`minimise`](Self::minimise) takes it.
     pub(super) fn follow(&mut self, gradients: &[Tensor], learning_rate: f64, longest: f64) -> Tensor {
         if gradients.is_empty() {
-            return Tensor::zeros([], (Kind::Float, Device::Cpu));
+            return Tensor::zeros([], (Kind::Float, self.device));
         }
         tch::no_grad(|| {
             let norms: Vec<Tensor> = gradients.iter().filter(|gradient| gradient.defined()).map(Tensor::norm).collect();
