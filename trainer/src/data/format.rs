@@ -79,11 +79,11 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Recording, DataError> 
 /// As [`open`].
 pub fn open_stored(path: &Path, options: &OpenOptions) -> Result<StoredRecording, DataError> {
     let file = path.display().to_string();
-    if path.is_dir() {
-        return Err(DataError::Folder { file });
-    }
-    let format =
-        options.format.or_else(|| Format::of(path)).ok_or_else(|| DataError::UnknownFormat { file: file.clone() })?;
+    let unknown = || match path.is_dir() {
+        true => DataError::Folder { file: file.clone() },
+        false => DataError::UnknownFormat { file: file.clone() },
+    };
+    let format = options.format.or_else(|| Format::of(path)).ok_or_else(unknown)?;
     let name = match files::is_pipe(path) {
         true => "stdin".to_owned(),
         false => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
