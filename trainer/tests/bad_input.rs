@@ -131,6 +131,14 @@ fn a_folder_of_something_else_is_told_from_what_is_needed() {
     refused(&["eval", "--run", "empty", "other.csv"], no_run);
     refused(&["encode", "other.csv", "--model", "empty", "-o", "x.vqs"], "vq export empty -o NAME.vqm");
     refused(&["inspect", "empty"], "empty is a folder: name the recordings in it");
+    // A record may lie beside a folder of its name.
+    for ending in ["hea", "dat"] {
+        let record = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../data/mitdb-208.{ending}"));
+        fs::copy(record, place.path(&format!("mitdb-208.{ending}"))).unwrap();
+    }
+    fs::create_dir(place.path("mitdb-208")).unwrap();
+    let (done, text) = place.vq(&["inspect", "mitdb-208"]);
+    assert!(done && text.contains("360"), "{text}");
 }
 
 /// A file without nets changes what the signal suggests; one with them is a recipe of its own.

@@ -262,7 +262,7 @@ section! {
 section! {
     /// The loop.
     TrainingConfig {
-        /// Seed of every random choice. The same seed, threads and machine give the same run.
+        /// Seed of every random choice. The same seed, parts, threads and machine give the same run.
         seed: u64 = 0,
         /// Optimizer steps.
         steps: usize = 4000,
@@ -289,8 +289,8 @@ section! {
         /// Whether the nets compute in bfloat16 until then, those of images in all steps; codes, losses, the prior, gradients of weights and the
         /// optimizer stay in float32. For large nets on a device that multiplies bfloat16 faster, as GPUs do.
         bf16: bool = false,
-        /// Parts of a batch that are computed side by side, each on a core of its own, where the rate is in the loss and the device is a CPU. What
-        /// comes out depends on how many there are in the last bits, and on nothing else of the machine.
+        /// Parts of a batch that are computed side by side, each with `threads` of its own, where the rate is in the loss and the device is a CPU.
+        /// Another number is another run, as another seed is: sums are rounded otherwise.
         parts: usize = 2,
         /// Threads; 0 takes every core. Nets that fit a microcontroller are so small that one is the fastest.
         threads: usize = 1,

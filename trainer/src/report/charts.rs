@@ -257,10 +257,10 @@ fn codes_figure(stage: usize, usage: &StageUsage) -> String {
 
 /// A latent's integers in their order, as far as they were used.
 fn integers_figure(latent: usize, usage: &StageUsage, least: i64) -> String {
-    let count = usage.counts.len().max(1) as f64;
+    let integers = usage.counts.len().max(1) as f64;
     let label = |value: i64| {
         let middle = (value - least) as f64 + 0.5;
-        format!("<span class=\"step\" style=\"--at:{:.2}%\">{value}</span>", 100.0 * middle / count)
+        format!("<span class=\"step\" style=\"--at:{:.2}%\">{value}</span>", 100.0 * middle / integers)
     };
     let labels: String = if least < 0 { [least, 0, -least].map(label).concat() } else { label(0) };
     bars_figure(

@@ -1,5 +1,7 @@
 //! Adam, with moments that can be saved: tch's own keeps them where nothing can read them.
 
+use std::borrow::Borrow;
+
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
@@ -69,8 +71,7 @@ impl Adam {
 
     /// The gradients of `loss`, one for each of the [parameters](Self::parameters); undefined where it does not depend on one.
     pub(super) fn gradients(&self, loss: &Tensor) -> Vec<Tensor> {
-        let values: Vec<&Tensor> = self.parameters.iter().map(|parameter| &parameter.value).collect();
-        if values.is_empty() { Vec::new() } else { Tensor::run_backward(&[loss], &values, false, false) }
+        gradients(loss, &self.parameters.iter().map(|parameter| &parameter.value).collect::<Vec<_>>())
     }
 
     /// One update along such gradients, as [`minimise`](Self::minimise) takes it.
@@ -110,6 +111,11 @@ pub(super) fn trained(variables: &VarStore) -> Vec<(String, Tensor)> {
     // A map's order changes from run to run, and with it the last bits of the gradient's norm.
     trained.sort_by(|(a, _), (b, _)| a.cmp(b));
     trained
+}
+
+/// The gradients of `loss` by `values`; undefined where it does not depend on one.
+pub(super) fn gradients(loss: &Tensor, values: &[impl Borrow<Tensor>]) -> Vec<Tensor> {
+    if values.is_empty() { Vec::new() } else { Tensor::run_backward(&[loss], values, false, false) }
 }
 
 impl Parameter {

@@ -78,14 +78,16 @@ pub struct StageProgress {
     /// What is trained, and what its bits are for: `prior`, `hop`.
     words: [&'static str; 2],
     steps: usize,
+    /// Digits of bits behind the point.
+    digits: usize,
     /// Kind, step and time of the report before.
     before: Option<(String, usize, Instant)>,
 }
 
 impl StageProgress {
-    /// Of a stage of so many steps; `words` are what is trained and what its bits are for.
-    pub fn new(words: [&'static str; 2], steps: usize) -> Self {
-        Self { words, steps, before: None }
+    /// Of a stage of so many steps; `words` are what is trained and what its bits are for, of which so many `digits` are shown.
+    pub fn new(words: [&'static str; 2], steps: usize, digits: usize) -> Self {
+        Self { words, steps, digits, before: None }
     }
 
     /// Shows a step on the standard error.
@@ -96,7 +98,8 @@ impl StageProgress {
     fn text(&mut self, kind: &dyn Debug, step: usize, bits: f64, now: Instant) -> String {
         let kind = format!("{kind:?}").to_lowercase();
         let [what, of] = self.words;
-        let mut text = format!("{what} {kind}, step {step}/{}: {bits:.2} bits a {of}", self.steps);
+        let (steps, digits) = (self.steps, self.digits);
+        let mut text = format!("{what} {kind}, step {step}/{steps}: {bits:.digits$} bits a {of}");
         // Another kind, or the same from an earlier step, begins with work that is no step.
         if let Some((_, from, then)) = self.before.take().filter(|(same, from, _)| *same == kind && *from < step) {
             let per_step = now.duration_since(then).as_secs_f64() / (step - from) as f64;
@@ -193,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_stage_says_what_is_left_of_the_candidate_in_training() {
-        let mut stage = StageProgress::new(["prior", "hop"], 1000);
+        let mut stage = StageProgress::new(["prior", "hop"], 1000, 2);
         let start = Instant::now();
         let at = |seconds| start + std::time::Duration::from_secs(seconds);
         assert_eq!(stage.text(&PriorKind::Small, 50, 7.126, at(0)), "prior small, step 50/1000: 7.13 bits a hop");

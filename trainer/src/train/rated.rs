@@ -2,16 +2,15 @@
 //!
 //! Nets that fit a microcontroller are too small for the threads of one operation to pay; whole parts of a batch are not. A thread has a codec of
 //! its own, which takes the values of the trained one before every part. Parts are cut alike and added in order wherever they run, so that a run
-//! depends on their number and not on the machine's cores.
+//! depends on their number and not on how many cores there are.
 
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
-use super::adam::trained;
+use super::adam::{gradients, trained};
 use super::codec::{Codec, Nets, SignalNets};
 use super::distortion::{Distorted, Distortion};
-use super::prepare::Prepared;
 use super::worker::Worker;
 use crate::config::Config;
 use crate::nn::Precision;
@@ -57,16 +56,16 @@ pub(super) struct Helper {
 ///
 /// # Errors
 /// If the configuration's nets or distortion cannot be built, or the system starts no more threads.
-pub(super) fn helpers(config: &Config, prepared: &Prepared, device: Device) -> Result<Vec<Worker<Helper>>, TrainError> {
+pub(super) fn helpers(config: &Config, channels: usize, device: Device) -> Result<Vec<Worker<Helper>>, TrainError> {
     let parts = config.training.parts.min(config.training.batch);
     // A GPU takes the whole batch faster than its parts.
     let wanted = if config.is_rated() && device == Device::Cpu { parts } else { 1 };
     let helper = |_| {
         let variables = VarStore::new(device);
         let mut random = for_beginning(config.training.seed);
-        let (nets, rate) = SignalNets::with_rate(config, prepared.channels(), &variables.root(), &mut random)?;
+        let (nets, rate) = SignalNets::with_rate(config, channels, &variables.root(), &mut random)?;
         let frames = config.data.window_hops * nets.hop;
-        let distortion = Distortion::new(&config.distortion, prepared.channels(), frames, device)?;
+        let distortion = Distortion::new(&config.distortion, channels, frames, device)?;
         let codec = Codec::new(config, variables, Nets::Signal(nets), rate);
         Worker::new("part of a batch", Helper { codec, distortion })
     };
@@ -95,11 +94,12 @@ impl RatedBatch {
     ) -> Result<Option<RatedStep>, TrainError> {
         let mut parts = self.split(helpers.len() as i64 + 1).into_iter();
         let Some(first) = parts.next() else { return Ok(None) };
+        let tensors = codec.tensors();
         let asked: Vec<_> = helpers
             .iter()
             .zip(parts)
             .map(|(helper, part)| {
-                let values: Vec<Tensor> = codec.tensors().iter().map(Tensor::detach).collect();
+                let values: Vec<Tensor> = tensors.iter().map(Tensor::detach).collect();
                 helper.ask(move |helper| helper.compute(&values, &part))
             })
             .collect();
@@ -110,7 +110,7 @@ impl RatedBatch {
         Ok(whole)
     }
 
-    /// So many parts, as equal as they can be, the first ones larger.
+    /// So many parts, whose sizes differ by one at most.
     fn split(self, parts: i64) -> Vec<Self> {
         let windows = self.qualities.size()[0];
         let bounds: Vec<i64> = (0..=parts).map(|part| (part * windows + parts - 1) / parts).collect();
@@ -141,14 +141,13 @@ impl RatedBatch {
             None => cost.loss.shallow_clone(),
         };
         let values: Vec<Tensor> = trained(&codec.variables).into_iter().map(|(_, value)| value).collect();
-        let gradients = Tensor::run_backward(&[minimised], &values, false, false);
         Some(RatedStep {
             windows: self.qualities.size()[0],
             loss: cost.loss.detach(),
             distorted: distorted.detach(),
             quantized: rated.quantized.detach(),
             bits_per_sample: cost.bits_per_sample.detach(),
-            gradients,
+            gradients: gradients(&minimised, &values),
         })
     }
 }
@@ -178,7 +177,6 @@ impl RatedStep {
 
 #[cfg(test)]
 mod tests {
-    use super::super::prepare::tests::recording;
     use super::*;
     use crate::config::Preset;
     use crate::random::{for_step, normal, uniform};
@@ -202,7 +200,6 @@ mod tests {
     #[test]
     fn parts_on_threads_come_to_what_the_batch_comes_to() {
         let config = config();
-        let prepared = Prepared::new(vec![recording((0..4000).map(|t| t * t % 97).collect(), 1)], &config).unwrap();
         // Other weights than those that the threads begin with.
         let codec = codec_of(&config);
         let nets = codec.signal().unwrap();
@@ -222,7 +219,7 @@ mod tests {
             rounds: true,
         };
         let alone = batch().compute(&codec, &[], distorts).unwrap().unwrap();
-        let helpers = helpers(&config, &prepared, Device::Cpu).unwrap();
+        let helpers = helpers(&config, 1, Device::Cpu).unwrap();
         assert_eq!(helpers.len(), 2);
         let beside = batch().compute(&codec, &helpers, distorts).unwrap().unwrap();
         let close =

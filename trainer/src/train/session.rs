@@ -101,7 +101,7 @@ impl Session {
         };
         let samples = (nets.hop * prepared.channels()) as f64;
         let codec = Codec::new(config, variables, Nets::Signal(nets), rate);
-        let helpers = rated::helpers(config, prepared, device)?;
+        let helpers = rated::helpers(config, prepared.channels(), device)?;
         Ok(Self { helpers, ..Self::new(config, codec, corpus, training_latents, samples) })
     }
 
@@ -262,7 +262,7 @@ impl Session {
         precision: Precision,
         random: &mut ChaCha8Rng,
     ) -> Result<Option<Computed>, TrainError> {
-        let (Some(rate), Some(nets)) = (&self.codec.rate, self.codec.signal()) else { return Ok(None) };
+        let (Some((rate, _)), Some(nets)) = (self.codec.rated(), self.codec.signal()) else { return Ok(None) };
         let qualities = rate.draw_qualities(window.size()[0] as usize, random);
         let hops = nets.margins.latents_for(self.config.data.window_hops);
         let latents = [window.size()[0], self.config.network.latents as i64, hops as i64];
