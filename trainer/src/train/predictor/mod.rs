@@ -1,7 +1,7 @@
 //! Training of the recurrent predictor that bounded and lossless packets are coded with.
 //!
-//! One net serves every bound: windows of the recordings are rounded to lattices of many steps, and the net is told which. Windows begin as packets do, with nothing
-//! known but a first sample, but in half of them the filter beside the net has learned already, as it has within long packets.
+//! One net serves every bound: windows of the recordings are rounded to lattices of many steps, and the net is told which. Every second step has windows as packets
+//! are, short, with nothing known but a first sample; the others have longer ones, in which the filter beside the net has learned already, as it has in one long stream.
 
 mod filtered;
 mod fit;
@@ -21,12 +21,14 @@ pub use fit::{Candidate, FitError, Fitted, fit};
 
 /// Samples of a step, over all windows and channels.
 const SAMPLES: usize = 20_480;
-/// Frames of a window.
-const WINDOW: usize = 384;
+/// Frames of a window of a stream.
+const STREAM_FRAMES: usize = 384;
+/// Samples of a window that stands for a packet, over all channels: about what a lossless packet of 244 bytes has. It has at least so many frames.
+const PACKET_SAMPLES: usize = 256;
+const LEAST_PACKET_FRAMES: usize = 16;
 /// Bounds that are trained for; those that stand here more often count for more.
 const BOUNDS: [u32; 10] = [0, 0, 0, 1, 1, 2, 5, 5, 10, 20];
-/// The part of the windows in which the filter has seen frames before, up to so many: in a packet it has not, in a stream it has.
-const WARM: f64 = 0.5;
+/// The most frames that the filter has seen before a window of a stream.
 const MOST_BEFORE: usize = 6000;
 /// The part of the steps over which the learning rate rises.
 const WARMUP: f64 = 0.05;
@@ -99,14 +101,15 @@ impl<'r> PredictorSession<'r> {
     fn draw(&self, random: &mut impl Rng) -> Windows {
         let channels = self.offsets.len();
         let longest = self.recordings.iter().map(Recording::frames).max().unwrap_or(0);
-        let frames = WINDOW.min(longest);
+        let is_packet = self.step.is_multiple_of(2);
+        let frames = if is_packet { packet_frames(channels) } else { STREAM_FRAMES }.min(longest);
         let windows = (SAMPLES / (frames * channels).max(1)).max(1);
         let all: usize = self.recordings.iter().map(|recording| places(recording, frames)).sum();
         let mut drawn = Vec::with_capacity(windows);
         for _ in 0..windows {
             let mut place = random.random_range(0..all.max(1));
             let bound = BOUNDS[random.random_range(0..BOUNDS.len())];
-            let before = if random.random_bool(WARM) { random.random_range(0..MOST_BEFORE) } else { 0 };
+            let before = if is_packet { 0 } else { random.random_range(0..MOST_BEFORE) };
             for recording in self.recordings {
                 let here = places(recording, frames);
                 if place < here {
@@ -150,6 +153,11 @@ impl<'r> PredictorSession<'r> {
     pub fn trained(&self) -> TrainedPredictor {
         self.net.trained(level_scale(self.recordings, &self.offsets))
     }
+}
+
+/// Frames of a window that stands for a packet.
+fn packet_frames(channels: usize) -> usize {
+    (PACKET_SAMPLES / channels.max(1)).max(LEAST_PACKET_FRAMES)
 }
 
 /// Places where a window of so many frames may begin.
