@@ -128,9 +128,20 @@ fn a_folder_of_something_else_is_told_from_what_is_needed() {
     let no_run = "there is no run in empty: it has no run.json; name a folder that `vq train` made";
     refused(&["export", "empty", "-o", "x.vqm"], no_run);
     refused(&["train", "--resume", "empty"], no_run);
+    refused(&["report", "empty"], no_run);
+    refused(&["export", "other.csv", "-o", "x.vqm"], "there is no run in other.csv");
     refused(&["eval", "--run", "empty", "other.csv"], no_run);
     refused(&["encode", "other.csv", "--model", "empty", "-o", "x.vqs"], "vq export empty -o NAME.vqm");
     refused(&["inspect", "empty"], "empty is a folder: name the recordings in it");
+    // A model that ships may be called like a folder.
+    fs::create_dir(place.path("ecg")).unwrap();
+    let (done, text) = place.vq(&["inspect", "ecg"]);
+    assert!(done && text.contains("ecg-360hz"), "{text}");
+    let (done, text) =
+        place.vq(&["encode", "other.csv", "--rate", "360", "--unit", "mV", "--model", "ecg", "-o", "x.vqs"]);
+    assert!(done, "{text}");
+    fs::write(place.path("empty/run.json"), "{}").unwrap();
+    refused(&["inspect", "empty"], "vq report empty shows the run, and vq export empty -o NAME.vqm");
     // A record may lie beside a folder of its name.
     for ending in ["hea", "dat"] {
         let record = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../data/mitdb-208.{ending}"));

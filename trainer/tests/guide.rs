@@ -141,7 +141,7 @@ impl Desk {
 fn pictures(folder: &Path, count: u32) {
     fs::create_dir_all(folder).unwrap();
     for index in 0..count {
-        let level = |x: u32, y: u32| 128.0 + 110.0 * (f64::from(x * (1 + index % 5) + 2 * y) * 0.1).sin();
+        let level = |x: u32, y: u32| 128.0 + 110.0 * (f64::from(x * (1 + index % 5) + y * (2 + index / 5)) * 0.1).sin();
         let picture = GrayImage::from_fn(16, 16, |x, y| Luma([level(x, y) as u8]));
         picture.save(folder.join(format!("{index:03}.png"))).unwrap();
     }

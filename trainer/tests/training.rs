@@ -175,6 +175,12 @@ fn rate_and_distortion_fall_together_at_all_qualities() {
     let told = &best.tensors["quantizer.told"];
     assert!(told.shape == [9] && told.values.windows(2).all(|pair| pair[0] < pair[1]), "{told:?}");
     assert!(best.tensors["prior.state.weight"].values.iter().any(|weight| *weight != 0.0));
+    // A later version may have another size of prior in mind.
+    let written = Config::load(&RunFolder::new(&folder).config()).unwrap();
+    assert_eq!(
+        (config.prior.units, Some(written.prior.units)),
+        (0, config.prior.sizes_in_training().map(|sizes| sizes.hidden))
+    );
     // What export reads: the steps of all qualities, and the prior that was trained with them.
     let run = TrainedRun::load(&RunFolder::new(&folder)).unwrap();
     let TrainedQuantizer::Scalar { steps, bits, .. } = &run.trained.quantizer else { panic!("not integer latents") };

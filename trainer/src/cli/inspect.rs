@@ -11,6 +11,7 @@ use super::output;
 use crate::codec::HostCodec;
 use crate::data::files;
 use crate::export::file::ModelBytes;
+use crate::run::RunFolder;
 use crate::shipped;
 use crate::stream;
 use crate::summary::{Line, ModelSummary, NetMemory, RecordingSummary, StreamSummary};
@@ -38,7 +39,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ending = arguments.file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let ships = !arguments.file.exists() && arguments.file.to_str().and_then(shipped::find).is_some();
+    let ships = !arguments.file.is_file() && arguments.file.to_str().and_then(shipped::find).is_some();
+    let file = arguments.file.display();
+    anyhow::ensure!(
+        !RunFolder::new(&arguments.file).record().is_file(),
+        "{file} is the folder of a run and no file to inspect: vq report {file} shows the run, and vq export {file} -o NAME.vqm makes its model"
+    );
     let context = || arguments.file.display().to_string();
     match ending.as_str() {
         _ if ships || ending == "vqm" => {

@@ -81,9 +81,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn report(folder: &Path) -> anyhow::Result<RunReport> {
     let files = RunFolder::new(folder);
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let record = Record::load(&files.record())?;
     let series = Series::read(&files.metrics())?;
     let settings = std::fs::read_to_string(files.config()).with_context(|| files.config().display().to_string())?;
-    match Record::load(&files.record())? {
+    match record {
         Record::Image(record) => {
             let evaluation = files.evaluation().exists().then(|| read_evaluation(&files.evaluation())).transpose()?;
             let pictures = std::fs::read(files.reconstructions()).ok();

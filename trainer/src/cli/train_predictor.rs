@@ -51,7 +51,7 @@ pub(super) fn train(
     let held_out = held_out.iter().filter(|recording| recording.frames() > 0);
     let held_out: Vec<Recording> =
         held_out.map(|recording| recording.slice(0..recording.frames().min(share))).collect();
-    let mut progress = StageProgress::new(["predictor", "sample"], settings.steps, 3);
+    let mut progress = StageProgress::new(["predictor", "sample"], 3);
     let report = |kind, step, bits| progress.line(&kind, step, bits);
     let fitted = fit(&parts, training, &held_out, config.kind, settings, report)?;
     output::print(&table(&fitted))?;

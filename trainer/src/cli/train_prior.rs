@@ -71,7 +71,7 @@ pub(super) fn train(
         start: retraining.start.clone(),
     };
     let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
-    let mut progress = StageProgress::new(["prior", "hop"], settings.steps, 2);
+    let mut progress = StageProgress::new(["prior", "hop"], 2);
     let report = |kind, step, bits| progress.line(&kind, step, bits);
     let fitted = fit(&parts, training, held_out, retraining.config, &settings, report)?;
     output::print(&table(&fitted))?;

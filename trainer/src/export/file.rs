@@ -83,11 +83,12 @@ impl ModelBytes {
     /// # Errors
     /// As [`read`](Self::read), and that there is neither.
     pub fn open(name: &Path) -> Result<Self, ModelFileError> {
-        if name.exists() {
-            return Self::read(name);
-        }
-        let shipped = name.to_str().and_then(shipped::find);
-        let this = Self::new(shipped.ok_or_else(|| ModelFileError::Unknown { path: name.into() })?.bytes);
+        // A folder is no model; it may be called like one that ships.
+        let shipped = name.to_str().and_then(shipped::find).filter(|_| !name.is_file());
+        let Some(shipped) = shipped else {
+            return if name.exists() { Self::read(name) } else { Err(ModelFileError::Unknown { path: name.into() }) };
+        };
+        let this = Self::new(shipped.bytes);
         this.model().map_err(|source| ModelFileError::Model { path: name.into(), source })?;
         Ok(this)
     }

@@ -242,7 +242,7 @@ fn portable(command: &[String]) -> Vec<String> {
 /// Reads a record.
 pub(super) fn load<R: DeserializeOwned>(path: &Path) -> Result<R, RunError> {
     let text = read(path).map_err(|error| match &error {
-        RunError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+        RunError::Io { source, .. } if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             RunError::NoRun { folder: path.parent().unwrap_or(path).to_path_buf() }
         }
         _ => error,

@@ -27,8 +27,8 @@ pub enum TrainError {
     /// The model would not fit the device.
     #[error(transparent)]
     Budget(#[from] BudgetError),
-    /// The thread that cuts training windows.
-    #[error("cannot cut training windows on a thread of their own: {0}")]
+    /// One of the threads that training windows are cut on, and parts of a batch computed.
+    #[error("a thread of the training cannot be started or has ended: {0}")]
     Thread(#[from] std::io::Error),
     /// The run folder cannot be read or written.
     #[error(transparent)]

@@ -77,6 +77,8 @@ impl Job {
         command: Vec<String>,
     ) -> Result<Self, TrainError> {
         config.validate()?;
+        let prior = if config.is_rated() { config.prior.settled() } else { config.prior.clone() };
+        let config = &Config { prior, ..config.clone() };
         let device = device(device_name)?;
         set_threads(config.training.threads);
         let made = Provenance {

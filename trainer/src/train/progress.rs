@@ -77,7 +77,6 @@ impl Progress {
 pub struct StageProgress {
     /// What is trained, and what its bits are for: `prior`, `hop`.
     words: [&'static str; 2],
-    steps: usize,
     /// Digits of bits behind the point.
     digits: usize,
     /// Kind, step and time of the report before.
@@ -85,25 +84,25 @@ pub struct StageProgress {
 }
 
 impl StageProgress {
-    /// Of a stage of so many steps; `words` are what is trained and what its bits are for, of which so many `digits` are shown.
-    pub fn new(words: [&'static str; 2], steps: usize, digits: usize) -> Self {
-        Self { words, steps, digits, before: None }
+    /// `words` are what is trained and what its bits are for, of which so many `digits` are shown.
+    pub fn new(words: [&'static str; 2], digits: usize) -> Self {
+        Self { words, digits, before: None }
     }
 
-    /// Shows a step on the standard error.
-    pub fn line(&mut self, kind: &dyn Debug, step: usize, bits: f64) {
+    /// Shows a step, of so many, on the standard error.
+    pub fn line(&mut self, kind: &dyn Debug, step: [usize; 2], bits: f64) {
         eprintln!("{}", self.text(kind, step, bits, Instant::now()));
     }
 
-    fn text(&mut self, kind: &dyn Debug, step: usize, bits: f64, now: Instant) -> String {
+    fn text(&mut self, kind: &dyn Debug, [step, steps]: [usize; 2], bits: f64, now: Instant) -> String {
         let kind = format!("{kind:?}").to_lowercase();
         let [what, of] = self.words;
-        let (steps, digits) = (self.steps, self.digits);
+        let digits = self.digits;
         let mut text = format!("{what} {kind}, step {step}/{steps}: {bits:.digits$} bits a {of}");
         // Another kind, or the same from an earlier step, begins with work that is no step.
         if let Some((_, from, then)) = self.before.take().filter(|(same, from, _)| *same == kind && *from < step) {
             let per_step = now.duration_since(then).as_secs_f64() / (step - from) as f64;
-            text += &format!("  {}", left(per_step * self.steps.saturating_sub(step) as f64));
+            text += &format!("  {}", left(per_step * steps.saturating_sub(step) as f64));
         }
         self.before = Some((kind, step, now));
         text
@@ -196,13 +195,16 @@ mod tests {
 
     #[test]
     fn a_stage_says_what_is_left_of_the_candidate_in_training() {
-        let mut stage = StageProgress::new(["prior", "hop"], 1000, 2);
+        let mut stage = StageProgress::new(["prior", "hop"], 2);
         let start = Instant::now();
         let at = |seconds| start + std::time::Duration::from_secs(seconds);
-        assert_eq!(stage.text(&PriorKind::Small, 50, 7.126, at(0)), "prior small, step 50/1000: 7.13 bits a hop");
-        assert!(stage.text(&PriorKind::Small, 100, 7.0, at(10)).ends_with("  3 min 00 s left"));
-        assert!(stage.text(&PriorKind::Standard, 50, 7.0, at(90)).ends_with("a hop"));
-        assert!(stage.text(&PriorKind::Standard, 1000, 7.0, at(100)).ends_with("  0 s left"));
-        assert!(stage.text(&PriorKind::Standard, 600, 7.0, at(190)).ends_with("a hop"));
+        assert_eq!(
+            stage.text(&PriorKind::Small, [50, 1000], 7.126, at(0)),
+            "prior small, step 50/1000: 7.13 bits a hop"
+        );
+        assert!(stage.text(&PriorKind::Small, [100, 1000], 7.0, at(10)).ends_with("  3 min 00 s left"));
+        assert!(stage.text(&PriorKind::Standard, [50, 1000], 7.0, at(90)).ends_with("a hop"));
+        assert!(stage.text(&PriorKind::Standard, [1000, 1000], 7.0, at(100)).ends_with("  0 s left"));
+        assert!(stage.text(&PriorKind::Standard, [600, 1000], 7.0, at(190)).ends_with("a hop"));
     }
 }

@@ -81,19 +81,19 @@ impl Helper {
 }
 
 impl RatedBatch {
-    /// What the batch comes to: its first part on `codec`, the others on copies of it, by `helpers`. `None` where the codec is not trained for
-    /// its rate.
+    /// What the batch comes to: its first part on `codec`, the others on copies of it, by `helpers`.
     ///
     /// # Errors
-    /// If a helper's thread is gone.
+    /// If a helper's thread is gone, or a codec is not trained for its rate.
     pub(super) fn compute(
         self,
         codec: &Codec,
         helpers: &[Worker<Helper>],
         distorts: impl Fn(&Tensor, &Tensor) -> Distorted,
-    ) -> Result<Option<RatedStep>, TrainError> {
+    ) -> Result<RatedStep, TrainError> {
+        let unrated = || TrainError::Unsuitable { what: "a batch of no windows, or nets without a rate".into() };
         let mut parts = self.split(helpers.len() as i64 + 1).into_iter();
-        let Some(first) = parts.next() else { return Ok(None) };
+        let first = parts.next().ok_or_else(unrated)?;
         let tensors = codec.tensors();
         let asked: Vec<_> = helpers
             .iter()
@@ -103,9 +103,9 @@ impl RatedBatch {
                 helper.ask(move |helper| helper.compute(&values, &part))
             })
             .collect();
-        let mut whole = first.compute_alone(codec, distorts);
+        let mut whole = first.compute_alone(codec, distorts).ok_or_else(unrated)?;
         for answer in asked {
-            whole = whole.zip(answer.wait()?).map(|(whole, part)| whole.and(part));
+            whole = whole.and(answer.wait()?.ok_or_else(unrated)?);
         }
         Ok(whole)
     }
@@ -158,7 +158,12 @@ impl RatedStep {
         let windows = self.windows + other.windows;
         let share = self.windows as f64 / windows as f64;
         let mean = |one: &Tensor, two: &Tensor| one * share + two * (1.0 - share);
-        let gradient = |(one, two): (&Tensor, &Tensor)| if one.defined() { mean(one, two) } else { Tensor::new() };
+        let gradient = |(one, two): (&Tensor, &Tensor)| match (one.defined(), two.defined()) {
+            (true, true) => mean(one, two),
+            (true, false) => one * share,
+            (false, true) => two * (1.0 - share),
+            (false, false) => Tensor::new(),
+        };
         Self {
             windows,
             loss: mean(&self.loss, &other.loss),
@@ -211,35 +216,56 @@ mod tests {
         let mut random = for_step(8, 1);
         let window = normal(&[5, 1, frames as i64], &mut random);
         let noise = uniform(&[5, config.network.latents as i64, hops as i64], &mut random) - 0.5;
-        let batch = || RatedBatch {
-            window: window.shallow_clone(),
-            qualities: Tensor::from_slice(&[8i64, 2, 5, 0, 7]),
-            noise: noise.shallow_clone(),
+        let helpers = helpers(&config, 1, Device::Cpu).unwrap();
+        assert_eq!(helpers.len(), 2);
+        let close =
+            |one: &Tensor, two: &Tensor| assert!(one.allclose(two, 1e-4, 1e-6, false), "{one} instead of {two}");
+        for (precision, rounds) in [(Precision::Float, true), (Precision::Float, false), (Precision::Int8, true)] {
+            let batch = || RatedBatch {
+                window: window.shallow_clone(),
+                qualities: Tensor::from_slice(&[8i64, 2, 5, 0, 7]),
+                noise: noise.shallow_clone(),
+                precision,
+                rounds,
+            };
+            let alone = batch().compute(&codec, &[], distorts).unwrap();
+            let beside = batch().compute(&codec, &helpers, distorts).unwrap();
+            close(&beside.loss, &alone.loss);
+            close(&beside.bits_per_sample, &alone.bits_per_sample);
+            close(&beside.distorted.squared, &alone.distorted.squared);
+            close(&beside.distorted.total, &alone.distorted.total);
+            close(beside.distorted.terms[1].as_ref().unwrap(), alone.distorted.terms[1].as_ref().unwrap());
+            assert_eq!(beside.quantized.codes, alone.quantized.codes);
+            let names = trained(&codec.variables);
+            assert_eq!(names.len(), beside.gradients.len());
+            for ((name, _), (one, two)) in names.iter().zip(beside.gradients.iter().zip(&alone.gradients)) {
+                assert_eq!(one.defined(), two.defined(), "{name}");
+                close(one, two);
+            }
+            // The same parts come to the same in every bit.
+            let again = batch().compute(&codec, &helpers, distorts).unwrap();
+            assert_eq!(again.loss, beside.loss);
+            assert!(again.gradients.iter().zip(&beside.gradients).all(|(one, two)| one == two));
+            // The next batch meets other values, those that no optimizer moves among them.
+            tch::no_grad(|| codec.tensors().into_iter().for_each(|mut value| _ = value.g_mul_scalar_(1.01)));
+        }
+    }
+
+    #[test]
+    fn a_codec_without_a_rate_is_refused() {
+        let mut plain = config();
+        plain.rate.enabled = false;
+        let codec = codec_of(&plain);
+        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
+        let batch = RatedBatch {
+            window: zeros(&[1, 1, 640]),
+            qualities: Tensor::from_slice(&[0i64]),
+            noise: zeros(&[1, 16, 20]),
             precision: Precision::Float,
             rounds: true,
         };
-        let alone = batch().compute(&codec, &[], distorts).unwrap().unwrap();
-        let helpers = helpers(&config, 1, Device::Cpu).unwrap();
-        assert_eq!(helpers.len(), 2);
-        let beside = batch().compute(&codec, &helpers, distorts).unwrap().unwrap();
-        let close =
-            |one: &Tensor, two: &Tensor| assert!(one.allclose(two, 1e-4, 1e-6, false), "{one} instead of {two}");
-        close(&beside.loss, &alone.loss);
-        close(&beside.bits_per_sample, &alone.bits_per_sample);
-        close(&beside.distorted.squared, &alone.distorted.squared);
-        close(&beside.distorted.total, &alone.distorted.total);
-        close(beside.distorted.terms[1].as_ref().unwrap(), alone.distorted.terms[1].as_ref().unwrap());
-        assert_eq!(beside.quantized.codes, alone.quantized.codes);
-        let names = trained(&codec.variables);
-        assert_eq!(names.len(), beside.gradients.len());
-        for ((name, _), (one, two)) in names.iter().zip(beside.gradients.iter().zip(&alone.gradients)) {
-            assert_eq!(one.defined(), two.defined(), "{name}");
-            close(one, two);
-        }
-        // The same parts come to the same in every bit.
-        let again = batch().compute(&codec, &helpers, distorts).unwrap().unwrap();
-        assert_eq!(again.loss, beside.loss);
-        assert!(again.gradients.iter().zip(&beside.gradients).all(|(one, two)| one == two));
+        let distorts = |_: &Tensor, _: &Tensor| unreachable!("there is nothing to compute");
+        assert!(matches!(batch.compute(&codec, &[], distorts), Err(TrainError::Unsuitable { .. })));
     }
 
     #[test]

@@ -271,7 +271,7 @@ impl Session {
         let batch = RatedBatch { window: window.shallow_clone(), qualities, noise, precision, rounds };
         let distorts = |rebuilt: &Tensor, target: &Tensor| self.corpus.distortion(rebuilt, target);
         let rated = batch.compute(&self.codec, &self.helpers, distorts)?;
-        Ok(rated.map(|rated| Computed {
+        Ok(Some(Computed {
             loss: rated.loss,
             distorted: rated.distorted,
             quantized: Some(rated.quantized),

@@ -66,7 +66,7 @@ impl<A> Answer<A> {
     pub(super) fn wait(self) -> Result<A, TrainError> {
         match self.0.recv() {
             Ok(answer) => Ok(answer.unwrap_or_else(|panic| resume_unwind(panic))),
-            Err(_) => Err(TrainError::Thread(io::Error::other("it has ended"))),
+            Err(_) => Err(TrainError::Thread(io::Error::other("nothing answers"))),
         }
     }
 }

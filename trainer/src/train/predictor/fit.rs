@@ -66,7 +66,7 @@ pub struct Fitted {
     pub candidates: Vec<Candidate>,
 }
 
-/// Trains and measures predictors for the model of `parts`, whose own is left out. `watch` sees the kind, steps and bits of a sample.
+/// Trains and measures predictors for the model of `parts`, whose own is left out. `watch` sees the kind, the step and how many there are, and the bits of a sample.
 ///
 /// # Errors
 /// A model that is not sound or cannot encode the recordings.
@@ -76,7 +76,7 @@ pub fn fit(
     held_out: &[Recording],
     kind: PredictorKind,
     settings: PredictorSettings,
-    mut watch: impl FnMut(PredictorKind, usize, f64),
+    mut watch: impl FnMut(PredictorKind, [usize; 2], f64),
 ) -> Result<Fitted, FitError> {
     let without = ModelParts { predictor: None, ..parts.clone() };
     let adaptive = Candidate {
@@ -95,7 +95,7 @@ pub fn fit(
         while session.step() < settings.steps {
             recent += session.advance();
             if session.step().is_multiple_of(REPORT_EVERY) {
-                watch(kind, session.step(), recent / REPORT_EVERY as f64);
+                watch(kind, [session.step(), settings.steps], recent / REPORT_EVERY as f64);
                 recent = 0.0;
             }
         }

@@ -91,9 +91,21 @@ impl PriorConfig {
     pub fn sizes_in_training(&self) -> Option<RecurrentSizes> {
         self.in_training().candidates().first().map(|(_, sizes)| *sizes)
     }
+
+    /// The same with the units of the prior that is trained together with the nets, so that a run that is resumed has them whatever a later version would
+    /// choose.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        let units = match self.units {
+            0 => self.sizes_in_training().map_or(0, |sizes| sizes.hidden),
+            units => units,
+        };
+        Self { units, ..self.clone() }
+    }
 }
 
-/// Trains and measures priors for the model of `parts`, whose own recurrent prior is left out. `watch` sees the kind, steps and bits of a hop.
+/// Trains and measures priors for the model of `parts`, whose own recurrent prior is left out. `watch` sees the kind, the step and how many there
+/// are, and the bits of a hop.
 ///
 /// # Errors
 /// A model that cannot have one, or cannot encode the samples.
@@ -103,7 +115,7 @@ pub fn fit(
     held_out: &[i32],
     config: &PriorConfig,
     settings: &PriorSettings,
-    mut watch: impl FnMut(PriorKind, usize, f64),
+    mut watch: impl FnMut(PriorKind, [usize; 2], f64),
 ) -> Result<Fitted, FitError> {
     let mut parts = parts.clone();
     parts.priors.recurrent = None;
@@ -170,12 +182,12 @@ pub fn fit(
 }
 
 /// Takes all steps that are left.
-fn train(session: &mut PriorSession, kind: PriorKind, watch: &mut impl FnMut(PriorKind, usize, f64)) {
+fn train(session: &mut PriorSession, kind: PriorKind, watch: &mut impl FnMut(PriorKind, [usize; 2], f64)) {
     let mut recent = 0.0;
     while session.step() < session.steps() {
         recent += session.advance();
         if session.step().is_multiple_of(REPORT_EVERY) {
-            watch(kind, session.step(), recent / REPORT_EVERY as f64);
+            watch(kind, [session.step(), session.steps()], recent / REPORT_EVERY as f64);
             recent = 0.0;
         }
     }
