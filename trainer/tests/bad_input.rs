@@ -140,7 +140,14 @@ fn a_folder_of_something_else_is_told_from_what_is_needed() {
     let (done, text) =
         place.vq(&["encode", "other.csv", "--rate", "360", "--unit", "mV", "--model", "ecg", "-o", "x.vqs"]);
     assert!(done, "{text}");
-    fs::write(place.path("empty/run.json"), "{}").unwrap();
+    for folder in ["empty", "ecg"] {
+        fs::write(place.path(folder).join("run.json"), "{}").unwrap();
+    }
+    refused(&["inspect", "ecg"], "vq export ecg -o NAME.vqm");
+    refused(
+        &["encode", "other.csv", "--rate", "360", "--unit", "mV", "--model", "ecg", "-o", "x.vqs"],
+        "vq export ecg",
+    );
     refused(&["inspect", "empty"], "vq report empty shows the run, and vq export empty -o NAME.vqm");
     // A record may lie beside a folder of its name.
     for ending in ["hea", "dat"] {
@@ -148,6 +155,7 @@ fn a_folder_of_something_else_is_told_from_what_is_needed() {
         fs::copy(record, place.path(&format!("mitdb-208.{ending}"))).unwrap();
     }
     fs::create_dir(place.path("mitdb-208")).unwrap();
+    fs::write(place.path("mitdb-208/run.json"), "{}").unwrap();
     let (done, text) = place.vq(&["inspect", "mitdb-208"]);
     assert!(done && text.contains("360"), "{text}");
 }

@@ -39,12 +39,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ending = arguments.file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let ships = !arguments.file.is_file() && arguments.file.to_str().and_then(shipped::find).is_some();
-    let file = arguments.file.display();
-    anyhow::ensure!(
-        !RunFolder::new(&arguments.file).record().is_file(),
-        "{file} is the folder of a run and no file to inspect: vq report {file} shows the run, and vq export {file} -o NAME.vqm makes its model"
-    );
+    let is_run = RunFolder::new(&arguments.file).record().is_file();
+    let ships = !is_run && !arguments.file.is_file() && arguments.file.to_str().and_then(shipped::find).is_some();
     let context = || arguments.file.display().to_string();
     match ending.as_str() {
         _ if ships || ending == "vqm" => {
@@ -73,7 +69,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         _ => {
-            let summary = RecordingSummary::new(&arguments.signal.open_stored(&arguments.file)?)?;
+            let opened = arguments.signal.open_stored(&arguments.file);
+            // A record may lie beside a run of its name.
+            if opened.is_err() && is_run {
+                let file = arguments.file.display();
+                anyhow::bail!(
+                    "{file} is the folder of a run and no file to inspect: vq report {file} shows the run, and vq export {file} -o NAME.vqm makes its model, if it is of signals"
+                );
+            }
+            let summary = RecordingSummary::new(&opened?)?;
             show(arguments.json, &summary, &summary.lines())
         }
     }

@@ -2,7 +2,7 @@
 
 use super::train::Arguments;
 use crate::budget;
-use crate::config::{Config, Preset, QuantizerKind};
+use crate::config::{Config, Preset, PriorKind, QuantizerKind};
 use crate::images::first_shape;
 use crate::run::{ChannelRecord, SignalRecord};
 use crate::train::{Source, torch_version};
@@ -63,7 +63,12 @@ fn effective(arguments: &Arguments, defaults: Config) -> anyhow::Result<Config> 
     config.training.steps = arguments.steps.unwrap_or(config.training.steps);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
     config.training.bf16 |= arguments.bf16;
-    config.prior.kind = arguments.prior.unwrap_or(config.prior.kind);
+    if let Some(kind) = arguments.prior {
+        // Units that a file says of one size are not those of another.
+        let is_sized = matches!(config.prior.kind, PriorKind::Small | PriorKind::Standard);
+        config.prior.units = if is_sized && kind != config.prior.kind { 0 } else { config.prior.units };
+        config.prior.kind = kind;
+    }
     config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);
     config.residual.kind = arguments.residual.unwrap_or(config.residual.kind);
     config.residual.steps = arguments.residual_steps.unwrap_or(config.residual.steps);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use vq_core::{Model, ModelError};
 
 use crate::data::files;
+use crate::run::RunFolder;
 use crate::shipped;
 
 /// Why a model file cannot be used or written.
@@ -83,8 +84,9 @@ impl ModelBytes {
     /// # Errors
     /// As [`read`](Self::read), and that there is neither.
     pub fn open(name: &Path) -> Result<Self, ModelFileError> {
-        // A folder is no model; it may be called like one that ships.
-        let shipped = name.to_str().and_then(shipped::find).filter(|_| !name.is_file());
+        // A folder is no model, and may be called like one that ships; who names a run means its model.
+        let is_taken = name.is_file() || RunFolder::new(name).record().is_file();
+        let shipped = name.to_str().and_then(shipped::find).filter(|_| !is_taken);
         let Some(shipped) = shipped else {
             return if name.exists() { Self::read(name) } else { Err(ModelFileError::Unknown { path: name.into() }) };
         };

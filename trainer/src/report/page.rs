@@ -210,8 +210,8 @@ fn warnings(run: &RunReport, runs: &[RunReport]) -> String {
 
 fn usage(runs: &[RunReport]) -> String {
     let of_run = |run: &RunReport| {
-        let (still, used): (Vec<_>, Vec<_>) =
-            (1..).zip(&run.usage).partition(|(_, usage)| usage.least == Some(0) && !usage.counts.is_empty());
+        let sent = (1..).zip(&run.usage).filter(|(_, usage)| !usage.counts.is_empty());
+        let (still, used): (Vec<_>, Vec<_>) = sent.partition(|(_, usage)| usage.least == Some(0));
         let figures: String = used.into_iter().map(|(stage, usage)| usage_figure(stage, usage)).collect();
         let embeddings = run.embeddings.iter().enumerate();
         let embeddings: String =
@@ -438,9 +438,11 @@ mod tests {
     #[test]
     fn latents_that_are_always_zero_have_a_sentence_and_no_figure() {
         let mut run = run("a", 10);
-        run.usage = [[0u64, 3, 1], [0, 4, 0], [1, 2, 1]].map(|counts| StageUsage::from_integers(&counts)).into();
+        run.usage =
+            [[0u64, 3, 1], [0, 4, 0], [1, 2, 1], [0, 0, 0]].map(|counts| StageUsage::from_integers(&counts)).into();
         let html = report(vec![run]);
         assert!(html.contains("Latent 1 ") && html.contains("Latent 3 ") && !html.contains("Latent 2 "));
+        assert!(!html.contains("Latent 4 ") && !html.contains("Code 4 "), "nothing was sent of it");
         assert!(html.contains("Latents that were always 0: 2."));
     }
 

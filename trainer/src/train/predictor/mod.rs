@@ -23,7 +23,8 @@ pub use fit::{Candidate, FitError, Fitted, fit};
 const SAMPLES: usize = 20_480;
 /// Frames of a window of a stream.
 const STREAM_FRAMES: usize = 384;
-/// Samples of a window that stands for a packet, over all channels: about what a lossless packet of 244 bytes has. It has at least so many frames.
+/// Samples of a window that stands for a packet, over all channels: about what a lossless packet of 244 bytes has of a signal of 8 bits a sample; packets that have
+/// more begin like it. It has at least so many frames.
 const PACKET_SAMPLES: usize = 256;
 const LEAST_PACKET_FRAMES: usize = 16;
 /// Bounds that are trained for; those that stand here more often count for more.

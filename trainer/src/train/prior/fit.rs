@@ -92,15 +92,15 @@ impl PriorConfig {
         self.in_training().candidates().first().map(|(_, sizes)| *sizes)
     }
 
-    /// The same with the units of the prior that is trained together with the nets, so that a run that is resumed has them whatever a later version would
-    /// choose.
+    /// The same with kind and units of the prior that is trained together with the nets, so that a run that is resumed has them whatever a later version
+    /// would choose.
     #[must_use]
     pub fn settled(&self) -> Self {
         let units = match self.units {
             0 => self.sizes_in_training().map_or(0, |sizes| sizes.hidden),
             units => units,
         };
-        Self { units, ..self.clone() }
+        Self { units, ..self.in_training() }
     }
 }
 
