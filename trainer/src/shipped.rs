@@ -3,6 +3,10 @@
 //! Who installed `vq` has one file and no folder beside it; the models are a small part of it. So they are compiled in, and `--model ecg` works
 //! wherever the program does. Where each comes from is in `models/`: its card, and in `models.toml` what makes it anew.
 
+use std::path::Path;
+
+use crate::run::RunFolder;
+
 /// A model that ships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shipped {
@@ -28,6 +32,14 @@ pub const SHIPPED: &[Shipped] = &[
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Shipped> {
     SHIPPED.iter().find(|shipped| shipped.name == name || shipped.short == name)
+}
+
+/// The model that ships which a user means by `name`: none where a file is called so, or the folder of a run, whose own model is meant. Any other folder
+/// may be called like one.
+#[must_use]
+pub fn named(name: &Path) -> Option<&'static Shipped> {
+    let is_taken = name.is_file() || RunFolder::new(name).record().is_file();
+    name.to_str().and_then(find).filter(|_| !is_taken)
 }
 
 /// All names as an error lists them.

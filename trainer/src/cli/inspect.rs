@@ -39,8 +39,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ending = arguments.file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let is_run = RunFolder::new(&arguments.file).record().is_file();
-    let ships = !is_run && !arguments.file.is_file() && arguments.file.to_str().and_then(shipped::find).is_some();
+    let ships = shipped::named(&arguments.file).is_some();
     let context = || arguments.file.display().to_string();
     match ending.as_str() {
         _ if ships || ending == "vqm" => {
@@ -71,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         _ => {
             let opened = arguments.signal.open_stored(&arguments.file);
             // A record may lie beside a run of its name.
-            if opened.is_err() && is_run {
+            if opened.is_err() && RunFolder::new(&arguments.file).record().is_file() {
                 let file = arguments.file.display();
                 anyhow::bail!(
                     "{file} is the folder of a run and no file to inspect: vq report {file} shows the run, and vq export {file} -o NAME.vqm makes its model, if it is of signals"

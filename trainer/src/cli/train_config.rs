@@ -66,7 +66,9 @@ fn effective(arguments: &Arguments, defaults: Config) -> anyhow::Result<Config> 
     if let Some(kind) = arguments.prior {
         // Units that a file says of one size are not those of another.
         let is_sized = matches!(config.prior.kind, PriorKind::Small | PriorKind::Standard);
-        config.prior.units = if is_sized && kind != config.prior.kind { 0 } else { config.prior.units };
+        if is_sized && kind != config.prior.kind {
+            config.prior.units = 0;
+        }
         config.prior.kind = kind;
     }
     config.prior.steps = arguments.prior_steps.unwrap_or(config.prior.steps);

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use vq_core::{Model, ModelError};
 
 use crate::data::files;
-use crate::run::RunFolder;
 use crate::shipped;
 
 /// Why a model file cannot be used or written.
@@ -84,10 +83,7 @@ impl ModelBytes {
     /// # Errors
     /// As [`read`](Self::read), and that there is neither.
     pub fn open(name: &Path) -> Result<Self, ModelFileError> {
-        // A folder is no model, and may be called like one that ships; who names a run means its model.
-        let is_taken = name.is_file() || RunFolder::new(name).record().is_file();
-        let shipped = name.to_str().and_then(shipped::find).filter(|_| !is_taken);
-        let Some(shipped) = shipped else {
+        let Some(shipped) = shipped::named(name) else {
             return if name.exists() { Self::read(name) } else { Err(ModelFileError::Unknown { path: name.into() }) };
         };
         let this = Self::new(shipped.bytes);
