@@ -13,7 +13,7 @@ use vq_core::{Decoder, Model, Options, Status};
 use vq_trainer::architecture::{Activation, NetSpec, NodeSpec, Operation, Source};
 use vq_trainer::codec::packets;
 use vq_trainer::export::choice::ChoiceParts;
-use vq_trainer::export::container::{ChannelParts, MetadataParts, assemble};
+use vq_trainer::export::container::{ChannelParts, MetadataParts, ModelParts, assemble};
 use vq_trainer::export::disassemble::disassemble;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
 use vq_trainer::export::predictor::{PredictorSizes, TrainedPredictor};
@@ -281,6 +281,16 @@ pub(crate) fn weights(spec: &NetSpec, largest_bias: f32, noise: &mut Noise) -> V
             }
         })
         .collect()
+}
+
+/// The same model, whose levels move over `2^ramp` frames, or jump if it is 0; `None` is as exported.
+///
+/// # Panics
+/// If no decoder hides a ramp as long.
+#[must_use]
+pub fn with_level_ramp(model: Model<'_>, ramp: Option<u16>) -> ModelBytes {
+    let parts = disassemble(model).expect("the model says what it is");
+    assemble(&ModelParts { level_ramp: ramp, ..parts }).expect("the parts fit together")
 }
 
 /// A model of codebooks whose encoder chooses codes among so many paths, at one λ for all qualities; of `weights` as many are taken as a row has latents.

@@ -148,6 +148,22 @@ fn what_is_no_model_is_refused() {
     assert_eq!(draft.refusal(), Some(ModelError::Reserved));
 }
 
+/// A level moves within what is degraded where a run begins, and within a hop.
+#[test]
+fn ramps_that_a_decoder_could_not_hide_are_refused() {
+    for recipe in [Recipe::small(6), Recipe { strides: vec![2, 4, 4], extra: vec![5, 5, 5], ..Recipe::small(6) }] {
+        let model = recipe.export().integer;
+        let parts = model.model().unwrap();
+        let (hop, decoder) = (parts.hop(), parts.directory().decoder);
+        let margin = hop * (usize::from(decoder.receptive_hops) - 1) - usize::from(decoder.delay);
+        let longest = margin.min(hop).ilog2() as u16;
+        let refusal = |ramp: u16| with_header(&model, |header| header.level_ramp = ramp);
+        (0..=longest).for_each(|ramp| assert_eq!(refusal(ramp), None, "{ramp}"));
+        let too_long = (longest + 1..=20).chain([32, 255, u16::MAX]);
+        too_long.for_each(|ramp| assert_eq!(refusal(ramp), Some(ModelError::Range(Part::Header)), "{ramp}"));
+    }
+}
+
 #[test]
 fn header_sizes_that_are_not_the_layers_are_refused() {
     let model = vectors();

@@ -11,7 +11,7 @@ use vq_core::packet::Header;
 use vq_core::{Mode, Options, self_test_decoder, self_test_encoder};
 use vq_tests::indices::with_index_prior;
 use vq_tests::rungs::with_predictor;
-use vq_tests::{Recipe, decode, encode, metadata, samples, with_choice, with_recurrent_prior};
+use vq_tests::{Recipe, decode, encode, metadata, samples, with_choice, with_level_ramp, with_recurrent_prior};
 use vq_trainer::export::export;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
 use vq_trainer::export::predictor::PredictorSizes;
@@ -45,6 +45,8 @@ struct Vector {
     latents: Option<RecurrentSizes>,
     /// The sizes of its recurrent predictor, if it has one.
     predictor: Option<PredictorSizes>,
+    /// Over how many frames its levels move, as a power of two, if not as exported.
+    level_ramp: Option<u16>,
 }
 
 /// One sample is far outside of what the net was made for.
@@ -65,6 +67,7 @@ impl Vector {
             prior: None,
             latents: None,
             predictor: None,
+            level_ramp: None,
         }
     }
 
@@ -109,6 +112,7 @@ impl Vector {
             None => exported,
             Some(sizes) => with_predictor(exported.model().unwrap(), sizes),
         };
+        let exported = with_level_ramp(exported.model().unwrap(), self.level_ramp);
         let model = exported.model().unwrap();
         fs::create_dir_all(self.path("vqm").parent().unwrap()).unwrap();
         fs::write(self.path("vqm"), exported.bytes()).unwrap();
@@ -256,14 +260,21 @@ fn an_input_that_moves_decodes_as_it_did() {
         input[4200..].iter_mut().for_each(|x| *x += 70_000);
     };
     let options = OPTIONS.fallback(Mode::Bounded(7)).budget(4, 1);
-    let vector = Vector { frames: 6001, change, options, ..Vector::of("moving", Recipe::small(13)) };
-    vector.check();
+    for (name, level_ramp) in [("moving", Some(0)), ("ramped", None)] {
+        let vector = Vector { frames: 6001, change, options, level_ramp, ..Vector::of(name, Recipe::small(13)) };
+        vector.check();
+        shows_every_kind(&vector, level_ramp != Some(0));
+    }
+}
+
+fn shows_every_kind(vector: &Vector, ramps: bool) {
     let bytes = ModelBytes::new(&vector.read("vqm"));
-    let identity = bytes.model().unwrap().identity();
+    let model = bytes.model().unwrap();
+    assert_eq!(model.header().level_ramp > 0, ramps, "{}", vector.name);
     let headers: Vec<Header> = parse(&vector.read("vqs")).segments[0]
         .packets
         .iter()
-        .map(|packet| Header::parse(&packet.bytes, &identity).unwrap().0)
+        .map(|packet| Header::parse(&packet.bytes, &model.identity()).unwrap().0)
         .collect();
     let has = |kind: fn(&Header) -> bool| headers.iter().filter(|header| kind(header)).count() > 3;
     assert!(has(|h| h.moved) && has(|h| !h.moved) && has(|h| h.mode == Mode::Bounded(7)));

@@ -86,6 +86,8 @@ pub struct ModelParts {
     pub quality: [u8; QUALITIES],
     /// What the last latent of a row is to the decoder at each quality, as elements of the arithmetic; empty if it is one that symbols say.
     pub told: Vec<u8>,
+    /// `r`: the offset of a level moves over `2^r` frames, 0 if it jumps; `None` for half a hop, as far as the decoder's margin hides it.
+    pub level_ramp: Option<u16>,
     /// Frames of the self-test less their channel's offset, `[time, channels]`.
     pub test_frames: Vec<i16>,
     /// What hosts read.
@@ -178,6 +180,13 @@ fn hash(bytes: &[u8]) -> [u8; 16] {
     identity
 }
 
+/// The longest ramp of up to half a hop that ends within the frames that are degraded where a run begins.
+fn level_ramp(hop: u16, decoder: &Net) -> u16 {
+    let margin = u32::from(hop) * u32::from(decoder.receptive_hops).saturating_sub(1);
+    let most = margin.saturating_sub(decoder.delay.into()).min(u32::from(hop) / 2);
+    most.checked_ilog2().map_or(0, |ramp| ramp as u16)
+}
+
 /// What the self-test must give.
 struct SelfTest {
     packet: Vec<u8>,
@@ -260,6 +269,7 @@ fn write(parts: &ModelParts, test: &SelfTest) -> Result<ModelBytes, ContainerErr
         recurrent_units: recurrent.map_or(0, |(_, record)| record.memory_units()),
         predictor_units: predictor_units(parts)?,
         choice_units: choice_units(parts)?,
+        level_ramp: parts.level_ramp.unwrap_or_else(|| level_ramp(parts.encoder.rows, &decoder)),
     };
     let mut file = [header.to_bytes().as_slice(), &message].concat();
     let own = || hash(&file[32..tables_offset + test_packet as usize]);

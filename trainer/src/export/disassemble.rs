@@ -45,6 +45,7 @@ pub fn disassemble(model: Model<'_>) -> Option<ModelParts> {
         surprise_limits: directory.surprise_limits,
         quality: std::array::from_fn(|row| model.stages(row as u8 + 1)),
         told: (1..=QUALITIES as u8).filter_map(|quality| model.told(quality)).flatten().copied().collect(),
+        level_ramp: Some(model.header().level_ramp),
         test_frames: model.test_frames().collect(),
         metadata: MetadataParts {
             name: metadata.name.to_owned(),

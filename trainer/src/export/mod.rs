@@ -217,6 +217,7 @@ pub fn export_within(
         surprise_limits: [0; QUALITIES],
         quality: quantizer.quality,
         told: quantizer.told,
+        level_ramp: None,
         test_frames: test_frames.clone(),
         metadata: metadata.clone(),
     };
@@ -251,6 +252,7 @@ pub fn export_within(
         surprise_limits: if integer.choice.is_some() { [0; QUALITIES] } else { integer.surprise_limits },
         quality: quantizer.quality,
         told: quantizer.told,
+        level_ramp: None,
         test_frames,
         metadata: metadata.clone(),
     };

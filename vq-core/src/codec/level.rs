@@ -1,7 +1,8 @@
 //! Inputs that move: how far a channel lies from where its model was trained, and what is sent about it.
 //!
 //! A packet states the level of the frames of *its hops*, wherever the net's delay lets them come out. So the net's run goes on over a change of
-//! level: it sees a signal that jumps, returns one that jumps, and the decoder takes the jump out at the same frame.
+//! level: it sees a signal that moves, returns one that moves, and the decoder takes the move out at the same frames. An offset moves over some frames,
+//! as a baseline does: a jump would have to be coded by nets that have never seen one.
 
 use crate::coder::range::{RangeDecoder, RangeEncoder};
 use crate::features::FLOAT;
@@ -61,6 +62,17 @@ impl Level {
     pub(crate) fn put(self, words: &mut [i32], place: usize) {
         let target = words.get_mut(place * Self::WORDS..).unwrap_or_default();
         target.iter_mut().zip([self.offset, i32::from(self.scale)]).for_each(|(word, value)| *word = value);
+    }
+
+    /// The level in a frame, counted from the first one behind a change to it from `before`: the offset moves over `2^ramp` frames in a straight line. A
+    /// scale jumps, and so does an offset with it, or where `ramp` is 0.
+    pub(crate) fn behind_change(self, before: Self, frame: u32, ramp: u16) -> Self {
+        if ramp == 0 || frame >> ramp != 0 || before.scale != self.scale {
+            return self;
+        }
+        let way = i64::from(self.offset) - i64::from(before.offset);
+        let moved = (way * i64::from(2 * frame + 1)) >> (ramp + 1);
+        Self { offset: (i64::from(before.offset) + moved) as i32, ..self }
     }
 
     /// The scaling of a channel at this level. Shifts stay within 1..=62, where they hold any sample.
@@ -216,6 +228,23 @@ mod tests {
             // Half a step of the net's input, and the rounding of the two gains.
             let most = 0.5 + factor / 16.0 + f64::from(x).abs() * factor / 8192.0;
             prop_assert!(f64::from(back.abs_diff(sample)) <= most, "{} {}", back, sample);
+        }
+
+        #[test]
+        fn an_offset_moves_in_a_straight_line(before in levels(), level in levels(), ramp in 1u16..=15, frame in any::<u16>()) {
+            let level = Level { scale: before.scale, ..level };
+            let length = f64::from(1u32 << ramp);
+            let found = level.behind_change(before, frame.into(), ramp);
+            let part = ((f64::from(frame) + 0.5) / length).min(1.0);
+            let expected = f64::from(before.offset) + part * (f64::from(level.offset) - f64::from(before.offset));
+            if f64::from(frame) < length {
+                prop_assert!((f64::from(found.offset) - expected.floor()).abs() <= 1.0, "{:?} {}", found, expected);
+                prop_assert_eq!(found.scale, level.scale);
+            } else {
+                prop_assert_eq!(found, level);
+            }
+            let jumps = [level.behind_change(before, frame.into(), 0), Level { scale: level.scale ^ 1, ..level }.behind_change(before, 0, ramp)];
+            prop_assert_eq!(jumps, [level, Level { scale: level.scale ^ 1, ..level }]);
         }
 
         #[test]

@@ -244,6 +244,9 @@ fn symbols(model: &Model<'_>) -> Result<(), ModelError> {
     if directory.told > 1 {
         return Err(ModelError::Range(Part::Directory));
     }
+    if !level_ramp_is_within_margin(model) {
+        return Err(ModelError::Range(Part::Header));
+    }
     for index in 0..directory.symbol_count {
         let at = directory.symbols as usize + usize::from(index) * Symbol::BYTES;
         let part = Part::Symbol(index);
@@ -255,6 +258,14 @@ fn symbols(model: &Model<'_>) -> Result<(), ModelError> {
         self::symbol(model, &symbol, part)?;
     }
     Ok(())
+}
+
+/// Whether all frames over which a level moves lie within a hop, and within what is degraded where a run begins: a decoder may not know from where.
+fn level_ramp_is_within_margin(model: &Model<'_>) -> bool {
+    let (header, decoder) = (model.header(), model.directory().decoder);
+    let margin = u32::from(header.hop) * u32::from(decoder.receptive_hops).saturating_sub(1);
+    let most = margin.saturating_sub(u32::from(decoder.delay)).min(u32::from(header.hop));
+    header.level_ramp == 0 || (header.level_ramp < 16 && 1 << header.level_ramp <= most)
 }
 
 fn symbol(model: &Model<'_>, symbol: &Symbol, part: Part) -> Result<(), ModelError> {

@@ -19,7 +19,8 @@
 //! | 54 | u16 | memory of the recurrent prior in units of 8 bytes; 0 without one |
 //! | 56 | u16 | memory of the recurrent predictor in units of 8 bytes; 0 without one |
 //! | 58 | u16 | memory of the choice of codes in units of 8 bytes; 0 without one |
-//! | 60 | 4 bytes | zero |
+//! | 60 | u16 | `r`: the offset of a level moves over `2^r` frames; 0 if it jumps |
+//! | 62 | u16 | zero |
 
 use super::ModelError;
 use crate::bytes::{byte, high, low, put, u16_at, u32_at, words};
@@ -68,6 +69,8 @@ pub struct Header {
     pub predictor_units: u16,
     /// Memory of the choice of codes, in units of 8 bytes; 0 without one.
     pub choice_units: u16,
+    /// `r`: the offset of a [level](crate::Level) moves over `2^r` frames; 0 if it jumps.
+    pub level_ramp: u16,
 }
 
 impl Header {
@@ -91,6 +94,7 @@ impl Header {
             recurrent_units: high(words[13]),
             predictor_units: low(words[14]),
             choice_units: high(words[14]),
+            level_ramp: low(words[15]),
         }
     }
 
@@ -113,6 +117,7 @@ impl Header {
         put(&mut bytes, 54, self.recurrent_units.to_le_bytes());
         put(&mut bytes, 56, self.predictor_units.to_le_bytes());
         put(&mut bytes, 58, self.choice_units.to_le_bytes());
+        put(&mut bytes, 60, self.level_ramp.to_le_bytes());
         bytes
     }
 }
@@ -124,7 +129,7 @@ impl Header {
 pub(super) fn check(file: &[u8]) -> Result<&[u32; WORDS], ModelError> {
     let too_short = ModelError::TooShort { have: file.len() };
     let words: &[u32; WORDS] = words(file, 0).ok_or(too_short)?;
-    let &[magic, version, stated, crc, .., reserved] = words;
+    let &[magic, version, stated, crc, .., last] = words;
     if magic != u32::from_le_bytes(MAGIC) {
         return Err(ModelError::Magic);
     }
@@ -143,7 +148,7 @@ pub(super) fn check(file: &[u8]) -> Result<&[u32; WORDS], ModelError> {
         1 => return Err(ModelError::FloatUnsupported),
         _ => return Err(ModelError::Arithmetic),
     }
-    if byte(version, 3) != 0 || reserved != 0 { Err(ModelError::Reserved) } else { Ok(words) }
+    if byte(version, 3) != 0 || high(last) != 0 { Err(ModelError::Reserved) } else { Ok(words) }
 }
 
 /// The CRC-32 of a model file, its own four bytes left out.

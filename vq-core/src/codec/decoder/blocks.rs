@@ -183,7 +183,8 @@ impl Blocks<'_, '_> {
         let Some(bound) = self.bound.filter(|_| PREDICTION) else {
             if fresh {
                 let codes = if self.moved { Some(&mut self.codes) } else { None };
-                self.decoder.levels.take(codes, self.hop.saturating_mul(self.decoder.model.hop() as u64));
+                let from = self.hop.saturating_mul(self.decoder.model.hop() as u64);
+                self.decoder.levels.take(codes, from, self.hop == self.decoder.run_start);
             }
             self.begin_latents();
             self.tell_quality();
@@ -294,15 +295,13 @@ impl Blocks<'_, '_> {
         // Frames before a stream's first one are not given.
         let delay = u64::from(decoder.model.directory().decoder.delay);
         let first = number.saturating_mul(decoder.model.hop() as u64).saturating_sub(delay);
-        let arithmetic = decoder.model.header().arithmetic;
         with_lines!(decoder.model, decoder.lines, |K, lines| {
             // Not zipped: to know how many rows there are takes a division.
             let mut rows = decoder.stream.output::<K>(&decoder.model, lines).chunks(row.max(1));
             for (position, frame) in (first..).zip(samples.chunks_mut(channels.max(1))) {
                 let elements = rows.next().unwrap_or_default();
                 for (channel, (sample, element)) in frame.iter_mut().zip(elements).enumerate() {
-                    let scaling = decoder.model.scaling(channel);
-                    let scaling = decoder.levels.scaling(channel, position, scaling, arithmetic);
+                    let scaling = decoder.levels.scaling(&decoder.model, channel, position);
                     *sample = K::scale_out(&scaling, *element);
                 }
             }

@@ -20,7 +20,7 @@ const UNKNOWN_REACH: u16 = 16_384;
 /// An octave of amplitude.
 const OCTAVE: i8 = 8;
 
-/// Words of a channel: three levels, a range, a sum and a count, filled up to a multiple of 8 bytes.
+/// Words of a channel, a multiple of 8 bytes: three levels, a range, a sum, a count, and where the offset of its level comes from.
 const CHANNEL_WORDS: usize = 3 * Level::WORDS + 2 + 2 + 2;
 /// Those that it has in memory.
 pub(in crate::codec) const WORDS: usize = if LEVELS { CHANNEL_WORDS } else { 0 };
@@ -40,6 +40,7 @@ pub(super) enum Which {
 const RANGE: usize = 3 * Level::WORDS;
 const SUM: usize = RANGE + 2;
 const COUNT: usize = SUM + 2;
+const BEFORE: usize = COUNT + 1;
 
 /// What a block of samples is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +122,7 @@ impl Encoder<'_> {
             self.forget_block(channel);
             // A stream that begins off the middle is brought there by its first block.
             self.put_word(channel, COUNT, BLOCKS - 1);
+            self.put_word(channel, BEFORE, sensor.offset);
         }
         self.block_hops = 0;
         self.enter_levels();
@@ -140,13 +142,18 @@ impl Encoder<'_> {
         }
     }
 
-    /// How samples of a channel are scaled now.
+    /// How the samples of a channel's next frame are scaled.
     pub(super) fn input_scaling(&self, channel: usize) -> Scaling {
+        let scaling = self.model.scaling(channel);
         if !LEVELS {
-            return self.model.scaling(channel);
+            return scaling;
         }
-        let level = self.level(Which::Input, channel);
-        level.scaling(self.model.scaling(channel), self.model.header().arithmetic)
+        let mut level = self.level(Which::Input, channel);
+        if self.block_hops == 0 {
+            let before = Level { offset: self.word(channel, BEFORE), ..level };
+            level = level.behind_change(before, self.filled as u32, self.model.header().level_ramp);
+        }
+        level.scaling(scaling, self.model.header().arithmetic)
     }
 
     /// Sends the levels of the packet under construction, in front of its codes.
@@ -185,8 +192,8 @@ impl Encoder<'_> {
     /// `before` is the number of hops that are still to be packed before the next one to be taken.
     pub(super) fn follow(&mut self, before: usize) {
         self.block_hops += 1;
-        // No two changes within what either net looks ahead or back.
-        let least = BLOCK_HOPS.max(self.model.look_ahead_hops() + 1).max(self.model.closing_hops());
+        // No two changes within what either net looks ahead or back, and the hop in which a level moves.
+        let least = BLOCK_HOPS.max(self.model.look_ahead_hops() + 1).max(self.model.closing_hops() + 1);
         let least = least.max(self.model.hops_of(BLOCK_FRAMES));
         if self.block_hops < least || self.hops_to_level.is_some() {
             return;
@@ -194,7 +201,12 @@ impl Encoder<'_> {
         let frames = core::mem::take(&mut self.block_hops) * self.model.hop();
         let mut changes = false;
         for channel in 0..self.model.channels() {
-            if let Some(level) = self.judge(channel, frames) {
+            let before = self.level(Which::Input, channel);
+            let level = self.judge(channel, frames).unwrap_or(before);
+            // A net that does not run begins at the new level.
+            let moves = level.scale == before.scale && !self.is_predicting();
+            self.put_word(channel, BEFORE, if moves { before.offset } else { level.offset });
+            if level != before {
                 self.put_level(Which::Input, channel, level);
                 self.put_word(channel, COUNT, 0);
                 changes = true;
@@ -210,7 +222,7 @@ impl Encoder<'_> {
     fn judge(&mut self, channel: usize, frames: usize) -> Option<Level> {
         let block = self.block(channel, frames);
         let (count, level) = (self.word(channel, COUNT), self.level(Which::Input, channel));
-        let is_off = Position::of(block, &self.input_scaling(channel)).is_off();
+        let is_off = Position::of(block, &level.scaling(self.model.scaling(channel), Arithmetic::Integer)).is_off();
         let fitting = || Some(self.fitting(channel, block)).filter(|fitting| *fitting != level);
         let (count, level) = if is_off {
             (count.max(0) + 1, fitting())
