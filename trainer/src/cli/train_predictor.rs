@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use vq_core::Model;
+use vq_core::{Model, Options};
 
 use super::output;
 use crate::codec::HostCodec;
@@ -54,7 +54,8 @@ pub(super) fn train(
     let mut progress = StageProgress::new(["predictor", "sample"], 3);
     let report = |kind, step, bits| progress.line(&kind, step, bits);
     let fitted = fit(&parts, training, &held_out, config.kind, settings, report)?;
-    output::print(&table(&fitted))?;
+    let bytes = Options::new().max_packet_bytes();
+    output::print(&format!("Bits per sample as one stream / in packets of {bytes} bytes:\n{}", table(&fitted)))?;
     parts.predictor = fitted.predictor;
     Ok(assemble(&parts)?)
 }
@@ -63,7 +64,8 @@ pub(super) fn train(
 fn table(fitted: &Fitted) -> String {
     let heading = ["predictor", "lossless", "±1 LSB", "±5 LSB", "integers lose", "flash", "MACs per sample"];
     let row = |candidate: &Candidate| {
-        let bits = candidate.bits.map(|bits| format!("{bits:.3}"));
+        let pairs = candidate.stream.into_iter().zip(candidate.packets);
+        let bits = pairs.map(|(stream, packets)| format!("{stream:.3} / {packets:.3}"));
         let loss = candidate.integer_loss.map_or_else(|| "–".to_owned(), |loss| format!("{:+.2} %", 100.0 * loss));
         let rest = [loss, format!("{} bytes", candidate.flash), candidate.macs.to_string()];
         [format!("{:?}", candidate.kind).to_lowercase()].into_iter().chain(bits).chain(rest).collect()

@@ -24,8 +24,9 @@ pub use weights::{Effects, effects, weighted_starts};
 const FEWEST_FRAMES: usize = 40_000;
 /// Paths that are kept.
 const PATHS: u16 = 8;
-/// The λ that are tried, in multiples of what a bit saves of the error where rates are high.
-const MULTIPLES: [f64; 7] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+/// The λ that are tried beside 0, in multiples of what a bit saves of the error where rates are high: half octaves from the least.
+const LEAST_MULTIPLE: f64 = 0.125;
+const MULTIPLES: u32 = 15;
 /// How often tables are trained on the codes that are chosen under the tables before.
 const ROUNDS: usize = 4;
 /// What all qualities together must save at least, as a share of their bits, for the choice to be worth its instructions.
@@ -85,6 +86,14 @@ struct Way {
     measured: Measured,
 }
 
+impl Way {
+    /// Bits that another way saves for an octave of more error.
+    fn saved_per_octave(&self, other: &Self) -> f64 {
+        let octaves = (other.measured.error / self.measured.error.max(f64::MIN_POSITIVE)).log2();
+        (self.measured.bits - other.measured.bits) / octaves.max(f64::MIN_POSITIVE)
+    }
+}
+
 /// The parts with a choice of codes and tables for what is chosen, or as they are if that is not cheaper. `samples` `[time, channels]` are those that the
 /// tables were trained on.
 ///
@@ -109,15 +118,13 @@ pub fn decide(
             continue;
         }
         let mut trial = parts.clone();
-        for multiple in MULTIPLES {
-            let lambda = (effects.error_per_bit * multiple / 256.0).round().min(f64::from((1u32 << LAMBDA_BITS) - 1));
-            let lambdas = [lambda as u32; QUALITIES];
-            trial.choice = Some(ChoiceParts { lambdas, ..choice.clone() });
+        for lambda in lambdas(effects.error_per_bit) {
+            trial.choice = Some(ChoiceParts { lambdas: [lambda; QUALITIES], ..choice.clone() });
             for _ in 0..ROUNDS {
                 trial.priors = retrained(&trial, &stretches.training, quality)?;
             }
             let measured = measure(model(&assemble(&trial)?)?, &stretches, quality)?;
-            ways.push(Way { stages, lambda: lambda as u32, measured });
+            ways.push(Way { stages, lambda, measured });
         }
     }
     let Some(chosen) = choose(&parts.quality, &nearest, &ways) else { return Ok(parts) };
@@ -155,21 +162,54 @@ fn nearest(parts: &ModelParts, stretches: &Stretches) -> Result<[Measured; QUALI
     Ok(found)
 }
 
-/// The cheapest way of each quality, none of which sends more stages than a better one; `None` where none is at hand.
+/// The λ that are tried, rising.
+fn lambdas(error_per_bit: f64) -> Vec<u32> {
+    let most = f64::from((1u32 << LAMBDA_BITS) - 1);
+    let multiples = (0..MULTIPLES).map(|step| LEAST_MULTIPLE * (f64::from(step) / 2.0).exp2());
+    let lambdas = multiples.map(|multiple| (error_per_bit * multiple / 256.0).round().min(most) as u32);
+    let mut lambdas: Vec<u32> = [0].into_iter().chain(lambdas).collect();
+    lambdas.dedup();
+    lambdas
+}
+
+/// The cheapest efficient way of each quality, none of which sends more stages than a better one; `None` where none is at hand.
 fn choose(stages: &[u8; QUALITIES], nearest: &[Measured; QUALITIES], ways: &[Way]) -> Option<[Way; QUALITIES]> {
     let mut chosen: Vec<Way> = Vec::new();
     // The best quality sends everything.
     let mut range = stages[QUALITIES - 1]..=stages[QUALITIES - 1];
     for row in (0..QUALITIES).rev() {
         let allowed = allowed_error(stages, nearest, row);
-        let fits = |way: &&Way| range.contains(&way.stages) && way.measured.error <= allowed;
-        let cheapest = ways.iter().filter(fits).min_by(|a, b| a.measured.bits.total_cmp(&b.measured.bits));
-        let way = cheapest.or_else(|| chosen.last())?.clone();
+        let mut ways = efficient(ways.iter().filter(|way| range.contains(&way.stages))).into_iter();
+        let way = ways.rfind(|way| way.measured.error <= allowed).or(chosen.last())?.clone();
         range = 1..=way.stages;
         chosen.push(way);
     }
     chosen.reverse();
     chosen.try_into().ok()
+}
+
+/// The ways that no other beats, nor two others by turns: the lower hull of bits over the logarithm of the error. Errors rise.
+///
+/// Where few stages are sent to the last bit, a little less error costs more than it does where more stages are chosen from.
+fn efficient<'w>(ways: impl Iterator<Item = &'w Way>) -> Vec<&'w Way> {
+    let mut ways: Vec<&Way> = ways.collect();
+    ways.sort_by(|a, b| {
+        let (a, b) = (a.measured, b.measured);
+        a.error.total_cmp(&b.error).then(a.bits.total_cmp(&b.bits))
+    });
+    let mut hull: Vec<&Way> = Vec::new();
+    for way in ways {
+        if hull.last().is_some_and(|last| last.measured.bits <= way.measured.bits) {
+            continue;
+        }
+        while let [.., before, last] = hull.as_slice()
+            && before.saved_per_octave(last) <= before.saved_per_octave(way)
+        {
+            hull.pop();
+        }
+        hull.push(way);
+    }
+    hull
 }
 
 /// The error that a quality may have: that of its nearest codes, or, of several that send as many stages, less of those above the first, as if they had a part
@@ -209,4 +249,59 @@ fn model(bytes: &ModelBytes) -> Result<Model<'_>, ExportError> {
 /// Bytes of the codebook of a symbol in an integer model.
 fn codebook_bytes(symbol: &Symbol) -> usize {
     symbol_table_bytes(symbol, vq_core::kernels::Arithmetic::Integer).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(stages: u8, lambda: u32, bits: f64, error: f64) -> Way {
+        Way { stages, lambda, measured: Measured { bits, error } }
+    }
+
+    /// As they were measured on an electrocardiogram.
+    fn ways() -> Vec<Way> {
+        vec![
+            way(1, 0, 0.144, 586.0),
+            way(1, 154, 0.138, 609.0),
+            way(2, 0, 0.302, 148.0),
+            way(2, 106, 0.194, 272.0),
+            way(3, 0, 0.486, 73.8),
+            way(3, 5, 0.443, 78.5),
+            way(3, 10, 0.390, 86.9),
+            way(3, 55, 0.257, 155.0),
+            way(4, 0, 0.603, 56.4),
+            way(4, 5, 0.515, 62.6),
+            way(4, 7, 0.449, 70.5),
+            way(4, 10, 0.407, 79.0),
+            way(4, 38, 0.289, 129.0),
+        ]
+    }
+
+    #[test]
+    fn a_way_that_another_beats_is_not_taken() {
+        let ways = ways();
+        let lambdas: Vec<(u8, u32)> = efficient(ways.iter()).iter().map(|way| (way.stages, way.lambda)).collect();
+        assert_eq!(lambdas, [(4, 0), (4, 5), (4, 7), (4, 10), (4, 38), (3, 55), (2, 106), (1, 154)]);
+        assert!(efficient([].iter()).is_empty());
+        assert_eq!(efficient([way(1, 0, 0.1, 0.0), way(1, 1, 0.1, 0.0)].iter()).len(), 1);
+    }
+
+    /// Fewer stages to the last bit were taken at quality 7 once, for more bits and a larger error than quality 9 has.
+    #[test]
+    fn a_better_quality_has_more_bits_and_less_error() {
+        let errors = [577.0, 158.0, 158.0, 81.4, 81.4, 81.4, 64.3, 64.3, 64.3];
+        let nearest = errors.map(|error| Measured { bits: 1.0, error });
+        let stages = [1, 2, 2, 3, 3, 3, 4, 4, 4];
+        let chosen = choose(&stages, &nearest, &ways()).unwrap();
+        for pair in chosen.windows(2) {
+            let [worse, better] = [&pair[0], &pair[1]].map(|way| way.measured);
+            assert!(worse.bits <= better.bits && worse.error >= better.error, "{chosen:?}");
+            assert!(pair[0].stages <= pair[1].stages);
+        }
+        for (row, way) in chosen.iter().enumerate() {
+            assert!(way.measured.error <= allowed_error(&stages, &nearest, row), "{row}: {way:?}");
+        }
+        assert_eq!((chosen[8].stages, chosen[8].lambda, chosen[6].lambda), (4, 5, 7));
+    }
 }

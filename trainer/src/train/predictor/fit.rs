@@ -38,8 +38,10 @@ pub enum FitError {
 pub struct Candidate {
     /// Which one.
     pub kind: PredictorKind,
-    /// Bits per sample of lossless packets, of ±1 and of ±5 counts, each as one stream.
-    pub bits: [f64; 3],
+    /// Bits per sample lossless, within ±1 and within ±5 counts, each as one stream.
+    pub stream: [f64; 3],
+    /// The same in packets of the usual length.
+    pub packets: [f64; 3],
     /// By how much the integers need more bits than the floats, as a share; `None` of the adaptive one.
     pub integer_loss: Option<f64>,
     /// Bytes of flash.
@@ -53,7 +55,8 @@ impl Candidate {
     #[must_use]
     pub fn price(&self) -> f64 {
         let flash = FLASH_PRICE_PER_KIB * self.flash as f64 / 1024.0;
-        self.bits.iter().sum::<f64>() * (1.0 + flash + MACS_PRICE_PER_THOUSAND * self.macs as f64 / 1000.0)
+        let bits = self.stream.iter().chain(&self.packets).sum::<f64>();
+        bits * (1.0 + flash + MACS_PRICE_PER_THOUSAND * self.macs as f64 / 1000.0)
     }
 }
 
@@ -79,13 +82,8 @@ pub fn fit(
     mut watch: impl FnMut(PredictorKind, [usize; 2], f64),
 ) -> Result<Fitted, FitError> {
     let without = ModelParts { predictor: None, ..parts.clone() };
-    let adaptive = Candidate {
-        kind: PredictorKind::Adaptive,
-        bits: measure(&without, held_out)?,
-        integer_loss: None,
-        flash: 0,
-        macs: 0,
-    };
+    let [stream, packets] = measure(&without, held_out)?;
+    let adaptive = Candidate { kind: PredictorKind::Adaptive, stream, packets, integer_loss: None, flash: 0, macs: 0 };
     let mut least = if kind == PredictorKind::Best { adaptive.price() } else { f64::INFINITY };
     let mut fitted = Fitted { predictor: None, candidates: vec![adaptive] };
     let offsets: Vec<i32> = parts.scaling.iter().map(|scaling| scaling.offset).collect();
@@ -100,12 +98,13 @@ pub fn fit(
             }
         }
         let predictor = session.trained().lower().ok_or(FitError::Overflow)?;
-        let bits = measure(&ModelParts { predictor: Some(predictor.clone()), ..parts.clone() }, held_out)?;
+        let [stream, packets] = measure(&ModelParts { predictor: Some(predictor.clone()), ..parts.clone() }, held_out)?;
         let float: f64 = BOUNDS.iter().map(|bound| session.measure(held_out, *bound)).sum();
         let candidate = Candidate {
             kind,
-            bits,
-            integer_loss: Some(bits.iter().sum::<f64>() / float - 1.0),
+            stream,
+            packets,
+            integer_loss: Some(stream.iter().sum::<f64>() / float - 1.0),
             flash: predictor.bytes(),
             macs: predictor.record.multiply_accumulates(),
         };
@@ -118,17 +117,19 @@ pub fn fit(
     Ok(fitted)
 }
 
-/// Bits per sample of a model's codes, at each of [`BOUNDS`], the mean of the recordings.
-fn measure(parts: &ModelParts, recordings: &[Recording]) -> Result<[f64; 3], FitError> {
+/// Bits per sample of a model's codes, as one stream and in packets of the usual length, at each of [`BOUNDS`]: the mean of the recordings.
+fn measure(parts: &ModelParts, recordings: &[Recording]) -> Result<[[f64; 3]; 2], FitError> {
     let bytes = assemble(parts)?;
     let codec = HostCodec::new(&bytes)?;
-    let mut means = [0.0; 3];
-    for (mean, bound) in means.iter_mut().zip(BOUNDS) {
+    let mut means = [[0.0; 3]; 2];
+    for (place, bound) in BOUNDS.into_iter().enumerate() {
+        let packets = Options::new().mode(Mode::within(bound));
         for recording in recordings {
-            let options = Options::new().mode(Mode::within(bound));
-            let options = options.packet_bytes(codec.one_stream_bytes(recording.frames(), options));
-            let bits = codec.encode(recording, options)?.code_bytes as f64 * 8.0;
-            *mean += bits / recording.samples.len().max(1) as f64 / recordings.len() as f64;
+            let stream = packets.packet_bytes(codec.one_stream_bytes(recording.frames(), packets));
+            for (means, options) in means.iter_mut().zip([stream, packets]) {
+                let bits = codec.encode(recording, options)?.code_bytes as f64 * 8.0;
+                means[place] += bits / recording.samples.len().max(1) as f64 / recordings.len() as f64;
+            }
         }
     }
     Ok(means)

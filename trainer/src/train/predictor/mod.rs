@@ -174,3 +174,42 @@ fn level_scale(recordings: &[Recording], offsets: &[i32]) -> u8 {
     let scale = sum as f64 / count.max(1) as f64 / (2.0 * std::f64::consts::LN_2);
     (40.0 + 8.0 * scale.max(1.0).log2()).round().clamp(0.0, 191.0) as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::predictor::PredictorSizes;
+    use crate::train::prepare::tests::recording;
+
+    /// `[windows, channels, frames]` of a step's windows, of recordings of so many frames.
+    fn drawn(channels: usize, frames: &[usize], step: usize) -> [usize; 3] {
+        let ramp = |frames: &usize| recording((0..frames * channels).map(|sample| sample as i32).collect(), channels);
+        let recordings: Vec<Recording> = frames.iter().map(ramp).collect();
+        let sizes = PredictorSizes { hidden: 4, taps: 2, cross: 0, filter_rate: 4 };
+        let settings = PredictorSettings { steps: 2, learning_rate: 0.01, filter_rate: 4, seed: 3 };
+        let mut session = PredictorSession::new(sizes, &recordings, vec![0; channels], settings);
+        session.step = step;
+        let windows = session.draw(&mut for_step(3, step));
+        let [count, channels, frames] = <[i64; 3]>::try_from(windows.points.size()).unwrap();
+        assert_eq!(windows.octaves.size(), [count]);
+        assert_eq!(windows.filtered.unwrap().size(), [count, channels, frames - 1, 2]);
+        [count, channels, frames].map(|size| size as usize)
+    }
+
+    #[test]
+    fn every_second_step_has_windows_as_packets_are() {
+        assert_eq!(drawn(1, &[5000, 900], 0), [80, 1, 256]);
+        assert_eq!(drawn(1, &[5000, 900], 1), [53, 1, 384]);
+        assert_eq!(drawn(6, &[5000], 0), [81, 6, 42]);
+        assert_eq!(drawn(6, &[5000], 1), [8, 6, 384]);
+        assert_eq!(drawn(64, &[5000], 0), [20, 64, 16]);
+        assert_eq!(drawn(64, &[5000], 1), [1, 64, 384]);
+    }
+
+    #[test]
+    fn short_recordings_are_windows_of_their_own_or_left_out() {
+        assert_eq!(drawn(1, &[100], 0), [204, 1, 100]);
+        assert_eq!(drawn(1, &[100, 10, 0], 1), [204, 1, 100]);
+        assert_eq!(drawn(16, &[3, 2], 0), [426, 16, 3]);
+    }
+}

@@ -61,12 +61,14 @@ impl<'a> Levels<'a> {
         }
         let header = model.header();
         let words = self.0.get(channel * CHANNEL_WORDS..).unwrap_or_default();
-        let half = |place: usize| u64::from(words.get(FROM + place).copied().unwrap_or(0) as u32);
-        let (level, before) = (Level::from_words(words, 0), Level::from_words(words, 1));
-        let behind = frame.checked_sub(half(1) << 32 | half(0));
-        let level = behind.map_or(before, |frame| {
-            level.behind_change(before, u32::try_from(frame).unwrap_or(u32::MAX), header.level_ramp)
-        });
+        let (mut level, before) = (Level::from_words(words, 0), Level::from_words(words, 1));
+        if level != before {
+            let half = |place: usize| u64::from(words.get(FROM + place).copied().unwrap_or(0) as u32);
+            let behind = frame.checked_sub(half(1) << 32 | half(0));
+            level = behind.map_or(before, |frame| {
+                level.behind_change(before, u32::try_from(frame).unwrap_or(u32::MAX), header.level_ramp)
+            });
+        }
         level.scaling(scaling, header.arithmetic)
     }
 }
