@@ -9,6 +9,11 @@ use vq_tests::{Codebooks, Recipe, decode, encode, recipes, samples, with_choice}
 use vq_trainer::codec::HostCodec;
 use vq_trainer::data::Recording;
 use vq_trainer::export::Exported;
+use vq_trainer::export::choice::with_tables_of;
+use vq_trainer::export::container::{ModelParts, assemble};
+use vq_trainer::export::disassemble::disassemble;
+use vq_trainer::export::file::ModelBytes;
+use vq_trainer::export::priors::PriorParts;
 use vq_trainer::export::priors::indices::IndexSizes;
 use vq_trainer::export::summary::ExportSummary;
 
@@ -166,4 +171,27 @@ fn what_integers_cost_is_not_what_a_choice_of_codes_costs() {
     assert!(moved > 0.01, "codes that are chosen by bits alone err otherwise: {moved}");
     assert_eq!(with.lowering_cost_percent, without.lowering_cost_percent);
     assert_eq!(with.lowering, without.lowering);
+}
+
+/// `vq train --prior-only`: a model that has no tables, or those of other signals, gets those that its exporter would have counted.
+#[test]
+fn tables_are_trained_anew_for_nearest_codes_and_for_chosen_ones() {
+    let recipe = Recipe { strides: vec![2], extra: vec![2], stages: Some(2), ..Recipe::small(31) };
+    let signal = recipe.signal(20_000);
+    let parts = |model: &ModelBytes| disassemble(model.model().unwrap()).unwrap();
+    let exported = recipe.export().integer;
+    let mut without = parts(&exported);
+    without.priors = PriorParts::uniform(&without.symbols);
+    assert_eq!(
+        with_tables_of(without.clone(), &signal).unwrap().priors,
+        with_tables_of(parts(&exported), &signal).unwrap().priors
+    );
+    let chosen = with_choice(assemble(&without).unwrap().model().unwrap(), 4, 3000, &[1 << 15; 8]);
+    let bytes = |parts: &ModelParts| {
+        let model = assemble(parts).unwrap();
+        encode(model.model().unwrap(), Options::new(), &signal).iter().map(Vec::len).sum::<usize>()
+    };
+    let trained = with_tables_of(parts(&chosen), &signal).unwrap();
+    assert_eq!(trained.choice, parts(&chosen).choice);
+    assert!(bytes(&trained) * 10 < bytes(&without) * 9, "{} for {}", bytes(&trained), bytes(&without));
 }

@@ -71,7 +71,7 @@ pub(super) struct Arguments {
     /// Goes on with an interrupted run, with its own recordings and configuration.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "held_out", "config", "preset", "budget", "steps", "seed", "quantizer", "output"])]
     resume: Option<PathBuf>,
-    /// Trains another prior for this model, and writes the model with it to --output.
+    /// Trains another prior for this model, tables and what --prior says, and writes the model with the better of them to --output.
     #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with = "resume")]
     prior_only: Option<PathBuf>,
     /// Which prior to train, instead of the configuration's.

@@ -8,6 +8,7 @@ use vq_core::Model;
 use super::output;
 use crate::codec::HostCodec;
 use crate::config::PriorConfig;
+use crate::export::choice::with_tables_of;
 use crate::export::container::{ContainerError, assemble};
 use crate::export::disassemble::disassemble;
 use crate::export::file::ModelBytes;
@@ -43,7 +44,10 @@ pub(super) fn run(
     let Divided { training, held_out } = open(&codec)?;
     let training: Vec<i32> = training.into_iter().flat_map(|recording| recording.samples).collect();
     let held_out = shares(held_out.iter().map(|recording| recording.samples.as_slice()), channels);
-    let retrained = train(codec.model(), &training, &held_out, retraining).with_context(name)?;
+    // The model's own tables may have seen what candidates are compared on, or other signals than these.
+    let parts = disassemble(codec.model()).ok_or(ContainerError::Unreadable).with_context(name)?;
+    let bytes = assemble(&with_tables_of(parts, &training).with_context(name)?)?;
+    let retrained = train(bytes.model()?, &training, &held_out, retraining).with_context(name)?;
     retrained.write(output)?;
     println!("Wrote {}.", output.display());
     Ok(())

@@ -1,8 +1,8 @@
 //! Whether an encoder chooses codes by their bits too, and at what price: decided by measurement.
 //!
 //! For every number of stages and a range of λ, tables are trained on the codes that the encoder then chooses, and bits and error are measured on frames
-//! that were not counted. A quality takes the cheapest of them whose error is not above that of its nearest codes. If the qualities together do
-//! not become cheaper, the model has no choice, and codes are the nearest ones.
+//! that were not counted. Of those that no other beats, a quality takes the cheapest whose error is not above that of its nearest codes. If the
+//! qualities together do not become cheaper, the model has no choice, and codes are the nearest ones.
 
 mod weights;
 
@@ -129,9 +129,7 @@ pub fn decide(
     }
     let Some(chosen) = choose(&parts.quality, &nearest, &ways) else { return Ok(parts) };
     let mut chosen = with(&parts, choice, &chosen);
-    for _ in 0..ROUNDS {
-        chosen.priors = grouped(&chosen, &stretches.training)?;
-    }
+    chosen.priors = grouped(&chosen, &stretches.training)?;
     let bytes = assemble(&chosen)?;
     let latents = usize::from(parts.decoder.rows) * usize::from(parts.decoder.channels);
     let dimensions = latents as f64 / (usize::from(parts.encoder.rows) * parts.scaling.len()) as f64;
@@ -144,9 +142,7 @@ pub fn decide(
     if ((behind - before) / QUALITIES as f64).exp() > 1.0 - LEAST_GAIN {
         return Ok(parts);
     }
-    for _ in 0..ROUNDS {
-        chosen.priors = grouped(&chosen, samples)?;
-    }
+    chosen.priors = grouped(&chosen, samples)?;
     Ok(chosen)
 }
 
@@ -230,10 +226,27 @@ fn with(parts: &ModelParts, choice: ChoiceParts, ways: &[Way; QUALITIES]) -> Mod
     ModelParts { quality, choice: Some(ChoiceParts { lambdas, ..choice }), ..parts.clone() }
 }
 
-/// Tables for the codes that the parts make: a set for each number of stages.
+/// Tables for the codes that the parts choose: a set for each number of stages.
 fn grouped(parts: &ModelParts, samples: &[i32]) -> Result<PriorParts, ExportError> {
-    let bytes = assemble(parts)?;
-    Ok(PriorParts::train_by_stages(model(&bytes)?, samples)?)
+    let mut parts = parts.clone();
+    for _ in 0..ROUNDS {
+        let bytes = assemble(&parts)?;
+        parts.priors = PriorParts::train_by_stages(model(&bytes)?, samples)?;
+    }
+    Ok(parts.priors)
+}
+
+/// The parts with tables that are trained anew on `samples` `[time, channels]`, and no recurrent prior.
+///
+/// # Errors
+/// A model that cannot encode the samples.
+pub fn with_tables_of(mut parts: ModelParts, samples: &[i32]) -> Result<ModelParts, ExportError> {
+    parts.priors.recurrent = None;
+    parts.priors = match parts.choice {
+        Some(_) => grouped(&parts, samples)?,
+        None => PriorParts::train(model(&assemble(&parts)?)?, samples)?,
+    };
+    Ok(parts)
 }
 
 /// Tables for the codes that the parts make at a quality.
