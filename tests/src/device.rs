@@ -50,7 +50,7 @@ pub fn write_boards(folder: &Path) -> Result<(), Box<dyn Error>> {
     let ecg = &lapped::ecg().samples[..SAMPLES];
     let shapes = demo::model_of(ecg, Normalization { offset: 1024, scale: 300.0 });
     let transform = lapped::model(ecg, 1).integer;
-    let prior = rungs::with_standard_prior(&transform, &ecg[..STRETCH]);
+    let prior = rungs::with_standard_prior(&transform, &ecg[..STRETCH], 1.0);
     let predicted = rungs::with_small_predictor(&transform);
     for (name, model) in [("demo", shapes), ("prior", prior), ("small", transform)] {
         let folder = folder.join(name);

@@ -54,7 +54,7 @@ pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
         let with = |(_, sizes)| (named("prior", &kind), with_prior(model, sizes, &spreads));
         cases.extend(kind.candidates().into_iter().map(with));
     }
-    cases.push(("prior-following".to_owned(), with_standard_prior(&transform, stretch)));
+    cases.push(("prior-following".to_owned(), with_standard_prior(&transform, stretch, 1.0)));
     let indices = shapes.model()?;
     for (kind, sizes) in PriorConfig::default().index_candidates() {
         cases.push((named("indices", &kind), with_index_prior(indices, sizes, 0x1ff, LIVELY, 1)));
@@ -82,15 +82,17 @@ pub fn with_small_predictor(model: &ModelBytes) -> ModelBytes {
     with_predictor(model.model().expect("the model is sound"), sizes)
 }
 
-/// A model of integer latents with the standard prior, whose scales follow.
+/// A model of integer latents with the standard prior, whose scales follow, as if it had learned them where latents spread `louder` times as far as those of
+/// the samples.
 ///
 /// # Panics
 /// If the trainer tries none.
 #[must_use]
-pub fn with_standard_prior(model: &ModelBytes, samples: &[i32]) -> ModelBytes {
+pub fn with_standard_prior(model: &ModelBytes, samples: &[i32], louder: f64) -> ModelBytes {
     let model = model.model().expect("the model is sound");
     let (_, sizes) = PriorConfig { kind: PriorKind::Standard, ..PriorConfig::default() }.candidates()[0];
-    with_prior(model, sizes, &spreads(model, samples))
+    let spreads: Vec<f64> = spreads(model, samples).iter().map(|spread| spread * louder).collect();
+    with_prior(model, sizes, &spreads)
 }
 
 fn named(what: &str, kind: &impl std::fmt::Debug) -> String {

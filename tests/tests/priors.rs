@@ -216,23 +216,28 @@ proptest! {
     }
 }
 
-/// A prior that expects latents to spread eight times as far as they do: behind a hundred hops its scales are those of the signal.
+/// A prior that expects latents to spread eight times as far as they do: behind two hundred hops of a packet its scales are those of the signal.
 #[test]
 fn scales_that_follow_undo_what_another_signal_taught() {
     let ecg = &lapped::ecg().samples[..21_600];
-    let louder: Vec<i32> = ecg.iter().map(|sample| 1024 + 8 * (sample - 1024)).collect();
     let transform = lapped::model(ecg, 1).integer;
-    let sent = |taught: &[i32], scale_rate: u8| {
-        let mut parts = disassemble(with_standard_prior(&transform, taught).model().unwrap()).unwrap();
+    let options = Options::new().quality(5).packet_bytes(1 << 16).packet_hops(1000);
+    // Bytes of the second half of 450 hops, in one packet each.
+    let late = |louder: f64, scale_rate: u8| {
+        let mut parts = disassemble(with_standard_prior(&transform, ecg, louder).model().unwrap()).unwrap();
         parts.priors.recurrent.as_mut().unwrap().record.scale_rate = scale_rate;
         let model = assemble(&parts).unwrap();
-        let model = model.model().unwrap();
-        let packets = encode(model, Options::new().quality(5), &ecg[..7200]);
-        assert!(codes(model, &packets).len() >= 7200 / lapped::HOP);
-        bytes(&packets) as f64
+        let [half, whole] = [3600, 7200].map(|frames| {
+            let packets = encode(model.model().unwrap(), options, &ecg[..frames]);
+            assert_eq!(
+                (packets.len(), codes(model.model().unwrap(), &packets).len() >= frames / lapped::HOP),
+                (1, true)
+            );
+            bytes(&packets) as f64
+        });
+        whole - half
     };
-    let [right, wrong] = [ecg, &louder].map(|taught| [0, 6].map(|rate| sent(taught, rate)));
-    assert!(right[1] < right[0] * 1.01, "{right:?}");
-    // It takes the first quarter of the seconds.
-    assert!(wrong[0] > right[0] * 1.35 && wrong[1] < right[0] * 1.15, "{wrong:?} for {right:?}");
+    let [right, wrong] = [1.0, 8.0].map(|louder| [0, 6].map(|rate| late(louder, rate)));
+    assert!(right[1] < right[0] * 1.05, "{right:?}");
+    assert!(wrong[0] > right[0] * 1.8 && wrong[1] < right[0] * 1.15, "{wrong:?} for {right:?}");
 }
