@@ -317,3 +317,21 @@ fn a_budget_is_kept_or_refused_with_the_layer_that_breaks_it() {
     let (done, text) = place.vq(&["train", "--rate", "100", "wave.csv", "--budget", "speed=3"]);
     assert!(!done && text.contains("`speed=3`"), "{text}");
 }
+
+#[test]
+fn what_a_retraining_would_lose_or_cannot_write_is_said_before_it() {
+    let place = Place::new();
+    place.wave("a.csv", 400, 0.0);
+    fs::write(place.path("model.vqm"), "kept").unwrap();
+    for only in ["--prior-only", "--residual-only"] {
+        let told = |output: &str| {
+            let (worked, text) = place.vq(&["train", "a.csv", "--rate", "100", only, "model.vqm", "-o", output]);
+            assert!(!worked, "{text}");
+            text
+        };
+        assert!(told("model.vqm").contains("model.vqm: this command reads that file too"));
+        assert!(told("a.csv").contains("a.csv: this command reads that file too"));
+        assert!(told("nowhere/b.vqm").contains("there is no folder nowhere: create it first"));
+    }
+    assert_eq!(fs::read_to_string(place.path("model.vqm")).unwrap(), "kept");
+}

@@ -14,6 +14,7 @@ use super::{train_config, train_images, train_predictor, train_sweep};
 use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
 use crate::config::{Config, DataConfig, ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
+use crate::data::files::can_replace;
 use crate::data::{OpenOptions, RatePolicy, StoredRecording, fit_stored, open_stored};
 use crate::export::from_run::TrainedRun;
 use crate::images::is_images;
@@ -209,11 +210,21 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
     Ok(bytes.write(&job.folder().prior())?)
 }
 
+/// The file that a model with another prior or predictor goes to, known to be writable before the training.
+fn retrained_file(model: &Path, arguments: &Arguments) -> anyhow::Result<PathBuf> {
+    let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
+    for record in &arguments.records {
+        output::keep_inputs(&output, record, model)?;
+    }
+    can_replace(&output).with_context(|| format!("{}: cannot write", output.display()))?;
+    Ok(output)
+}
+
 /// Another predictor for a finished model.
 fn retrain_predictor(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
-    let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
+    let output = retrained_file(model, arguments)?;
     train_predictor::run(model, &output, &config.residual, config.training.seed, |codec| {
         open(codec, arguments, &config.data)
     })
@@ -239,7 +250,7 @@ fn open(codec: &HostCodec<'_>, arguments: &Arguments, data: &DataConfig) -> anyh
 fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
-    let output = arguments.output.clone().unwrap_or_else(|| model.to_path_buf());
+    let output = retrained_file(model, arguments)?;
     let retraining = Retraining {
         config: &config.prior,
         seed: config.training.seed,

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use vq_core::Model;
+use vq_core::{Model, Options};
 
 use super::output;
 use crate::codec::HostCodec;
 use crate::config::PriorConfig;
+use crate::data::Recording;
 use crate::export::choice::with_tables_of;
 use crate::export::container::{ContainerError, assemble};
 use crate::export::disassemble::disassemble;
@@ -43,14 +44,40 @@ pub(super) fn run(
     let channels = codec.kind().channels.len();
     let Divided { training, held_out } = open(&codec)?;
     let training: Vec<i32> = training.into_iter().flat_map(|recording| recording.samples).collect();
-    let held_out = shares(held_out.iter().map(|recording| recording.samples.as_slice()), channels);
+    let compared = shares(held_out.iter().map(|recording| recording.samples.as_slice()), channels);
     // The model's own tables may have seen what candidates are compared on, or other signals than these.
     let parts = disassemble(codec.model()).ok_or(ContainerError::Unreadable).with_context(name)?;
+    let chooses = parts.choice.is_some();
     let bytes = assemble(&with_tables_of(parts, &training).with_context(name)?)?;
-    let retrained = train(bytes.model()?, &training, &held_out, retraining).with_context(name)?;
+    let retrained = train(bytes.model()?, &training, &compared, retraining).with_context(name)?;
+    // Where codes are chosen by the prior, bits are not all that differs.
+    if !chooses {
+        let qualities = qualities(retraining.qualities);
+        let own = code_bytes(&codec, &held_out, &qualities)? as f64;
+        let new = code_bytes(&HostCodec::new(&retrained)?, &held_out, &qualities)? as f64;
+        if own < new {
+            let more = 100.0 * (new / own - 1.0);
+            output::warn(&format!(
+                "what is held out takes {more:.1} % more bits than with the model's own prior, which may have been trained on it: try more recordings or --prior-steps, or keep {}",
+                model.display()
+            ));
+        }
+    }
     retrained.write(output)?;
     println!("Wrote {}.", output.display());
     Ok(())
+}
+
+/// Bytes of the codes of recordings at these qualities.
+fn code_bytes(codec: &HostCodec<'_>, recordings: &[Recording], qualities: &[u8]) -> anyhow::Result<usize> {
+    let share = MOST_COMPARED / recordings.len().max(1) / codec.kind().channels.len().max(1);
+    let mut bytes = 0;
+    for recording in recordings.iter().map(|recording| recording.slice(0..recording.frames().min(share))) {
+        for quality in qualities {
+            bytes += codec.encode(&recording, Options::new().quality(*quality))?.code_bytes;
+        }
+    }
+    Ok(bytes)
 }
 
 /// The first samples of every stretch, as many of each and all together not too many.

@@ -66,6 +66,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     put_in_place(file, path)
 }
 
+/// Whether [`replace`] could write there, as far as can be known before there is what to write.
+pub(crate) fn can_replace(path: &Path) -> std::io::Result<()> {
+    if is_device(path) { Ok(()) } else { temporary_beside(path).map(drop) }
+}
+
 /// A device such as /dev/null is written to: a rename would put a file in its place.
 fn is_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())

@@ -1,8 +1,8 @@
 //! Whether an encoder chooses codes by their bits too, and at what price: decided by measurement.
 //!
 //! For every number of stages and a range of λ, tables are trained on the codes that the encoder then chooses, and bits and error are measured on frames
-//! that were not counted. Of those that no other beats, a quality takes the cheapest whose error is not above that of its nearest codes. If the
-//! qualities together do not become cheaper, the model has no choice, and codes are the nearest ones.
+//! that were not counted. Of those that no other beats, nor two others by turns, a quality takes the cheapest whose error is not far above that
+//! of its nearest codes. If the qualities together do not become cheaper, the model has no choice, and codes are the nearest ones.
 
 mod weights;
 
@@ -29,6 +29,8 @@ const LEAST_MULTIPLE: f64 = 0.125;
 const MULTIPLES: u32 = 15;
 /// How often tables are trained on the codes that are chosen under the tables before.
 const ROUNDS: usize = 4;
+/// What a quality may err more than the nearest codes of as many stages, as a factor: a way just above them is better than one of other stages far below.
+const ERROR_TOLERANCE: f64 = 1.05;
 /// What all qualities together must save at least, as a share of their bits, for the choice to be worth its instructions.
 const LEAST_GAIN: f64 = 0.01;
 
@@ -168,20 +170,28 @@ fn lambdas(error_per_bit: f64) -> Vec<u32> {
     lambdas
 }
 
-/// The cheapest efficient way of each quality, none of which sends more stages than a better one; `None` where none is at hand.
+/// The cheapest efficient way of each quality, which sends neither more stages nor more bits than a better one; `None` where none is at hand.
 fn choose(stages: &[u8; QUALITIES], nearest: &[Measured; QUALITIES], ways: &[Way]) -> Option<[Way; QUALITIES]> {
     let mut chosen: Vec<Way> = Vec::new();
     // The best quality sends everything.
-    let mut range = stages[QUALITIES - 1]..=stages[QUALITIES - 1];
+    let (mut range, mut most) = (stages[QUALITIES - 1]..=stages[QUALITIES - 1], f64::INFINITY);
     for row in (0..QUALITIES).rev() {
-        let allowed = allowed_error(stages, nearest, row);
-        let mut ways = efficient(ways.iter().filter(|way| range.contains(&way.stages))).into_iter();
-        let way = ways.rfind(|way| way.measured.error <= allowed).or(chosen.last())?.clone();
-        range = 1..=way.stages;
+        let allowed = allowed_error(stages, nearest, row).max(unmoved_error(stages[row], ways)) * ERROR_TOLERANCE;
+        let fits = |way: &&Way| way.measured.error <= allowed && way.measured.bits <= most;
+        let ways = efficient(ways.iter().filter(|way| range.contains(&way.stages)));
+        let way = ways.into_iter().rfind(fits).or(chosen.last())?.clone();
+        (range, most) = (1..=way.stages, way.measured.bits);
         chosen.push(way);
     }
     chosen.reverse();
     chosen.try_into().ok()
+}
+
+/// The error of as many stages where bits cost nothing. Errors of latents are weighted by what they mean for the output, so that it is not quite that
+/// of the nearest codes.
+fn unmoved_error(stages: u8, ways: &[Way]) -> f64 {
+    let unmoved = ways.iter().find(|way| way.stages == stages && way.lambda == 0);
+    unmoved.map_or(0.0, |way| way.measured.error)
 }
 
 /// The ways that no other beats, nor two others by turns: the lower hull of bits over the logarithm of the error. Errors rise.
@@ -266,6 +276,8 @@ fn codebook_bytes(symbol: &Symbol) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn way(stages: u8, lambda: u32, bits: f64, error: f64) -> Way {
@@ -313,8 +325,30 @@ mod tests {
             assert!(pair[0].stages <= pair[1].stages);
         }
         for (row, way) in chosen.iter().enumerate() {
-            assert!(way.measured.error <= allowed_error(&stages, &nearest, row), "{row}: {way:?}");
+            let allowed = allowed_error(&stages, &nearest, row).max(unmoved_error(stages[row], &ways()));
+            assert!(way.measured.error <= allowed * ERROR_TOLERANCE, "{row}: {way:?}");
         }
-        assert_eq!((chosen[8].stages, chosen[8].lambda, chosen[6].lambda), (4, 5, 7));
+        assert_eq!((chosen[8].stages, chosen[8].lambda, chosen[6].lambda), (4, 5, 10));
+    }
+
+    proptest! {
+        /// The best quality takes what all stages can; no other takes more bits than a better one, or errs more than it may without need.
+        #[test]
+        fn bits_rise_with_quality(
+            measured in prop::collection::vec((0.05f64..1.0, 1.0f64..600.0), 12),
+            nearest in prop::collection::vec(1.0f64..600.0, 9),
+        ) {
+            let ways: Vec<Way> = measured.iter().enumerate().map(|(n, &(bits, error))| way(n as u8 / 3 + 1, n as u32 % 3, bits, error)).collect();
+            let nearest: [Measured; QUALITIES] = std::array::from_fn(|row| Measured { bits: 1.0, error: nearest[row] });
+            let stages = [1, 2, 2, 3, 3, 3, 4, 4, 4];
+            let chosen = choose(&stages, &nearest, &ways).unwrap();
+            prop_assert_eq!(chosen[8].stages, 4);
+            for (row, pair) in chosen.windows(2).enumerate() {
+                prop_assert!(pair[0].measured.bits <= pair[1].measured.bits && pair[0].stages <= pair[1].stages, "{:?}", chosen);
+                let allowed = allowed_error(&stages, &nearest, row).max(unmoved_error(stages[row], &ways)) * ERROR_TOLERANCE;
+                let is_that_above = (pair[0].stages, pair[0].lambda) == (pair[1].stages, pair[1].lambda);
+                prop_assert!(is_that_above || pair[0].measured.error <= allowed);
+            }
+        }
     }
 }
