@@ -67,6 +67,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Whether [`replace`] could write there, as far as can be known before there is what to write.
+#[cfg(feature = "train")]
 pub(crate) fn can_replace(path: &Path) -> std::io::Result<()> {
     if is_device(path) { Ok(()) } else { temporary_beside(path).map(drop) }
 }
