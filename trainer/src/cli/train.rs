@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::arguments::SignalArguments;
 use super::output;
-use super::train_prior::{self, Retraining};
+use super::train_prior::{self, MOST_COMPARED, Retraining, firsts, joined};
 use super::{train_config, train_images, train_predictor, train_sweep};
 use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
@@ -197,8 +197,8 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
     let exported = run.export("prior").context("cannot export the run to train its prior and predictor")?;
     let mut bytes = exported.integer;
     if has_prior && is_foreseeable(bytes.model()?) {
-        let held_out = run.held_out().iter().map(|recording| recording.samples.as_slice());
-        let held_out = train_prior::shares(held_out, run.record.signal.channels.len());
+        let channels = run.record.signal.channels.len();
+        let held_out = joined(&firsts(run.held_out(), MOST_COMPARED / channels));
         let start = run.prior.clone();
         let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[], start };
         bytes = train_prior::train(bytes.model()?, &run.training_samples(), &held_out, &retraining)?;

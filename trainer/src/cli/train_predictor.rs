@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use vq_core::{Model, Options};
 
 use super::output;
+use super::train_prior::firsts;
 use crate::codec::HostCodec;
 use crate::config::ResidualConfig;
 use crate::data::Recording;
@@ -47,10 +48,7 @@ pub(super) fn train(
     let ResidualConfig { steps, learning_rate, filter_rate, .. } = *config;
     let settings = PredictorSettings { steps, learning_rate, filter_rate, seed };
     let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
-    let share = MOST_COMPARED / held_out.len().max(1);
-    let held_out = held_out.iter().filter(|recording| recording.frames() > 0);
-    let held_out: Vec<Recording> =
-        held_out.map(|recording| recording.slice(0..recording.frames().min(share))).collect();
+    let held_out = firsts(held_out, MOST_COMPARED);
     let mut progress = StageProgress::new(["predictor", "sample"], 3);
     let report = |kind, step, bits| progress.line(&kind, step, bits);
     let fitted = fit(&parts, training, &held_out, config.kind, settings, report)?;

@@ -19,7 +19,7 @@ use crate::train::prior::{Fitted, PriorSettings, Sizes, fit, qualities};
 use crate::train::{Divided, StageProgress};
 
 /// Most samples of all recordings together that they are compared on.
-const MOST_COMPARED: usize = 60_000;
+pub(super) const MOST_COMPARED: usize = 60_000;
 
 /// What a training of priors is told.
 pub(super) struct Retraining<'a> {
@@ -41,49 +41,53 @@ pub(super) fn run(
     let bytes = ModelBytes::open(model)?;
     let name = || model.display().to_string();
     let codec = HostCodec::new(&bytes).with_context(name)?;
-    let channels = codec.kind().channels.len();
     let Divided { training, held_out } = open(&codec)?;
-    let training: Vec<i32> = training.into_iter().flat_map(|recording| recording.samples).collect();
-    let compared = shares(held_out.iter().map(|recording| recording.samples.as_slice()), channels);
+    let training = joined(&training);
+    let held_out = firsts(&held_out, MOST_COMPARED / codec.kind().channels.len());
     // The model's own tables may have seen what candidates are compared on, or other signals than these.
     let parts = disassemble(codec.model()).ok_or(ContainerError::Unreadable).with_context(name)?;
     let chooses = parts.choice.is_some();
     let bytes = assemble(&with_tables_of(parts, &training).with_context(name)?)?;
-    let retrained = train(bytes.model()?, &training, &compared, retraining).with_context(name)?;
+    let retrained = train(bytes.model()?, &training, &joined(&held_out), retraining).with_context(name)?;
     // Where codes are chosen by the prior, bits are not all that differs.
     if !chooses {
-        let qualities = qualities(retraining.qualities);
-        let own = code_bytes(&codec, &held_out, &qualities)? as f64;
-        let new = code_bytes(&HostCodec::new(&retrained)?, &held_out, &qualities)? as f64;
-        if own < new {
-            let more = 100.0 * (new / own - 1.0);
-            output::warn(&format!(
-                "what is held out takes {more:.1} % more bits than with the model's own prior, which may have been trained on it: try more recordings or --prior-steps, or keep {}",
-                model.display()
-            ));
-        }
+        compare(&codec, &retrained, &held_out, &qualities(retraining.qualities))?;
     }
     retrained.write(output)?;
     println!("Wrote {}.", output.display());
     Ok(())
 }
 
-/// Bytes of the codes of recordings at these qualities.
-fn code_bytes(codec: &HostCodec<'_>, recordings: &[Recording], qualities: &[u8]) -> anyhow::Result<usize> {
-    let share = MOST_COMPARED / recordings.len().max(1) / codec.kind().channels.len().max(1);
-    let mut bytes = 0;
-    for recording in recordings.iter().map(|recording| recording.slice(0..recording.frames().min(share))) {
-        for quality in qualities {
-            bytes += codec.encode(&recording, Options::new().quality(*quality))?.code_bytes;
+/// Says where the model's own prior was better than the one that was trained.
+fn compare(own: &HostCodec<'_>, new: &ModelBytes, held_out: &[Recording], qualities: &[u8]) -> anyhow::Result<()> {
+    let bytes = |codec: &HostCodec<'_>| {
+        let mut bytes = 0;
+        for (recording, quality) in held_out.iter().flat_map(|recording| qualities.iter().map(move |q| (recording, *q)))
+        {
+            bytes += codec.encode(recording, Options::new().quality(quality))?.code_bytes;
         }
+        anyhow::Ok(bytes as f64)
+    };
+    let (own, new) = (bytes(own)?, bytes(&HostCodec::new(new)?)?);
+    if own < new {
+        let more = 100.0 * (new / own - 1.0);
+        output::warn(&format!(
+            "what is held out takes {more:.1} % more bits than with the model's own prior, which may have been trained on it: try more recordings or --prior-steps, or keep the model as it is"
+        ));
     }
-    Ok(bytes)
+    Ok(())
 }
 
-/// The first samples of every stretch, as many of each and all together not too many.
-pub(super) fn shares<'a>(stretches: impl ExactSizeIterator<Item = &'a [i32]>, channels: usize) -> Vec<i32> {
-    let share = MOST_COMPARED / stretches.len().max(1) / channels * channels;
-    stretches.flat_map(|stretch| stretch[..stretch.len().min(share)].iter().copied()).collect()
+/// The first frames of every recording, as many of each and all together not too many.
+pub(super) fn firsts(recordings: &[Recording], most_frames: usize) -> Vec<Recording> {
+    let share = most_frames / recordings.len().max(1);
+    let some = recordings.iter().filter(|recording| recording.frames() > 0);
+    some.map(|recording| recording.slice(0..recording.frames().min(share))).collect()
+}
+
+/// Their samples, one behind the other.
+pub(super) fn joined(recordings: &[Recording]) -> Vec<i32> {
+    recordings.iter().flat_map(|recording| recording.samples.iter().copied()).collect()
 }
 
 /// The model with the best of the priors that are asked for. Prints what was measured.
