@@ -1,11 +1,12 @@
 //! Inputs that move: other amplifiers, drifts, artefacts and jumps, on the recording that ships.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use proptest::prelude::*;
 use vq_core::packet::Header;
-use vq_core::{Decoder, Encoder, Level, Mode, Model, Options, Status};
+use vq_core::{Decoder, Encoder, FrameQueue, Level, Mode, Model, Options, Progress, Status};
 use vq_tests::hostile::with_checksum;
 use vq_tests::lapped::{self, HOP};
 use vq_tests::{Recipe, decode, encode, recipes, samples, with_level_ramp};
@@ -13,6 +14,7 @@ use vq_trainer::codec::HostCodec;
 use vq_trainer::data::{Channel, Recording};
 use vq_trainer::evaluate::evaluate;
 use vq_trainer::export::file::{HostMemory, ModelBytes};
+use vq_trainer::export::summary::ExportSummary;
 
 /// Frames that models are made from; what follows is encoded.
 const TRAINING: usize = 60_000;
@@ -144,6 +146,35 @@ fn an_offset_that_moves_in_a_line_costs_less_than_one_that_jumps() {
     assert!(moves.0 < 0.98 * jumps.0 && moves.1 < 0.8 * jumps.1, "{moves:?} where a jump has {jumps:?}");
 }
 
+/// What integers cost against floats, which follow nothing, is without following; what following costs is told beside it.
+#[test]
+fn what_following_costs_is_not_what_integers_cost() {
+    let whole = lapped::ecg();
+    let exported = lapped::model(&whole.samples[..TRAINING], 1);
+    let rest = whole.slice(TRAINING..whole.frames());
+    let measure = |height: f64| {
+        let drift = |place: usize| (height * (place as f64 / 9000.0).sin()) as i32;
+        let samples = rest.samples.iter().enumerate().map(|(place, x)| x + drift(place)).collect();
+        let moves = Recording { samples, ..rest.clone() };
+        let (summary, evaluated) = ExportSummary::measure(&exported, &[moves]).unwrap();
+        assert_eq!(evaluated[0].encoded.clipped_samples, 0);
+        summary
+    };
+    let [still, moves, leaves] = [0.0, 700.0, 6000.0].map(measure);
+    assert_eq!(still.following, None);
+    let following = moves.following.expect("the baseline goes off by more than half of what the model knows");
+    assert!(following.moved_packets > following.packets / 4 && following.moved_packets < following.packets);
+    // The codec's other figures are with it.
+    let ratio = moves.mse_lsb2 / moves.float_mse_lsb2;
+    let expected = (1.0 + moves.lowering_cost_percent / 100.0) * (1.0 + following.mse_percent / 100.0);
+    assert!((ratio / expected - 1.0).abs() < 1e-9, "{ratio} is not {expected}");
+    for (summary, most) in [(&still, 3.0), (&moves, 5.0), (&leaves, 100.0)] {
+        let (error, bits) = (summary.dearest_in_error().unwrap(), summary.dearest_in_bits().unwrap());
+        println!("{error:?} {bits:?} {:?}", summary.following);
+        assert!(error.mse_percent < most && bits.bits_percent < most, "{error:?} {bits:?}");
+    }
+}
+
 /// A decoder that lost the packet before a change of level does not know from where the offset moves: no frame that it says is complete differs.
 #[test]
 fn a_loss_where_an_offset_moves_costs_its_margin_and_no_more() {
@@ -165,6 +196,66 @@ fn a_loss_where_an_offset_moves_costs_its_margin_and_no_more() {
         }
         assert!(complete > whole.len() * 9 / 10);
     }
+}
+
+/// Encodes frames of one channel that a queue brings, which has no room for those in a range; gives the packets, and the offset at the end.
+fn through_a_queue(model: Model<'_>, signal: &[i32], refused: Range<usize>) -> (Vec<Vec<u8>>, i32) {
+    const ROOM: usize = 4;
+    let options = Options::new().quality(5);
+    let mut memory = HostMemory::new(model.encoder_memory(options));
+    let mut encoder = Encoder::new(model, memory.bytes(), options).unwrap();
+    let queue = FrameQueue::<ROOM>::new(1);
+    let busy = refused.start.saturating_sub(ROOM)..refused.end.saturating_sub(1);
+    let mut packets = Vec::new();
+    for (place, sample) in signal.iter().enumerate() {
+        assert_eq!(queue.feed(&[*sample]).is_err(), refused.contains(&place), "frame {place}");
+        while !busy.contains(&place) {
+            match encoder.poll(&queue).unwrap() {
+                Progress::Packet(packet) => packets.push(packet.to_vec()),
+                Progress::Working => {}
+                Progress::Idle => break,
+            }
+        }
+    }
+    let offset = encoder.input_level(0).offset;
+    while let Some(packet) = encoder.finish() {
+        packets.push(packet.to_vec());
+    }
+    (packets, offset)
+}
+
+/// An artefact in the hop that a loss cuts short is in no packet, and moves no level.
+#[test]
+fn samples_that_a_loss_takes_along_move_no_level() {
+    let (bytes, recording) = training_and_rest();
+    let model = bytes.model().unwrap();
+    let mut signal = recording.samples[..40 * HOP].to_vec();
+    let cut = 10 * HOP..11 * HOP - 1;
+    signal[cut.clone()].fill(1 << 22);
+    let (packets, offset) = through_a_queue(model, &signal, cut.end..cut.end + HOP);
+    assert_eq!(offset, 0);
+    assert!(!packets.iter().any(|packet| is_moved(packet)));
+}
+
+/// Behind a loss in the hop in which an offset moves, encoder and decoder both begin at where it went.
+#[test]
+fn behind_a_loss_no_offset_moves() {
+    const JUMP: i32 = 6000;
+    let (bytes, recording) = training_and_rest();
+    let model = bytes.model().unwrap();
+    let signal: Vec<i32> = recording.samples[..60 * HOP].iter().map(|x| x + JUMP).collect();
+    let offset = |frames: usize| through_a_queue(model, &signal[..frames], 0..0).1;
+    let moves = (1..60).map(|hops| hops * HOP).find(|frames| offset(*frames) != 0).expect("the first block is off");
+    let (packets, _) = through_a_queue(model, &signal, moves + HOP / 2..moves + HOP);
+    let blocks = decode(model, &packets);
+    let behind = blocks.iter().filter(|block| block.first_frame as usize >= moves + HOP);
+    let errors: Vec<u32> = behind
+        .flat_map(|block| block.frames.iter().zip(signal.iter().skip(block.first_frame as usize)))
+        .map(|(decoded, sample)| decoded.abs_diff(*sample))
+        .collect();
+    assert!(errors.len() > 10 * HOP);
+    let most = errors.iter().max();
+    assert!(most < Some(&(JUMP as u32 / 4)), "{most:?}");
 }
 
 /// A signal eight times as large as the model's is brought into its range, and left there until it is small again.

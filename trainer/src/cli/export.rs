@@ -9,7 +9,7 @@ use super::output;
 use crate::budget::Cost;
 use crate::export::Exported;
 use crate::export::from_run::TrainedRun;
-use crate::export::summary::{ExportSummary, LoweringCost};
+use crate::export::summary::{ExportSummary, Following, LoweringCost};
 use crate::run::RunFolder;
 
 /// Largest rise of the mean squared error by integer lowering that is not worth a warning, in percent.
@@ -115,7 +115,7 @@ fn table(summary: &ExportSummary, path: &Path) -> String {
     let most = |cost: Option<LoweringCost>, value: fn(&LoweringCost) -> f64| {
         cost.map_or_else(|| "–".to_owned(), |cost| format!("{:+.2} % (quality {})", value(&cost), cost.quality))
     };
-    let rows = [
+    let mut rows = vec![
         ("model", path.display().to_string()),
         ("flash for the model", format!("{} bytes", summary.model_bytes)),
         ("RAM to encode (packets of 244 bytes)", format!("{} bytes", summary.encoder_memory_bytes)),
@@ -138,5 +138,11 @@ fn table(summary: &ExportSummary, path: &Path) -> String {
             most(summary.dearest_in_bits(), |cost| cost.bits_percent),
         ),
     ];
-    output::table(&rows.map(|(label, value)| vec![label.to_owned(), value]))
+    if let Some(Following { moved_packets, packets, mse_percent, bits_percent }) = summary.following {
+        let value =
+            format!("{mse_percent:+.2} % MSE, {bits_percent:+.2} % bits; {moved_packets} of {packets} packets moved");
+        rows.push(("following an input that moves costs, quality 9", value));
+    }
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(label, value)| vec![label.to_owned(), value]).collect();
+    output::table(&rows)
 }

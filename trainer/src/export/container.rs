@@ -182,8 +182,7 @@ fn hash(bytes: &[u8]) -> [u8; 16] {
 
 /// The longest ramp of up to half a hop that ends within the frames that are degraded where a run begins.
 fn level_ramp(hop: u16, decoder: &Net) -> u16 {
-    let margin = u32::from(hop) * u32::from(decoder.receptive_hops).saturating_sub(1);
-    let most = margin.saturating_sub(decoder.delay.into()).min(u32::from(hop) / 2);
+    let most = decoder.degraded_frames(hop).min(u32::from(hop) / 2);
     most.checked_ilog2().map_or(0, |ramp| ramp as u16)
 }
 

@@ -24,13 +24,26 @@ pub enum SummaryError {
     Codec(#[from] CodecError),
 }
 
-/// What integers cost at a quality, against the float model of the same priors. Both take the nearest codes, so that the choice of codes, which only
-/// integers have, is not counted as what integers do.
+/// What integers cost at a quality, against the float model of the same priors. Both take the nearest codes and, where nothing is clipped, follow no input
+/// that moves: what only encoders of integers can do is not counted as what integers do.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct LoweringCost {
     /// The quality.
     pub quality: u8,
     /// By how many percent the mean squared error is higher.
+    pub mse_percent: f64,
+    /// By how many percent more bits are sent.
+    pub bits_percent: f64,
+}
+
+/// What following an input that moves changes at the best quality, choice of codes included.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Following {
+    /// Packets that were at another level than the sensor's.
+    pub moved_packets: usize,
+    /// All packets.
+    pub packets: usize,
+    /// By how many percent the mean squared error is higher than without.
     pub mse_percent: f64,
     /// By how many percent more bits are sent.
     pub bits_percent: f64,
@@ -65,6 +78,8 @@ pub struct ExportSummary {
     pub lowering_cost_percent: f64,
     /// What integers cost at each quality, on the first stretches of the recordings.
     pub lowering: Vec<LoweringCost>,
+    /// What following cost where the encoder did; `None` where it never had to.
+    pub following: Option<Following>,
 }
 
 impl ExportSummary {
@@ -82,7 +97,7 @@ impl ExportSummary {
         let stretches: Vec<Recording> = recordings.iter().map(|recording| beginning(recording, most)).collect();
         let qualities = 1..=QUALITIES as u8;
         let lowering = qualities.map(|quality| lowering_cost(&nearest_codec, &float_codec, &stretches, quality));
-        let nearest = run(&nearest_codec, recordings, options)?;
+        let nearest = run_in_place(&nearest_codec, recordings, options)?;
         let model = codec.model();
         let directory = model.directory();
         let per_frame = |net| model.multiply_accumulates(net) as f64 / model.hop() as f64;
@@ -100,6 +115,7 @@ impl ExportSummary {
             mse_lsb2: mean(&integer, mse).unwrap_or(f64::NAN),
             lowering_cost_percent: percent_more(&nearest, &float, mse),
             lowering: lowering.collect::<Result<_, CodecError>>()?,
+            following: following(&codec, recordings, &integer)?,
         };
         Ok((summary, integer))
     }
@@ -121,6 +137,19 @@ fn run(codec: &HostCodec<'_>, recordings: &[Recording], options: Options) -> Res
     recordings.iter().map(|recording| evaluate(codec, recording, options)).collect()
 }
 
+/// Integers where floats are: at the sensor's level, unless something is beyond their range there, of which floats have none.
+fn run_in_place(
+    codec: &HostCodec<'_>,
+    recordings: &[Recording],
+    options: Options,
+) -> Result<Vec<Evaluated>, CodecError> {
+    let still = run(codec, recordings, options.follow_input(false))?;
+    if still.iter().all(|evaluated| evaluated.encoded.clipped_samples == 0) {
+        return Ok(still);
+    }
+    run(codec, recordings, options)
+}
+
 fn lowering_cost(
     integer: &HostCodec<'_>,
     float: &HostCodec<'_>,
@@ -128,9 +157,29 @@ fn lowering_cost(
     quality: u8,
 ) -> Result<LoweringCost, CodecError> {
     let options = Options::new().quality(quality);
-    let (integer, float) = (run(integer, recordings, options)?, run(float, recordings, options)?);
+    let (integer, float) = (run_in_place(integer, recordings, options)?, run(float, recordings, options)?);
     let percent = |value| percent_more(&integer, &float, value);
     Ok(LoweringCost { quality, mse_percent: percent(mse), bits_percent: percent(|row| row.bits_per_sample) })
+}
+
+/// What following changed, given what came of recordings with it.
+fn following(
+    codec: &HostCodec<'_>,
+    recordings: &[Recording],
+    followed: &[Evaluated],
+) -> Result<Option<Following>, CodecError> {
+    let moved_packets = followed.iter().map(|evaluated| evaluated.row.moved_packets).sum();
+    if moved_packets == 0 {
+        return Ok(None);
+    }
+    let still = run(codec, recordings, Options::new().follow_input(false))?;
+    let percent = |value| percent_more(followed, &still, value);
+    Ok(Some(Following {
+        moved_packets,
+        packets: followed.iter().map(|evaluated| evaluated.row.packets).sum(),
+        mse_percent: percent(mse),
+        bits_percent: percent(|row| row.bits_per_sample),
+    }))
 }
 
 /// By how many percent the mean of a figure is higher; 0 where it is not defined.

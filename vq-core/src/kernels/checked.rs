@@ -13,6 +13,9 @@ use crate::model::records::{Activation, Layer};
 #[derive(Debug, Clone, Copy)]
 pub struct Checked;
 
+/// Whether several windows are taken at a time where they can be.
+pub(super) const BY_SEVERAL: bool = cfg!(not(any(kernels = "armv6m", feature = "small-kernels")));
+
 /// Sizes from here on no model has, so that no product of two of them overflows.
 const SIZE_LIMIT: usize = WINDOW_LIMIT as usize;
 
@@ -286,7 +289,7 @@ impl Kernels for Checked {
 
     fn convolution(windows: &Windows, activation: Activation, input: &[i16], stream: &[u8], output: &mut [i16]) {
         // One window is what streaming mostly asks for: with its count known half of the checks fall away, and the other forms' loops.
-        if cfg!(kernels = "armv6m") || windows.count != 1 {
+        if !BY_SEVERAL || windows.count != 1 {
             return many_windows(windows, activation, input, stream, output);
         }
         let only = Windows { count: 1, step: 0, ..*windows };

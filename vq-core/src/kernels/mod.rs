@@ -2,7 +2,7 @@
 //!
 //! [`portable`] is the definition of every integer kernel; a form for a particular core must equal it bit for bit.
 //! The `f32` form is the reference that the integers are measured against. `build.rs` chooses the form by the target:
-//! [`Native`] is its arithmetic and [`FORM`] its name.
+//! [`Native`] is its arithmetic and [`FORM`] its name. The feature `small-kernels` leaves out the loops for several windows at a time.
 //!
 //! Forms are naked functions, or intrinsics on a host, the one place in this crate with `unsafe`: [`portable`] is the twin that each is tested against,
 //! on the core itself. With the feature `std` a host of x86-64 has one too, whose [`FORM`] is still `portable`: the processor is asked at run time.

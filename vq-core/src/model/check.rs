@@ -263,8 +263,7 @@ fn symbols(model: &Model<'_>) -> Result<(), ModelError> {
 /// Whether all frames over which a level moves lie within a hop, and within what is degraded where a run begins: a decoder may not know from where.
 fn level_ramp_is_within_margin(model: &Model<'_>) -> bool {
     let (header, decoder) = (model.header(), model.directory().decoder);
-    let margin = u32::from(header.hop) * u32::from(decoder.receptive_hops).saturating_sub(1);
-    let most = margin.saturating_sub(u32::from(decoder.delay)).min(u32::from(header.hop));
+    let most = decoder.degraded_frames(header.hop).min(header.hop.into());
     header.level_ramp == 0 || (header.level_ramp < 16 && 1 << header.level_ramp <= most)
 }
 

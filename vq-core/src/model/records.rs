@@ -240,6 +240,13 @@ impl Net {
         }
     }
 
+    /// Of a decoder: frames, from the first one of its codes on, that are degraded where it begins.
+    #[must_use]
+    pub fn degraded_frames(&self, hop: u16) -> u32 {
+        let margin = u32::from(hop) * u32::from(self.receptive_hops).saturating_sub(1);
+        margin.saturating_sub(u32::from(self.delay))
+    }
+
     /// The record's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {

@@ -87,6 +87,9 @@ impl<'a> Prior<'a> {
 
     /// The past part: the hop's codes become what the next hop is predicted from.
     pub(crate) fn advance(&mut self, model: &Model<'_>) {
+        if !PRIORS {
+            return;
+        }
         self.past.iter_mut().zip(self.codes.iter()).for_each(|(past, code)| *past = *code);
         self.has_past = true;
         if let Some(recurrent) = self.recurrent.as_mut().filter(|_| self.is_recurrent) {

@@ -2,7 +2,8 @@
 
 use super::cycles::{CORTEX_M0, CORTEX_M3, CORTEX_M4, CycleTable};
 use crate::firmware::{
-    Board, CORTEX_M0_LARGE, CORTEX_M3_LARGE, CORTEX_M4F, CORTEX_M7, CORTEX_M33, CORTEX_M33_DSP, RISC_V,
+    Board, CORTEX_M0_LARGE, CORTEX_M3_LARGE, CORTEX_M4F, CORTEX_M4F_SMALL, CORTEX_M7, CORTEX_M33, CORTEX_M33_DSP,
+    RISC_V,
 };
 
 /// A core, the board that it is counted on, and what its manual says of cycles.
@@ -24,8 +25,9 @@ impl PartialEq for Target {
 
 /// Every target. The M7 can do two instructions at a time, and no table of Arm's says what an M33 takes: both have the M4's, as an
 /// orientation.
-pub(crate) const TARGETS: [Target; 7] = [
+pub(crate) const TARGETS: [Target; 8] = [
     Target { name: "m4", board: CORTEX_M4F, cycles: Some(CORTEX_M4) },
+    Target { name: "m4-small", board: CORTEX_M4F_SMALL, cycles: Some(CORTEX_M4) },
     Target { name: "m7", board: CORTEX_M7, cycles: Some(CORTEX_M4) },
     Target { name: "m33", board: CORTEX_M33, cycles: Some(CORTEX_M4) },
     Target { name: "m33-dsp", board: CORTEX_M33_DSP, cycles: Some(CORTEX_M4) },

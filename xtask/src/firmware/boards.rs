@@ -41,6 +41,9 @@ const fn arm(
 
 /// The board of the demo.
 pub(crate) const CORTEX_M4F: Board = arm("mps2-an386", "Cortex-M4F", "thumbv7em-none-eabihf", "arm-dsp", "mps2-an386");
+/// The same one with less code and more instructions.
+pub(crate) const CORTEX_M4F_SMALL: Board =
+    Board { name: "mps2-an386-small", core: "Cortex-M4F, small kernels", features: &["small-kernels"], ..CORTEX_M4F };
 /// It runs the image of [`CORTEX_M4F`].
 pub(crate) const CORTEX_M7: Board = arm("mps2-an500", "Cortex-M7", CORTEX_M4F.triple, "arm-dsp", "mps2-an500");
 /// A Cortex-M33 whose DSP instructions are not used.
@@ -73,8 +76,17 @@ pub(crate) const RISC_V: Board =
     Board { emulator: Emulator::RiscV32, ..arm("virt", "RV32IMAC", "riscv32imac-unknown-none-elf", "rv32im", "virt") };
 
 /// Every board.
-pub(crate) const BOARDS: [Board; 8] =
-    [CORTEX_M4F, CORTEX_M7, CORTEX_M33, CORTEX_M33_DSP, CORTEX_M3, CORTEX_M3_LARGE, CORTEX_M0, RISC_V];
+pub(crate) const BOARDS: [Board; 9] = [
+    CORTEX_M4F,
+    CORTEX_M4F_SMALL,
+    CORTEX_M7,
+    CORTEX_M33,
+    CORTEX_M33_DSP,
+    CORTEX_M3,
+    CORTEX_M3_LARGE,
+    CORTEX_M0,
+    RISC_V,
+];
 
 /// The boards without those whose images another one's are: one board for every way of building.
 pub(crate) fn builds() -> impl Iterator<Item = Board> {

@@ -14,8 +14,8 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
 pub(crate) use boards::{
-    BOARDS, Board, CORTEX_M0, CORTEX_M0_LARGE, CORTEX_M3_LARGE, CORTEX_M4F, CORTEX_M7, CORTEX_M33, CORTEX_M33_DSP,
-    RISC_V, builds,
+    BOARDS, Board, CORTEX_M0, CORTEX_M0_LARGE, CORTEX_M3_LARGE, CORTEX_M4F, CORTEX_M4F_SMALL, CORTEX_M7, CORTEX_M33,
+    CORTEX_M33_DSP, RISC_V, builds,
 };
 pub(crate) use emulator::{Counts, run as emulate};
 pub(crate) use image::{Sizes, sections};

@@ -21,7 +21,7 @@ use crate::toolchains;
 use tally::Tally;
 
 /// vq-core's features, in every set that one may build for a device.
-const CORE_FEATURES: [&str; 15] = [
+const CORE_FEATURES: [&str; 16] = [
     "",
     "choice",
     "levels",
@@ -35,6 +35,7 @@ const CORE_FEATURES: [&str; 15] = [
     "heapless",
     "embedded-io",
     "defmt",
+    "small-kernels",
     "std",
     "heapless,embedded-io,defmt",
 ];

@@ -119,13 +119,34 @@ impl Encoder<'_> {
         for channel in 0..self.model.channels() {
             let sensor = self.level(Which::Sensor, channel);
             self.put_level(Which::Input, channel, sensor);
-            self.forget_block(channel);
             // A stream that begins off the middle is brought there by its first block.
             self.put_word(channel, COUNT, BLOCKS - 1);
-            self.put_word(channel, BEFORE, sensor.offset);
+        }
+        self.forget_blocks();
+        self.stop_moving();
+        self.enter_levels();
+    }
+
+    /// A block begins: behind a loss, with the hop that is whole again, and with no sample of the one that was not.
+    pub(super) fn forget_blocks(&mut self) {
+        if !LEVELS {
+            return;
         }
         self.block_hops = 0;
-        self.enter_levels();
+        for channel in 0..self.model.channels() {
+            self.forget_block(channel);
+        }
+    }
+
+    /// All channels have arrived at their levels: a net that begins sees no move, neither here nor in the decoder.
+    pub(super) fn stop_moving(&mut self) {
+        if !LEVELS {
+            return;
+        }
+        for channel in 0..self.model.channels() {
+            let level = self.level(Which::Input, channel);
+            self.put_word(channel, BEFORE, level.offset);
+        }
     }
 
     /// The packets from here on are at the level at which samples are taken.

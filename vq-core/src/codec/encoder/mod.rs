@@ -418,7 +418,9 @@ impl<'a> Encoder<'a> {
         if PREDICTION {
             self.fallen = 0;
         }
-        if !self.cut {
+        if self.cut {
+            self.forget_blocks();
+        } else {
             self.begin_levels();
             let account = |budget| Account::new(budget, self.options.max_packet_bytes());
             self.account = Optional::new(|| self.options.chosen_budget().map(account));

@@ -161,6 +161,7 @@ impl Encoder<'_> {
     pub(super) fn begin_mode(&mut self, mode: Mode) {
         self.mode = mode;
         self.waiting = false;
+        self.stop_moving();
         match mode.bound().zip(self.predictor.as_mut()) {
             Some((bound, predictor)) => {
                 predictor.start_packet(self.lines, bound);

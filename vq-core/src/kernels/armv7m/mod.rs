@@ -9,7 +9,7 @@ mod single;
 mod triples;
 
 use super::Kernels;
-use super::checked::{Convolution, Depthwise};
+use super::checked::{BY_SEVERAL, Convolution, Depthwise};
 use super::portable::Integer;
 use crate::model::records::Layer;
 
@@ -22,7 +22,7 @@ pub(super) const INPUT_ALIGNMENT: usize = 2;
 /// Triples of windows, then what is left one by one.
 #[inline(always)]
 pub(super) fn convolution(convolution: &mut Convolution<'_>) {
-    let triples = convolution.count / 3;
+    let triples = if BY_SEVERAL { convolution.count / 3 } else { 0 };
     if triples != 0 {
         three_windows(convolution, triples);
     }
@@ -50,7 +50,7 @@ fn three_windows(convolution: &mut Convolution<'_>, count: usize) {
 /// Columns, where their weights fit registers and there are enough windows to pay for loading them; the other windows one by one.
 #[inline(always)]
 pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
-    let by_columns = depthwise.stride == 1 && depthwise.count >= 4 && matches!(depthwise.kernel, 3 | 5);
+    let by_columns = BY_SEVERAL && depthwise.stride == 1 && depthwise.count >= 4 && matches!(depthwise.kernel, 3 | 5);
     let pairs = if by_columns { depthwise.count / 2 } else { 0 };
     if pairs != 0 {
         let kernel = if depthwise.kernel == 3 { depthwise::columns_of_three } else { depthwise::columns_of_five };

@@ -15,7 +15,7 @@ mod single;
 mod two;
 
 use super::Kernels;
-use super::checked::{Convolution, Depthwise};
+use super::checked::{BY_SEVERAL, Convolution, Depthwise};
 use super::portable::Integer;
 use crate::model::records::Layer;
 
@@ -31,7 +31,7 @@ pub(super) const INPUT_ALIGNMENT: usize = 4;
 pub(super) fn convolution(convolution: &mut Convolution<'_>) {
     let (first, _) = convolution.window_and_row(0);
     let in_words = (first.addr() | (convolution.step * 2)) & 3 == 0;
-    let pairs = if in_words { convolution.count / 2 } else { 0 };
+    let pairs = if in_words && BY_SEVERAL { convolution.count / 2 } else { 0 };
     if pairs != 0 {
         if convolution.window == 8 && convolution.step == 2 && convolution.outputs.is_multiple_of(4) {
             first_layer(convolution, pairs);
@@ -90,7 +90,7 @@ fn first_layer(convolution: &mut Convolution<'_>, count: usize) {
 /// Columns, where their weights fit registers and there are enough windows to pay for loading them; the other windows one by one.
 #[inline(always)]
 pub(super) fn depthwise(depthwise: &mut Depthwise<'_>) {
-    let by_columns = depthwise.stride == 1 && depthwise.count >= 4 && matches!(depthwise.kernel, 3 | 5);
+    let by_columns = BY_SEVERAL && depthwise.stride == 1 && depthwise.count >= 4 && matches!(depthwise.kernel, 3 | 5);
     let pairs = if by_columns { depthwise.count / 2 } else { 0 };
     if pairs != 0 {
         let kernel = if depthwise.kernel == 3 { depthwise::columns_of_three } else { depthwise::columns_of_five };

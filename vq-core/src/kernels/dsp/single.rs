@@ -33,19 +33,35 @@ macro_rules! group {
     };
 }
 
-/// A window at a whole word, eight groups a turn.
-macro_rules! eight_groups {
+/// A window at a whole word.
+macro_rules! four_groups {
     () => {
         concat!(
             group!("ldrd r10,r11,[r0],#8"),
             group!("ldrd r10,r11,[r0],#8"),
             group!("ldrd r10,r11,[r0],#8"),
             group!("ldrd r10,r11,[r0],#8"),
-            group!("ldrd r10,r11,[r0],#8"),
-            group!("ldrd r10,r11,[r0],#8"),
-            group!("ldrd r10,r11,[r0],#8"),
-            group!("ldrd r10,r11,[r0],#8"),
         )
+    };
+}
+
+/// The groups of a turn of the loop, and the bits that count them.
+#[cfg(not(feature = "small-kernels"))]
+macro_rules! turn {
+    (groups) => {
+        concat!(four_groups!(), four_groups!())
+    };
+    (bits) => {
+        "#3"
+    };
+}
+#[cfg(feature = "small-kernels")]
+macro_rules! turn {
+    (groups) => {
+        four_groups!()
+    };
+    (bits) => {
+        "#2"
     };
 }
 
@@ -58,7 +74,7 @@ macro_rules! one_group {
 
 /// The convolution of one window of `window` bytes, a multiple of 8 and not 0, to a row of `row` bytes.
 ///
-/// A window and a row at whole words are read and written two words at a time; a number of groups that is no multiple of eight enters the loop further on.
+/// A window and a row at whole words are read and written two words at a time; a number of groups that is no multiple of a turn's enters the loop further on.
 /// Others have a loop of their own, and every block of them is finished where the last one of the former is that has fewer than four channels.
 ///
 /// The frame: 0 window, 4 entry into the loop, 8 output, 12 last whole block's output, or 0 where rows lie anywhere, 16 finish for the activation,
@@ -88,7 +104,9 @@ pub(super) unsafe extern "C" fn convolution(
             tst r12,#2
             bne 10f
             rsb r3,r3,#0
-            ubfx r3,r3,#3,#3
+            ubfx r3,r3,#3,",
+        turn!(bits),
+        "
             mov r6,#72
             adr.w r9,3f+1
             mla r6,r3,r6,r9
@@ -103,7 +121,7 @@ pub(super) unsafe extern "C" fn convolution(
             ldm sp,{{r0,pc}}
         3:
             ",
-        eight_groups!(),
+        turn!(groups),
         "cmp r0,r1
             bne 3b
 

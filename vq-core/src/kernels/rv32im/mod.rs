@@ -8,7 +8,7 @@ mod finish;
 pub(super) mod nearest;
 
 use super::Kernels;
-use super::checked::{Convolution, Depthwise};
+use super::checked::{BY_SEVERAL, Convolution, Depthwise};
 use super::portable::Integer;
 use crate::model::records::Layer;
 
@@ -21,13 +21,13 @@ pub(super) const INPUT_ALIGNMENT: usize = 2;
 /// Groups of four windows, then what is left one by one.
 #[inline(always)]
 pub(super) fn convolution(convolution: &mut Convolution<'_>) {
-    let groups = convolution.count / 4;
+    let groups = if BY_SEVERAL { convolution.count / 4 } else { 0 };
     if groups != 0 {
         let arguments = convolution.tiles(0, groups);
         // SAFETY: `Convolution` holds bounds of four times `groups` windows and rows, and alignment of the stream.
         unsafe { convolution::four_windows(&raw const arguments) }
     }
-    let left = convolution.count % 4;
+    let left = convolution.count - groups * 4;
     if left != 0 {
         let arguments = convolution.tiles(groups * 4, left);
         // SAFETY: `Convolution` holds bounds of the last `left` windows and rows, and alignment of the stream.
