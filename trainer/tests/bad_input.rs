@@ -335,3 +335,27 @@ fn what_a_retraining_would_lose_or_cannot_write_is_said_before_it() {
     }
     assert_eq!(fs::read_to_string(place.path("model.vqm")).unwrap(), "kept");
 }
+
+/// Of another prior or predictor nothing is learned from a sensor that was not connected, and little from a second.
+#[test]
+fn a_retraining_says_what_its_recordings_lack() {
+    let place = Place::new();
+    place.wave("wave.csv", 360, 0.0);
+    fs::write(place.path("still.csv"), "MLII\n".to_owned() + &"7\n".repeat(3000)).unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/ecg-360hz-small.vqm");
+    let retrain = |only: &str, record: &str| {
+        let quick = ["--prior-steps", "1", "--residual-steps", "1"];
+        place.vq(&[
+            &["train", record, "--rate", "360", "--unit", "mV", "--lsb", "1", only, model, "-o", "new.vqm"],
+            &quick[..],
+        ]
+        .concat())
+    };
+    for only in ["--prior-only", "--residual-only"] {
+        let (worked, text) = retrain(only, "still.csv");
+        assert!(!worked && text.contains("channel `MLII` has the same value in all training frames"), "{text}");
+        assert!(!place.path("new.vqm").exists());
+    }
+    let (worked, text) = retrain("--residual-only", "wave.csv");
+    assert!(worked && text.contains("no more than 20 hops to train on"), "{text}");
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use super::arguments::SignalArguments;
@@ -15,7 +15,7 @@ use crate::budget::BudgetRequest;
 use crate::codec::HostCodec;
 use crate::config::{Config, DataConfig, ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
 use crate::data::files::can_replace;
-use crate::data::{OpenOptions, RatePolicy, StoredRecording, fit_stored, open_stored};
+use crate::data::{Channel, OpenOptions, RatePolicy, Recording, StoredRecording, fit_stored, open_stored};
 use crate::export::from_run::TrainedRun;
 use crate::images::is_images;
 use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, Record, RunRecord, Validation, now_rfc3339};
@@ -24,6 +24,9 @@ use crate::train::{Divided, Job, Outcome, Place, Progress, Source, divide, files
 
 /// The part of recordings that priors and predictors of a finished model are compared on.
 const COMPARED: f64 = 0.1;
+
+/// Hops to train priors and predictors on that are worth a warning, were they fewer: those of a minute of a slow signal.
+const FEW_HOPS: usize = 500;
 
 /// Train a codec on recordings of one kind of signal, or on images.
 ///
@@ -241,9 +244,30 @@ fn open(codec: &HostCodec<'_>, arguments: &Arguments, data: &DataConfig) -> anyh
     let recordings = fitted.collect::<Result<Vec<StoredRecording>, _>>()?;
     let data = DataConfig { validation_fraction: COMPARED, ..data.clone() };
     let divided = divide(&recordings, &places, &data)?;
+    check_signal(&divided.training, codec)?;
     let named: Vec<&str> = divided.held_out.iter().map(|recording| recording.name.as_str()).collect();
     output::note(&format!("candidates are compared on what is held out: {}", named.join(", ")));
     Ok(divided)
+}
+
+/// Refuses training frames in which nothing ever changes, and warns of few.
+fn check_signal(training: &[Recording], codec: &HostCodec<'_>) -> anyhow::Result<()> {
+    let width = codec.kind().channels.len();
+    for (channel, Channel { name, .. }) in codec.kind().channels.iter().enumerate() {
+        let mut own = training.iter().flat_map(|recording| recording.samples.iter().skip(channel).step_by(width));
+        let first = own.next();
+        ensure!(
+            own.any(|sample| Some(sample) != first),
+            "channel `{name}` has the same value in all training frames: there is nothing to learn; check that the sensor was connected, or name other recordings"
+        );
+    }
+    let hops = training.iter().map(Recording::frames).sum::<usize>() / codec.model().hop();
+    if hops < FEW_HOPS {
+        output::warn(&format!(
+            "there are no more than {hops} hops to train on: what is learned of them holds for little else; name more or longer recordings"
+        ));
+    }
+    Ok(())
 }
 
 /// Another prior for a finished model.

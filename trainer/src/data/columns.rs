@@ -153,7 +153,11 @@ impl Column<'_> {
         DataError::malformed(
             file,
             format!("{place}, column `{}`", self.name),
-            format!("{value} is {steps} steps of {}, too many for 32 bits", 1.0 / channel.counts_per_unit),
+            format!(
+                "{value} is {steps} steps of {}; a sample may be {} at most",
+                1.0 / channel.counts_per_unit,
+                lattice::LARGEST_COUNT
+            ),
             "give a larger --lsb, or take the constant part out of the column",
         )
     }
