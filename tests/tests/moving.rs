@@ -315,6 +315,22 @@ fn a_jump_falls_back_and_is_then_followed() {
     assert!(square_error(&signal[late.clone()], &decoded[late]) < 100.0);
 }
 
+/// Layers clip before their input does: what is more than twice as large as all that the model was trained on falls back too.
+#[test]
+fn what_only_layers_would_clip_falls_back() {
+    let (bytes, recording) = training_and_rest();
+    let model = bytes.model().unwrap();
+    let zero = model.scaling(0).offset;
+    let peak = lapped::ecg().samples[..TRAINING].iter().map(|x| (x - zero).abs()).max().unwrap();
+    let mut signal = recording.samples.clone();
+    let burst = 12_000..12_040;
+    signal[burst.clone()].fill(zero + peak * 5 / 2);
+    let (packets, decoded, clipped) = through(model, Options::new().fallback(Mode::Bounded(5)), &signal);
+    assert!(clipped == 0 && packets.iter().any(|packet| packet[0] & 0x30 == 0x10));
+    let errors = signal[burst.clone()].iter().zip(&decoded[burst]).map(|(x, decoded)| x.abs_diff(*decoded));
+    assert!(errors.max() <= Some(5));
+}
+
 /// Where the model does not know the signal best effort is given up, by its limit, and taken up again behind it.
 #[test]
 fn a_surprise_falls_back_and_returns() {

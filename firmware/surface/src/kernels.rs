@@ -50,6 +50,6 @@ fn all<K: Kernels<Element = i16>>(opaque: &mut Opaque<'_>) {
         reach: half,
     };
     keep(K::scale_in(&scaling, word()));
-    keep(K::is_saturated(opaque.half() as i16));
+    keep(K::magnitude(opaque.half() as i16));
     keep(K::scale_out(&scaling, opaque.half() as i16));
 }

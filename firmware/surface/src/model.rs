@@ -50,6 +50,7 @@ fn nets(opaque: &Opaque<'_>, model: &Model<'_>) {
     layers(opaque, &layer);
     keep((Model::line(model, &net, opaque.number), Model::weights(model, &layer)));
     keep((Model::multiply_accumulates(model, &net), Net::to_bytes(&net), Line::of_input(&net)));
+    keep(Net::degraded_frames(&net, opaque.half()));
     let output = if opaque.flag() { Output::Hops } else { Output::Rows };
     if let Some(demands) = plan::demands(&net, output, |index| Model::layer(model, &net, index)) {
         keep(layout::block_elements(&net, &demands.lines, |index| Model::layer(model, &net, index)));

@@ -203,7 +203,9 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
         let channels = run.record.signal.channels.len();
         let held_out = joined(&firsts(run.held_out(), MOST_COMPARED / channels));
         let start = run.prior.clone();
-        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &[], start };
+        let only = Some(config.rate.quality).filter(|quality| config.is_rated() && *quality != 0);
+        let qualities = only.as_slice();
+        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities, start };
         bytes = train_prior::train(bytes.model()?, &run.training_samples(), &held_out, &retraining)?;
     }
     if has_predictor {

@@ -30,7 +30,7 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
         eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {name}");
     }
     let mut config = effective(arguments, defaults(arguments, chosen))?;
-    if !has_nets && chosen == Some(Preset::Biosignal) && config.is_rated() {
+    if !has_nets && chosen.is_some() && config.is_rated() {
         // A transform that loses nothing has as many latents as its hop has samples, over all channels.
         config.network.latents *= first.channels.len();
         config.validate()?;
@@ -49,7 +49,7 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
 fn defaults(arguments: &Arguments, preset: Option<Preset>) -> Config {
     let has_codebooks = arguments.quantizer.is_some_and(|kind| kind != QuantizerKind::Scalar);
     match preset {
-        Some(Preset::Biosignal) if has_codebooks => Config::default(),
+        Some(_) if has_codebooks => Config::default(),
         Some(preset) => preset.config(),
         None => Config::default(),
     }

@@ -256,6 +256,8 @@ section! {
         distortion_weight: f64 = 1600.0,
         /// How far low qualities, whose bits and errors are few and cheap, are made to count as much as high ones: from 0, not at all, to 1.
         balance: f64 = 0.4,
+        /// The one quality that is trained for, to see what a model gains that needs no other: all others of it are of no use. 0 trains for all nine.
+        quality: u8 = 0,
     }
 }
 

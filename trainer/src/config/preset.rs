@@ -10,9 +10,9 @@ use super::{Config, LayerPlan, OutputPlan, PriorKind, QuantizerKind};
 pub enum Preset {
     /// ECG, PPG, EMG and the like, 100 to 500 Hz: integer latents, trained for rate and distortion.
     Biosignal,
-    /// Accelerometers and gyroscopes, several axes at 25 to 400 Hz.
+    /// Accelerometers and gyroscopes, several axes at 25 to 400 Hz: the same with shorter hops.
     Imu,
-    /// Vibration of machines, 1 to 6 kHz.
+    /// Vibration of machines, 1 to 6 kHz: with longer hops.
     Vibration,
     /// Speech, 8 to 16 kHz.
     Speech,
@@ -38,25 +38,10 @@ impl Preset {
     #[must_use]
     pub fn config(self) -> Config {
         let mut config = Config::default();
-        let network = &mut config.network;
         match self {
             Self::Biosignal => config.choose_integers(),
-            Self::Imu => {
-                // A third of a second at 50 Hz. All axes share the latents.
-                network.latents = 16;
-                network.linear_kernel = 32;
-                network.encoder = vec![layer(8, 4, 24, 0), layer(4, 2, 32, 0), layer(4, 2, 32, 1)];
-                network.decoder = vec![layer(3, 1, 32, 1), layer(4, 2, 24, 0), layer(4, 2, 24, 0)];
-                network.output = OutputPlan { kernel: 8, stride: 4 };
-            }
-            Self::Vibration => {
-                // Broad bands: as many latents as half of the hop has samples.
-                network.latents = 16;
-                network.linear_kernel = 64;
-                network.encoder = vec![layer(16, 4, 16, 0), layer(8, 4, 24, 0), layer(4, 2, 24, 1)];
-                network.decoder = vec![layer(3, 1, 24, 1), layer(4, 2, 24, 0), layer(8, 4, 16, 0)];
-                network.output = OutputPlan { kernel: 16, stride: 4 };
-            }
+            Self::Imu => config.choose_imu(),
+            Self::Vibration => config.choose_vibration(),
             Self::Speech => config.choose_speech(),
         }
         config
@@ -64,6 +49,32 @@ impl Preset {
 }
 
 impl Config {
+    /// Hops of 0.16 s at 50 Hz. All axes go through the same nets.
+    fn choose_imu(&mut self) {
+        self.choose_integers();
+        let network = &mut self.network;
+        network.latents = 8;
+        network.linear_kernel = 24;
+        network.encoder = vec![layer(8, 4, 16, 0), layer(4, 2, 24, 1)];
+        network.decoder = vec![layer(3, 1, 40, 1), layer(4, 2, 32, 0)];
+        self.rate.distortion_weight = 1000.0;
+        self.training.steps = 2000;
+        self.training.batch = 12;
+        self.prior.steps = 400;
+    }
+
+    /// Hops of 32 samples: broad bands, told apart more finely than those of a heart.
+    fn choose_vibration(&mut self) {
+        self.choose_integers();
+        let network = &mut self.network;
+        network.latents = 32;
+        network.linear_kernel = 96;
+        network.encoder = vec![layer(8, 4, 12, 0), layer(8, 4, 24, 0), layer(4, 2, 24, 0)];
+        network.decoder = vec![layer(3, 1, 32, 1), layer(4, 2, 32, 0), layer(8, 4, 16, 0)];
+        self.data.window_hops = 64;
+        self.rate.distortion_weight = 800.0;
+    }
+
     /// The nets of the model of speech that ships, with a shorter training: hops of four milliseconds at 8 kHz, and as many integer latents as they have samples.
     fn choose_speech(&mut self) {
         self.choose_integers();

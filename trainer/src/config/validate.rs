@@ -1,5 +1,7 @@
 //! The ranges of the configuration's values, checked before anything is built from them.
 
+use vq_core::model::QUALITIES;
+
 use super::{CodebookUpdate, Config, ConfigError, MOST_INTEGER_BITS, ModelKind, NetworkKind, QuantizerKind};
 use crate::run::QuantizerRecord;
 
@@ -197,6 +199,7 @@ impl Config {
         within("training.threads", training.threads as f64, 0.0, 1024.0)?;
         within("rate.distortion_weight", self.rate.distortion_weight, 1e-3, 1e9)?;
         within("rate.balance", self.rate.balance, 0.0, 1.0)?;
+        within("rate.quality", self.rate.quality.into(), 0.0, QUALITIES as f64)?;
         within("prior.units", self.prior.units as f64, 0.0, 128.0)?;
         if !self.prior.units.is_multiple_of(4) {
             return Err(refused("prior.units", "is no multiple of 4; the device computes four at a time"));

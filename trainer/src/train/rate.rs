@@ -3,6 +3,8 @@
 //! This is the Lagrangian of rate–distortion optimisation (Ballé, Minnen, Singh, Hwang & Johnston, "Variational image compression with a scale
 //! hyperprior", 2018, equation 4), for nine weights at once: quality 9 has the configured one, each lower quality half of the next.
 
+use std::ops::Range;
+
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use tch::{Kind, Tensor, nn};
@@ -19,6 +21,8 @@ pub struct RateDistortion {
     distortion_weights: Tensor,
     /// What each quality counts, `[9]`, 1 on average.
     balance: Tensor,
+    /// The qualities that are trained for, counted from 0.
+    qualities: Range<i64>,
     /// Samples of a hop, over all channels.
     samples_per_hop: f64,
 }
@@ -52,6 +56,12 @@ impl RateDistortion {
             prior: Net::new(variables, sizes, config.integer_latents(), random),
             distortion_weights: powers(0.5, config.rate.distortion_weight),
             balance: &balance / balance.mean(Kind::Float),
+            qualities: config
+                .rate
+                .quality
+                .checked_sub(1)
+                .map(i64::from)
+                .map_or(0..QUALITIES as i64, |one| one..one + 1),
             samples_per_hop: samples_per_hop as f64,
         })
     }
@@ -61,10 +71,10 @@ impl RateDistortion {
         self.prior.start_on(latents);
     }
 
-    /// A quality for every window of a batch, counted from 0, `[batch]`: all alike often, in random order.
+    /// A quality for every window of a batch, counted from 0, `[batch]`: all that are trained for alike often, in random order.
     pub(super) fn draw_qualities(&self, batch: usize, random: &mut ChaCha8Rng) -> Tensor {
-        let mut qualities: Vec<i64> = (0..QUALITIES as i64).collect();
-        for last in (1..QUALITIES).rev() {
+        let mut qualities: Vec<i64> = self.qualities.clone().collect();
+        for last in (1..qualities.len()).rev() {
             qualities.swap(last, random.random_range(0..=last));
         }
         let drawn: Vec<i64> = qualities.into_iter().cycle().take(batch).collect();
@@ -132,5 +142,9 @@ mod tests {
         let mut drawn: Vec<i64> = Vec::try_from(rated(0.0).draw_qualities(18, &mut for_step(3, 1))).unwrap();
         drawn.sort_unstable();
         assert_eq!(drawn, (0..18).map(|place| place / 2).collect::<Vec<i64>>());
+        let mut only = rated(0.0);
+        only.qualities = 4..5;
+        let drawn: Vec<i64> = Vec::try_from(only.draw_qualities(7, &mut for_step(3, 1))).unwrap();
+        assert_eq!(drawn, [4; 7]);
     }
 }

@@ -90,7 +90,8 @@ impl Options {
         self
     }
 
-    /// What best-effort packets fall back to where samples are beyond what the nets can represent; not at all, if best effort.
+    /// What best-effort packets fall back to where samples are beyond what the nets can represent, twice as far from the middle as any where the
+    /// model was trained; not at all, if best effort.
     #[must_use]
     pub const fn fallback(mut self, mode: Mode) -> Self {
         self.fallback = mode;

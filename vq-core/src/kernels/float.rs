@@ -122,8 +122,8 @@ impl Kernels for Float {
         (i64::from(sample) - i64::from(scaling.offset)) as f32 * f32::from_bits(scaling.gain as u32)
     }
 
-    fn is_saturated(_: f32) -> bool {
-        false
+    fn magnitude(_: f32) -> u16 {
+        0
     }
 
     fn scale_out(scaling: &Scaling, output: f32) -> i32 {

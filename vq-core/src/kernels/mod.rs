@@ -31,8 +31,8 @@ macro_rules! single_latents_and_samples {
             $crate::kernels::portable::Integer::scale_in(scaling, sample)
         }
 
-        fn is_saturated(element: i16) -> bool {
-            $crate::kernels::portable::Integer::is_saturated(element)
+        fn magnitude(element: i16) -> u16 {
+            $crate::kernels::portable::Integer::magnitude(element)
         }
 
         fn scale_out(scaling: &$crate::model::records::Scaling, output: i16) -> i32 {
@@ -88,10 +88,10 @@ pub use portable::Integer as Native;
 #[cfg(host = "x86")]
 pub use x86::Host as Native;
 
-/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m`, `arm-dsp` or `rv32im`.
+/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m`, `arm-dsp` or `rv32im`, with `-small` behind it by the feature `small-kernels`.
 #[cfg(kernels)]
 pub const FORM: &str = form::NAME;
-/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m`, `arm-dsp` or `rv32im`.
+/// The name of the form that is compiled in: `portable`, `armv6m`, `armv7m`, `arm-dsp` or `rv32im`, with `-small` behind it by the feature `small-kernels`.
 #[cfg(not(kernels))]
 pub const FORM: &str = "portable";
 
@@ -224,8 +224,8 @@ pub trait Kernels {
     /// A sample as the net's input.
     fn scale_in(scaling: &Scaling, sample: i32) -> Self::Element;
 
-    /// Whether a scaled sample may have been beyond the element's range.
-    fn is_saturated(element: Self::Element) -> bool;
+    /// How large a scaled sample is for an element that has a largest one; 0 where elements have none.
+    fn magnitude(element: Self::Element) -> u16;
 
     /// The net's output as a sample.
     fn scale_out(scaling: &Scaling, output: Self::Element) -> i32;

@@ -228,8 +228,8 @@ impl Kernels for Integer {
         scaled.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
     }
 
-    fn is_saturated(element: i16) -> bool {
-        element == i16::MIN || element == i16::MAX
+    fn magnitude(element: i16) -> u16 {
+        element.unsigned_abs()
     }
 
     fn scale_out(scaling: &Scaling, output: i16) -> i32 {

@@ -389,6 +389,12 @@ impl Scaling {
     /// Length of the record.
     pub const BYTES: usize = 16;
 
+    /// The largest magnitude of an input that the nets can represent: twice what they were trained on, which is what an exporter gives their layers.
+    pub(crate) const fn most(&self) -> u16 {
+        let most = if self.reach == 0 { u16::MAX } else { self.reach.saturating_mul(2) };
+        if most < i16::MAX as u16 { most } else { i16::MAX as u16 - 1 }
+    }
+
     pub(crate) fn from_words(words: &[u32; Self::BYTES / 4]) -> Self {
         let &[offset, gain, gain_out, last] = words;
         Self {

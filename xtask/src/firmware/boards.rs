@@ -42,8 +42,13 @@ const fn arm(
 /// The board of the demo.
 pub(crate) const CORTEX_M4F: Board = arm("mps2-an386", "Cortex-M4F", "thumbv7em-none-eabihf", "arm-dsp", "mps2-an386");
 /// The same one with less code and more instructions.
-pub(crate) const CORTEX_M4F_SMALL: Board =
-    Board { name: "mps2-an386-small", core: "Cortex-M4F, small kernels", features: &["small-kernels"], ..CORTEX_M4F };
+pub(crate) const CORTEX_M4F_SMALL: Board = Board {
+    name: "mps2-an386-small",
+    core: "Cortex-M4F, small kernels",
+    features: &["small-kernels"],
+    form: "arm-dsp-small",
+    ..CORTEX_M4F
+};
 /// It runs the image of [`CORTEX_M4F`].
 pub(crate) const CORTEX_M7: Board = arm("mps2-an500", "Cortex-M7", CORTEX_M4F.triple, "arm-dsp", "mps2-an500");
 /// A Cortex-M33 whose DSP instructions are not used.

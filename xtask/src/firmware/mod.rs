@@ -51,7 +51,7 @@ impl Program {
 
 /// Seed and number of the comparisons of kernels: enough for every shape to come up, in seconds.
 const KERNEL_SEED: &str = "1";
-const KERNEL_TILES: &str = "100000";
+const KERNEL_TILES: &str = "300000";
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -114,9 +114,10 @@ impl Checks<'_> {
             let result = run(self.cargo().arg("clippy").args(core).arg("--all-targets").args(DENY));
             self.tally.check(&format!("lints of vq-core with features \"{features}\""), result);
             for target in CORE_TARGETS {
-                let mut check = self.toolchain.cargo(self.project, &self.project.root, "check", target.triple);
+                let (subcommand, deny) = self.toolchain.strictest_check();
+                let mut check = self.toolchain.cargo(self.project, &self.project.root, subcommand, target.triple);
                 let name = format!("vq-core for {} with features \"{features}\"", target.core);
-                self.tally.check(&name, run(check.args(core)));
+                self.tally.check(&name, run(check.args(core).args(deny)));
             }
         }
         self.tests(&["--package", "vq-core", "--no-default-features"])?;

@@ -10,6 +10,9 @@ use crate::model::plan::row_elements;
 use crate::model::records::Scaling;
 use crate::packet::Mode;
 
+/// What a sample beyond the input's range becomes, on its smaller side.
+const SATURATED: u16 = i16::MAX as u16;
+
 impl Encoder<'_> {
     /// Scales a frame into the next row of the net's input.
     pub(super) fn take(&mut self, frame: impl Iterator<Item = i32>) {
@@ -26,12 +29,12 @@ impl Encoder<'_> {
             let kept = if PREDICTION { self.keep(channel, offset, sample) } else { sample };
             self.see(channel, sample);
             let scaling = self.input_scaling(channel);
-            let saturates = self.take_sample(channel, &scaling, sample);
-            self.beyond |= saturates;
+            let magnitude = self.take_sample(channel, &scaling, sample);
+            self.beyond |= magnitude > scaling.most();
             let clipped = if self.is_predicting() {
                 kept != sample
             } else {
-                saturates && self.options.chosen_fallback() == Mode::BestEffort
+                magnitude >= SATURATED && self.options.chosen_fallback() == Mode::BestEffort
             };
             self.saturated += u64::from(clipped);
         }
@@ -39,8 +42,8 @@ impl Encoder<'_> {
         self.started = true;
     }
 
-    /// Scales a sample into the net's input, if the net runs; tells whether it may be beyond what the net can represent.
-    fn take_sample(&mut self, channel: usize, scaling: &Scaling, sample: i32) -> bool {
+    /// Scales a sample into the net's input, if the net runs; tells how large it is there.
+    fn take_sample(&mut self, channel: usize, scaling: &Scaling, sample: i32) -> u16 {
         let row = row_elements(self.model.header().channels) as usize;
         let runs = !self.is_predicting();
         with_lines!(self.model, self.lines, |K, lines| {
@@ -48,7 +51,7 @@ impl Encoder<'_> {
             if runs && let Some(element) = self.stream.input::<K>(lines).get_mut(self.filled * row + channel) {
                 *element = scaled;
             }
-            K::is_saturated(scaled)
+            K::magnitude(scaled)
         })
     }
 

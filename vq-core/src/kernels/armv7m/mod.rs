@@ -14,7 +14,7 @@ use super::portable::Integer;
 use crate::model::records::Layer;
 
 /// What the firmware prints.
-pub(super) const NAME: &str = "armv7m";
+pub(super) const NAME: &str = if BY_SEVERAL { "armv7m" } else { "armv7m-small" };
 
 /// Latents and rows are read by elements.
 pub(super) const INPUT_ALIGNMENT: usize = 2;

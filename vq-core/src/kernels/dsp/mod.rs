@@ -20,7 +20,7 @@ use super::portable::Integer;
 use crate::model::records::Layer;
 
 /// What the firmware prints.
-pub(super) const NAME: &str = "arm-dsp";
+pub(super) const NAME: &str = if BY_SEVERAL { "arm-dsp" } else { "arm-dsp-small" };
 
 /// Latents and rows of several channels are read two words at a time.
 pub(super) const INPUT_ALIGNMENT: usize = 4;

@@ -26,7 +26,7 @@ pub(crate) fn clear<E: bytemuck::Pod>(elements: &mut [E]) {
     elements.fill(E::zeroed());
     #[cfg(kernels)]
     {
-        const { assert!(size_of::<E>() % 2 == 0, "elements are cleared by halves of words") };
+        const { assert!(size_of::<E>().is_multiple_of(2), "elements are cleared by halves of words") };
         if !elements.is_empty() {
             // SAFETY: these are the bytes of the slice, which is not empty.
             unsafe { form::clear_halves(elements.as_mut_ptr().cast(), size_of_val(elements)) }
@@ -41,7 +41,7 @@ fn move_inside<E: bytemuck::Pod>(elements: &mut [E], from: usize, to: usize, cou
 
 #[cfg(kernels)]
 fn move_inside<E: bytemuck::Pod>(elements: &mut [E], from: usize, to: usize, count: usize) {
-    const { assert!(size_of::<E>() % 2 == 0, "elements are moved by halves of words") };
+    const { assert!(size_of::<E>().is_multiple_of(2), "elements are moved by halves of words") };
     let start = elements.as_mut_ptr();
     let (source, target) = (start.wrapping_add(from), start.wrapping_add(to));
     // SAFETY: the caller has checked that both runs lie inside the slice, and that there is something to move.

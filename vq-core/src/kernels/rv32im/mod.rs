@@ -13,7 +13,7 @@ use super::portable::Integer;
 use crate::model::records::Layer;
 
 /// What the firmware prints.
-pub(super) const NAME: &str = "rv32im";
+pub(super) const NAME: &str = if BY_SEVERAL { "rv32im" } else { "rv32im-small" };
 
 /// Latents and rows are read by elements.
 pub(super) const INPUT_ALIGNMENT: usize = 2;
