@@ -24,18 +24,17 @@ impl Encoder<'_> {
         if self.filled == 0 && !self.is_predicting() {
             with_lines!(self.model, self.lines, |K, lines| self.stream.begin_hop::<K>(&self.model, lines));
         }
+        let falls_back = PREDICTION && self.options.chosen_fallback() != Mode::BestEffort;
         for (channel, sample) in frame.enumerate() {
             let offset = self.model.scaling(channel).offset;
             let kept = if PREDICTION { self.keep(channel, offset, sample) } else { sample };
             self.see(channel, sample);
             let scaling = self.input_scaling(channel);
             let magnitude = self.take_sample(channel, &scaling, sample);
-            self.beyond |= magnitude > scaling.most();
-            let clipped = if self.is_predicting() {
-                kept != sample
-            } else {
-                magnitude >= SATURATED && self.options.chosen_fallback() == Mode::BestEffort
-            };
+            if falls_back {
+                self.beyond |= magnitude > scaling.most();
+            }
+            let clipped = if self.is_predicting() { kept != sample } else { !falls_back && magnitude >= SATURATED };
             self.saturated += u64::from(clipped);
         }
         self.filled += 1;
