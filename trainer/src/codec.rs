@@ -256,6 +256,14 @@ impl<'a> HostCodec<'a> {
         Level { offset: (moved.round() - f64::from(centre)) as i32, scale: (8.0 * gain.log2()).round() as i8 }
     }
 
+    /// The same options with packets that hold any hop of this model, where those asked for do not: many channels make long ones.
+    #[must_use]
+    pub fn with_room(&self, options: Options) -> Options {
+        let best_effort = self.model.least_packet_bytes(options.chosen_quality());
+        let predicted = if options.has_prediction() { self.model.least_predicted_bytes(options) } else { 0 };
+        options.packet_bytes(options.max_packet_bytes().max(best_effort).max(predicted))
+    }
+
     /// A limit of a packet's bytes that one packet of so many frames never reaches, so that a recording becomes one stream.
     #[must_use]
     pub fn one_stream_bytes(&self, frames: usize, options: Options) -> usize {

@@ -359,3 +359,21 @@ fn a_retraining_says_what_its_recordings_lack() {
     let (worked, text) = retrain("--residual-only", "wave.csv");
     assert!(worked && text.contains("no more than 20 hops to train on"), "{text}");
 }
+
+/// A hop of three fast channels may need more than a packet of the usual length: what trains can be exported and shown.
+#[test]
+fn hops_longer_than_usual_packets_are_trained_and_exported() {
+    let place = Place::new();
+    let row =
+        |t: usize| (0..3).map(|axis| ((t * (7 + axis) * 7919) % 20_011).to_string()).collect::<Vec<_>>().join(",");
+    let rows: Vec<String> = (0..8000).map(row).collect();
+    fs::write(place.path("machine.csv"), format!("x,y,z\n{}\n", rows.join("\n"))).unwrap();
+    let quick = ["--steps", "2", "--prior-steps", "1", "--residual-steps", "1", "-o", "run"];
+    let (worked, text) = place.vq(&[&["train", "machine.csv", "--rate", "1000"], &quick[..]].concat());
+    assert!(worked && text.contains("--preset vibration") && text.contains("95 integers"), "{text}");
+    let (worked, text) = place.vq(&["export", "run", "-o", "machine.vqm"]);
+    assert!(worked, "{text}");
+    let (worked, text) =
+        place.vq(&["encode", "--model", "machine.vqm", "machine.csv", "--rate", "1000", "-o", "machine.vqs"]);
+    assert!(!worked && text.contains("allow at least"), "{text}");
+}

@@ -7,6 +7,9 @@ use crate::images::first_shape;
 use crate::run::{ChannelRecord, SignalRecord};
 use crate::train::{Source, torch_version};
 
+/// More latents than these a configuration may not have.
+const MOST_LATENTS: usize = 256;
+
 /// The configuration that the arguments say by themselves. Its defaults are those of the images, if the records are some; of recordings, which are
 /// not opened, those of the preset that is named.
 pub(super) fn given(arguments: &Arguments) -> anyhow::Result<Config> {
@@ -29,12 +32,12 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
         let name = format!("{preset:?}").to_lowercase();
         eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {name}");
     }
-    let mut config = effective(arguments, defaults(arguments, chosen))?;
-    if !has_nets && chosen.is_some() && config.is_rated() {
+    let mut defaults = defaults(arguments, chosen);
+    if chosen.is_some() && defaults.quantizer.kind == QuantizerKind::Scalar {
         // A transform that loses nothing has as many latents as its hop has samples, over all channels.
-        config.network.latents *= first.channels.len();
-        config.validate()?;
+        defaults.network.latents = (defaults.network.latents * first.channels.len()).min(MOST_LATENTS);
     }
+    let config = effective(arguments, defaults)?;
     if arguments.budget.is_none() {
         return Ok(config);
     }

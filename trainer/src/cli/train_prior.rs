@@ -64,7 +64,7 @@ fn compare(own: &HostCodec<'_>, new: &ModelBytes, held_out: &[Recording], qualit
         let mut bytes = 0;
         for (recording, quality) in held_out.iter().flat_map(|recording| qualities.iter().map(move |q| (recording, *q)))
         {
-            bytes += codec.encode(recording, Options::new().quality(quality))?.code_bytes;
+            bytes += codec.encode(recording, codec.with_room(Options::new().quality(quality)))?.code_bytes;
         }
         anyhow::Ok(bytes as f64)
     };

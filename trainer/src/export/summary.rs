@@ -103,7 +103,7 @@ impl ExportSummary {
         let per_frame = |net| model.multiply_accumulates(net) as f64 / model.hop() as f64;
         let summary = Self {
             model_bytes: exported.integer.bytes().len(),
-            encoder_memory_bytes: model.encoder_memory(options),
+            encoder_memory_bytes: model.encoder_memory(codec.with_room(options)),
             decoder_memory_bytes: model.decoder_memory(),
             encoder_macs_per_frame: per_frame(&directory.encoder),
             decoder_macs_per_frame: per_frame(&directory.decoder),
@@ -134,7 +134,7 @@ impl ExportSummary {
 }
 
 fn run(codec: &HostCodec<'_>, recordings: &[Recording], options: Options) -> Result<Vec<Evaluated>, CodecError> {
-    recordings.iter().map(|recording| evaluate(codec, recording, options)).collect()
+    recordings.iter().map(|recording| evaluate(codec, recording, codec.with_room(options))).collect()
 }
 
 /// Integers where floats are: at the sensor's level, unless something is beyond their range there, of which floats have none.

@@ -155,7 +155,10 @@ fn rates(codec: &HostCodec<'_>, recordings: &[Recording]) -> Result<Vec<RatePoin
     for quality in 1..=QUALITIES as u8 {
         let rows: Vec<_> = stretches
             .iter()
-            .map(|stretch| evaluate(codec, stretch, Options::new().quality(quality)).map(|evaluated| evaluated.row))
+            .map(|stretch| {
+                evaluate(codec, stretch, codec.with_room(Options::new().quality(quality)))
+                    .map(|evaluated| evaluated.row)
+            })
             .collect::<Result<_, _>>()?;
         let mean = |of: &dyn Fn(&Evaluation) -> Option<f64>| {
             let values: Vec<f64> = rows.iter().filter_map(of).collect();

@@ -123,7 +123,7 @@ fn measure(parts: &ModelParts, recordings: &[Recording]) -> Result<[[f64; 3]; 2]
     let codec = HostCodec::new(&bytes)?;
     let mut means = [[0.0; 3]; 2];
     for (place, bound) in BOUNDS.into_iter().enumerate() {
-        let packets = Options::new().mode(Mode::within(bound));
+        let packets = codec.with_room(Options::new().mode(Mode::within(bound)));
         for recording in recordings {
             let stream = packets.packet_bytes(codec.one_stream_bytes(recording.frames(), packets));
             for (means, options) in means.iter_mut().zip([stream, packets]) {
