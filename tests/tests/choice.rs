@@ -164,7 +164,8 @@ fn what_integers_cost_is_not_what_a_choice_of_codes_costs() {
         comments: Vec::new(),
         remarks: Vec::new(),
     };
-    let measure = |exported: &Exported| ExportSummary::measure(exported, std::slice::from_ref(&recording)).unwrap().0;
+    let measure =
+        |exported: &Exported| ExportSummary::measure(exported, std::slice::from_ref(&recording), 1..=9).unwrap().0;
     let (without, with) = (measure(&plain), measure(&chosen));
     // Of nets that nobody trained, more or less.
     let moved = (with.mse_lsb2 / without.mse_lsb2 - 1.0).abs();

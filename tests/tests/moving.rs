@@ -156,7 +156,7 @@ fn what_following_costs_is_not_what_integers_cost() {
         let drift = |place: usize| (height * (place as f64 / 9000.0).sin()) as i32;
         let samples = rest.samples.iter().enumerate().map(|(place, x)| x + drift(place)).collect();
         let moves = Recording { samples, ..rest.clone() };
-        let (summary, evaluated) = ExportSummary::measure(&exported, &[moves]).unwrap();
+        let (summary, evaluated) = ExportSummary::measure(&exported, &[moves], 1..=9).unwrap();
         assert_eq!(evaluated[0].encoded.clipped_samples, 0);
         summary
     };

@@ -255,8 +255,12 @@ fn layers(
     (0..usize::from(net.count)).map(layer).collect()
 }
 
-/// A row of frequencies for every symbol: what tables need at least to be of use. The exporter keeps them within the budget.
+/// A row of frequencies for every symbol: what tables need at least to be of use. The exporter keeps them within the budget. A recurrent prior goes
+/// before tables, so its model needs none.
 fn table_reserve(model: &Model<'_>) -> usize {
+    if model.recurrent_prior().is_some() {
+        return 0;
+    }
     let rows = model.symbols(QUALITIES as u8).map(|symbol| match symbol.kind {
         SymbolKind::Index => 2 * usize::from(symbol.alphabet),
         SymbolKind::Integer => 2 << symbol.bits,

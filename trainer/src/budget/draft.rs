@@ -3,7 +3,7 @@
 use super::BudgetError;
 use crate::architecture::{NetSpec, Operation};
 use crate::config::Config;
-use crate::export::container::{ChannelParts, MetadataParts};
+use crate::export::container::{ChannelParts, MetadataParts, assemble};
 use crate::export::file::ModelBytes;
 use crate::export::predictor::{PredictorParts, TrainedPredictor};
 use crate::export::priors::indices::{IndexSizes, TrainedIndices};
@@ -11,7 +11,7 @@ use crate::export::priors::recurrent::{Matrix, RecurrentParts, RecurrentSizes, T
 use crate::export::trained::{
     Codebook, NodeWeights, Normalization, Search, TrainedModel, TrainedNet, TrainedQuantizer, half_octaves,
 };
-use crate::export::{Exported, export};
+use crate::export::{ExportError, sketch};
 use crate::run::{QuantizerRecord, SignalRecord};
 use vq_core::model::QUALITIES;
 use vq_core::model::recurrent::{CONDITIONS, MAX_INDEX_SYMBOLS};
@@ -53,7 +53,7 @@ pub fn draft(config: &Config, signal: &SignalRecord, run: &str) -> Result<ModelB
             .collect(),
         run: run.into(),
     };
-    let exported = export(&trained, &samples, &metadata)?;
+    let mut parts = sketch(&trained, &samples, &metadata)?;
     let recurrent = match &record {
         QuantizerRecord::Scalar { dimension, .. } => largest_prior(config, *dimension),
         QuantizerRecord::Vector { stages, parts, .. } => {
@@ -63,12 +63,9 @@ pub fn draft(config: &Config, signal: &SignalRecord, run: &str) -> Result<ModelB
         QuantizerRecord::Finite { levels } => largest_index_prior(config, levels),
         QuantizerRecord::Gaussian { .. } => None,
     };
-    let predictor = largest_predictor(config, channels);
-    let Exported { integer, .. } = match (&recurrent, &predictor) {
-        (None, None) => exported,
-        (recurrent, predictor) => exported.with_trained(recurrent.as_ref(), predictor.as_ref(), &samples)?,
-    };
-    Ok(integer)
+    parts.priors = parts.priors.with_recurrent(recurrent, &parts.symbols);
+    parts.predictor = largest_predictor(config, channels);
+    Ok(assemble(&parts).map_err(ExportError::from)?)
 }
 
 /// Numbers between −1 and 1 that are the same everywhere: a multiplicative congruential generator.

@@ -31,9 +31,14 @@ impl FromStr for BudgetRequest {
 
     fn from_str(text: &str) -> Result<Self, RequestError> {
         let mut request = Self::default();
+        let mut seen = Vec::new();
         for word in text.split(',').map(str::trim) {
             let wrong = |what| RequestError { word: word.to_owned(), what };
             let (key, value) = word.split_once('=').ok_or_else(|| wrong("is not a key with a value"))?;
+            if seen.contains(&key) {
+                return Err(wrong("is given twice"));
+            }
+            seen.push(key);
             let size = || bytes(value).ok_or_else(|| wrong("is not a number of bytes, such as 6144 or 6K"));
             match key {
                 "flash" => request.flash = Some(size()?),
@@ -106,6 +111,7 @@ mod tests {
             ("core=z80", "m33-dsp"),
             ("mips=0", "`mips=0`"),
             ("speed=3", "does not exist"),
+            ("flash=40K,ram=6K,flash=50K", "`flash=50K` is given twice"),
         ] {
             let error = text.parse::<BudgetRequest>().unwrap_err().to_string();
             assert!(error.contains(named) && error.contains("flash=40K,ram=6K,core=m4"), "{error}");

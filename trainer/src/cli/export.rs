@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.decoder == Decoder::Device {
         warn_over_budget(&run, &exported)?;
     }
-    let (summary, _) = ExportSummary::measure(&exported, run.held_out())?;
+    let (summary, _) = ExportSummary::measure(&exported, run.held_out(), run.qualities.clone())?;
     let model = if arguments.float { &exported.float } else { &exported.integer };
     model.write(&arguments.output)?;
     if summary.lowering_cost_percent > ACCEPTED_COST_PERCENT {
@@ -72,6 +72,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             "integer lowering raised the mean squared error by {:.1} %: train longer with fake quantization",
             summary.lowering_cost_percent
         ));
+    }
+    if run.qualities.start() == run.qualities.end() {
+        let quality = summary.quality;
+        output::note(&format!("the run trained for quality {quality} alone: use the model with --quality {quality}"));
     }
     if arguments.json {
         return output::print(&serde_json::to_string(&summary)?);
@@ -112,8 +116,15 @@ fn stem(path: &Path) -> String {
 
 fn table(summary: &ExportSummary, path: &Path) -> String {
     let percent = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2} %"));
-    let most = |cost: Option<LoweringCost>, value: fn(&LoweringCost) -> f64| {
-        cost.map_or_else(|| "–".to_owned(), |cost| format!("{:+.2} % (quality {})", value(&cost), cost.quality))
+    let quality = summary.quality;
+    let cost_label = format!("integers cost, MSE of nearest codes, quality {quality}");
+    let following_label = format!("following an input that moves costs, quality {quality}");
+    let most = |cost: Option<LoweringCost>, value: fn(&LoweringCost) -> f64| match cost
+        .map(|cost| (value(&cost), cost.quality))
+    {
+        None => "–".to_owned(),
+        Some((percent, quality)) if percent > 0.0 => format!("{percent:+.2} % (quality {quality})"),
+        Some((percent, quality)) => format!("nothing: {percent:+.2} % (quality {quality})"),
     };
     let mut rows = vec![
         ("model", path.display().to_string()),
@@ -128,7 +139,7 @@ fn table(summary: &ExportSummary, path: &Path) -> String {
         ("PRDN, integer model", percent(summary.prdn_percent)),
         ("MSE, float model", format!("{:.3} LSB²", summary.float_mse_lsb2)),
         ("MSE, integer model", format!("{:.3} LSB²", summary.mse_lsb2)),
-        ("integers cost, MSE of nearest codes, quality 9", format!("{:+.2} %", summary.lowering_cost_percent)),
+        (&*cost_label, format!("{:+.2} %", summary.lowering_cost_percent)),
         (
             "integers cost at most, MSE, a stretch at every quality",
             most(summary.dearest_in_error(), |cost| cost.mse_percent),
@@ -141,7 +152,7 @@ fn table(summary: &ExportSummary, path: &Path) -> String {
     if let Some(Following { moved_packets, packets, mse_percent, bits_percent }) = summary.following {
         let value =
             format!("{mse_percent:+.2} % MSE, {bits_percent:+.2} % bits; {moved_packets} of {packets} packets moved");
-        rows.push(("following an input that moves costs, quality 9", value));
+        rows.push((&*following_label, value));
     }
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(label, value)| vec![label.to_owned(), value]).collect();
     output::table(&rows)

@@ -16,6 +16,8 @@ mod eval;
 mod eval_images;
 mod export;
 mod inspect;
+#[cfg(feature = "train")]
+mod interrupt;
 mod output;
 mod report;
 #[cfg(feature = "train")]

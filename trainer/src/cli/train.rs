@@ -1,13 +1,13 @@
 //! `vq train`: recordings or images to a run folder.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use super::arguments::SignalArguments;
+use super::interrupt::{is_stop, stop_on_interrupt};
 use super::output;
 use super::train_prior::{self, MOST_COMPARED, Retraining, firsts, joined};
 use super::{train_config, train_images, train_predictor, train_sweep};
@@ -115,21 +115,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return output::print(&to_print(arguments)?.to_commented_toml());
     }
     prepare_process(&arguments.device)?;
+    let stop = stop_on_interrupt()?;
     if let Some(model) = &arguments.prior_only {
-        return retrain(model, arguments);
+        return retrain(model, arguments, &stop);
     }
     if let Some(model) = &arguments.residual_only {
-        return retrain_predictor(model, arguments);
+        return retrain_predictor(model, arguments, &stop);
     }
     if !arguments.sweep.is_empty() {
-        let stop = stop_on_interrupt()?;
         return train_sweep::run(arguments, &arguments.sweep, &stop);
     }
     let mut job = match &arguments.resume {
         Some(folder) => Job::resume(folder, &arguments.device)?,
         None => start(arguments, None, None)?,
     };
-    let stop = stop_on_interrupt()?;
     carry_out(&mut job, arguments, &stop).map(drop)
 }
 
@@ -147,29 +146,35 @@ pub(super) fn carry_out(job: &mut Job, arguments: &Arguments, stop: &AtomicBool)
     describe(job)?;
     let config = job.session().config();
     let before = job.record().made().training_seconds;
-    let mut progress = Progress::new(config.training.steps, job.session().step(), before);
+    let steps = config.training.steps;
+    let mut progress = Progress::new(steps, job.session().step(), before);
     let outcome = job.train(&mut progress, stop);
     progress.finish();
-    let outcome = outcome?;
-    match outcome {
-        Outcome::Finished => finish(job, arguments)?,
-        Outcome::Interrupted => {
-            let (step, folder) = (job.session().step(), job.folder().root().display());
-            println!("Stopped after step {step}. Go on with: vq train --resume {folder}");
-        }
+    let outcome = match outcome? {
+        Outcome::Finished => finish(job, arguments, stop)?,
+        Outcome::Interrupted => Outcome::Interrupted,
+    };
+    if outcome == Outcome::Interrupted {
+        let (step, folder) = (job.session().step(), job.folder().root().display());
+        let rest = if step < steps { "" } else { ", the last, before what follows it was trained" };
+        println!("Stopped after step {step}{rest}. Go on with: vq train --resume {folder}");
     }
     Ok(outcome)
 }
 
 /// What follows the last step.
-fn finish(job: &Job, arguments: &Arguments) -> anyhow::Result<()> {
+fn finish(job: &Job, arguments: &Arguments, stop: &AtomicBool) -> anyhow::Result<Outcome> {
     match job.record() {
-        Record::Image(_) => train_images::finish(job, &arguments.device),
-        Record::Signal(record) => {
-            foresee(job)?;
-            summarise(job, record, job.session().config().model == ModelKind::VqVae)
-        }
+        Record::Image(_) => train_images::finish(job, &arguments.device)?,
+        Record::Signal(record) => match foresee(job, stop) {
+            Err(error) if is_stop(&error) => return Ok(Outcome::Interrupted),
+            foreseen => {
+                foreseen?;
+                summarise(job, record, job.session().config().model == ModelKind::VqVae)?;
+            }
+        },
     }
+    Ok(Outcome::Finished)
 }
 
 /// Whether a run trains a recurrent prior after its last step, and whether a predictor.
@@ -190,7 +195,7 @@ pub(super) fn is_done(job: &Job) -> bool {
 }
 
 /// Trains the recurrent prior of a run's model, where its codes can have one, and its predictor, and keeps both in the run's folder.
-fn foresee(job: &Job) -> anyhow::Result<()> {
+fn foresee(job: &Job, stop: &AtomicBool) -> anyhow::Result<()> {
     let config = job.session().config();
     let (has_prior, has_predictor) = foreseen(config);
     if !has_prior && !has_predictor {
@@ -203,14 +208,13 @@ fn foresee(job: &Job) -> anyhow::Result<()> {
         let channels = run.record.signal.channels.len();
         let held_out = joined(&firsts(run.held_out(), MOST_COMPARED / channels));
         let start = run.prior.clone();
-        let only = Some(config.rate.quality).filter(|quality| config.is_rated() && *quality != 0);
-        let qualities = only.as_slice();
-        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities, start };
-        bytes = train_prior::train(bytes.model()?, &run.training_samples(), &held_out, &retraining)?;
+        let qualities: Vec<u8> = config.qualities().collect();
+        let retraining = Retraining { config: &config.prior, seed: config.training.seed, qualities: &qualities, start };
+        bytes = train_prior::train(bytes.model()?, &run.training_samples(), &held_out, &retraining, stop)?;
     }
     if has_predictor {
         let seed = config.training.seed;
-        bytes = train_predictor::train(bytes.model()?, &run.training, run.held_out(), &config.residual, seed)?;
+        bytes = train_predictor::train(bytes.model()?, &run.training, run.held_out(), &config.residual, seed, stop)?;
     }
     Ok(bytes.write(&job.folder().prior())?)
 }
@@ -226,11 +230,11 @@ fn retrained_file(model: &Path, arguments: &Arguments) -> anyhow::Result<PathBuf
 }
 
 /// Another predictor for a finished model.
-fn retrain_predictor(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+fn retrain_predictor(model: &Path, arguments: &Arguments, stop: &AtomicBool) -> anyhow::Result<()> {
     let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
     let output = retrained_file(model, arguments)?;
-    train_predictor::run(model, &output, &config.residual, config.training.seed, |codec| {
+    train_predictor::run(model, &output, &config.residual, config.training.seed, stop, |codec| {
         open(codec, arguments, &config.data)
     })
 }
@@ -273,7 +277,7 @@ fn check_signal(training: &[Recording], codec: &HostCodec<'_>) -> anyhow::Result
 }
 
 /// Another prior for a finished model.
-fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+fn retrain(model: &Path, arguments: &Arguments, stop: &AtomicBool) -> anyhow::Result<()> {
     let config = train_config::given(arguments)?;
     set_threads(config.training.threads);
     let output = retrained_file(model, arguments)?;
@@ -283,7 +287,7 @@ fn retrain(model: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         qualities: &arguments.prior_qualities,
         start: NamedTensors::new(),
     };
-    train_prior::run(model, &output, &retraining, |codec| open(codec, arguments, &config.data))
+    train_prior::run(model, &output, &retraining, stop, |codec| open(codec, arguments, &config.data))
 }
 
 /// A run in `output`, or where the arguments say; with a `lambda`, at that price of bits.
@@ -380,20 +384,6 @@ pub(super) fn codes(quantizer: &QuantizerRecord) -> String {
         QuantizerRecord::Finite { levels } => format!("{} latents of {levels:?} levels", levels.len()),
         QuantizerRecord::Scalar { dimension, bits } => format!("{dimension} integers of {bits} bits"),
     }
-}
-
-/// A flag that the first Ctrl-C sets; the second ends the program.
-fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nStopping after this step, to save it; again to stop at once.");
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }
 
 /// The lowest error of a quantized codec on what is held out.

@@ -1,5 +1,6 @@
 //! The configuration of a run: a preset, a file over it, options over that, and a budget that makes the nets smaller.
 
+use super::output;
 use super::train::Arguments;
 use crate::budget;
 use crate::config::{Config, Preset, PriorKind, QuantizerKind};
@@ -9,6 +10,9 @@ use crate::train::{Source, torch_version};
 
 /// More latents than these a configuration may not have.
 const MOST_LATENTS: usize = 256;
+
+/// Where keys come from that no file names, where no preset applies.
+const RECIPE: &str = "what is not named is as `vq train --print-config` without recordings has it";
 
 /// The configuration that the arguments say by themselves. Its defaults are those of the images, if the records are some; of recordings, which are
 /// not opened, those of the preset that is named.
@@ -23,14 +27,25 @@ pub(super) fn given(arguments: &Arguments) -> anyhow::Result<Config> {
 /// budget in the arguments, the nets are made as small as it asks for. Both are told.
 pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyhow::Result<Config> {
     let Some(first) = sources.first().map(|source| &source.recording) else { return given(arguments) };
-    let suggested = || Preset::of_signal(first.rate_millihertz, first.channels.len());
+    let units: Vec<&str> = first.channels.iter().map(|channel| channel.unit.as_str()).collect();
+    let suggested = || Preset::of_signal(first.rate_millihertz, &units);
     let has_nets = arguments.config.as_deref().map(Config::names_nets).transpose()?.unwrap_or(false);
     let chosen = arguments.preset.or_else(|| (!has_nets).then(suggested));
     let is_plain = arguments.config.is_none() && chosen == Some(Preset::Biosignal);
-    if let (None, Some(preset)) = (arguments.preset, chosen.filter(|_| !is_plain)) {
-        let (rate, channels) = (first.rate(), first.channels.len());
-        let name = format!("{preset:?}").to_lowercase();
-        eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {name}");
+    let (rate, channels) = (first.rate(), first.channels.len());
+    let name = |preset: Preset| format!("{preset:?}").to_lowercase();
+    match (arguments.preset, chosen) {
+        (Some(preset), _) if has_codebooks(arguments) => {
+            output::note(&format!("--preset {} is for integer latents; {RECIPE}", name(preset)));
+        }
+        (None, None) => output::note(&format!(
+            "the file of --config names nets, a quantizer or a model; {RECIPE}. For the rest of what suits this signal add --preset {}",
+            name(suggested())
+        )),
+        (None, Some(preset)) if !is_plain && !has_codebooks(arguments) => {
+            eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {}", name(preset));
+        }
+        _ => {}
     }
     let mut defaults = defaults(arguments, chosen);
     if chosen.is_some() && defaults.quantizer.kind == QuantizerKind::Scalar {
@@ -50,12 +65,16 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
 
 /// What a preset says, unless the quantizer that is asked for needs other nets: those of codebooks are not those of integer latents.
 fn defaults(arguments: &Arguments, preset: Option<Preset>) -> Config {
-    let has_codebooks = arguments.quantizer.is_some_and(|kind| kind != QuantizerKind::Scalar);
     match preset {
-        Some(_) if has_codebooks => Config::default(),
+        Some(_) if has_codebooks(arguments) => Config::default(),
         Some(preset) => preset.config(),
         None => Config::default(),
     }
+}
+
+/// Whether a quantizer is asked for that has codebooks, or levels.
+fn has_codebooks(arguments: &Arguments) -> bool {
+    arguments.quantizer.is_some_and(|kind| kind != QuantizerKind::Scalar)
 }
 
 fn effective(arguments: &Arguments, defaults: Config) -> anyhow::Result<Config> {

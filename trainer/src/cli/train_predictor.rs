@@ -1,6 +1,7 @@
 //! The predictor of bounded and lossless packets: at the end of `vq train`, and by itself in `vq train --residual-only`.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use vq_core::{Model, Options};
@@ -25,13 +26,14 @@ pub(super) fn run(
     output: &Path,
     config: &ResidualConfig,
     seed: u64,
+    stop: &AtomicBool,
     open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Divided>,
 ) -> anyhow::Result<()> {
     let bytes = ModelBytes::open(model)?;
     let name = || model.display().to_string();
     let codec = HostCodec::new(&bytes).with_context(name)?;
     let Divided { training, held_out } = open(&codec)?;
-    let retrained = train(codec.model(), &training, &held_out, config, seed);
+    let retrained = train(codec.model(), &training, &held_out, config, seed, stop);
     retrained.with_context(name)?.write(output)?;
     println!("Wrote {}.", output.display());
     Ok(())
@@ -44,14 +46,14 @@ pub(super) fn train(
     held_out: &[Recording],
     config: &ResidualConfig,
     seed: u64,
+    stop: &AtomicBool,
 ) -> anyhow::Result<ModelBytes> {
     let ResidualConfig { steps, learning_rate, filter_rate, .. } = *config;
     let settings = PredictorSettings { steps, learning_rate, filter_rate, seed };
     let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
     let held_out = firsts(held_out, MOST_COMPARED);
-    let mut progress = StageProgress::new(["predictor", "sample"], 3);
-    let report = |kind, step, bits| progress.line(&kind, step, bits);
-    let fitted = fit(&parts, training, &held_out, config.kind, settings, report)?;
+    let mut progress = StageProgress::new(["predictor", "sample"], 3, stop);
+    let fitted = fit(&parts, training, &held_out, config.kind, settings, &mut progress)?;
     let bytes = Options::new().max_packet_bytes();
     output::print(&format!("Bits per sample as one stream / in packets of {bytes} bytes:\n{}", table(&fitted)))?;
     parts.predictor = fitted.predictor;

@@ -1,6 +1,7 @@
 //! The recurrent prior of a model: at the end of `vq train`, and by itself in `vq train --prior-only`.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use vq_core::{Model, Options};
@@ -36,6 +37,7 @@ pub(super) fn run(
     model: &Path,
     output: &Path,
     retraining: &Retraining<'_>,
+    stop: &AtomicBool,
     open: impl FnOnce(&HostCodec<'_>) -> anyhow::Result<Divided>,
 ) -> anyhow::Result<()> {
     let bytes = ModelBytes::open(model)?;
@@ -48,7 +50,7 @@ pub(super) fn run(
     let parts = disassemble(codec.model()).ok_or(ContainerError::Unreadable).with_context(name)?;
     let chooses = parts.choice.is_some();
     let bytes = assemble(&with_tables_of(parts, &training).with_context(name)?)?;
-    let retrained = train(bytes.model()?, &training, &joined(&held_out), retraining).with_context(name)?;
+    let retrained = train(bytes.model()?, &training, &joined(&held_out), retraining, stop).with_context(name)?;
     // Where codes are chosen by the prior, bits are not all that differs.
     if !chooses {
         compare(&codec, &retrained, &held_out, &qualities(retraining.qualities))?;
@@ -96,6 +98,7 @@ pub(super) fn train(
     training: &[i32],
     held_out: &[i32],
     retraining: &Retraining<'_>,
+    stop: &AtomicBool,
 ) -> anyhow::Result<ModelBytes> {
     let settings = PriorSettings {
         sizes: Sizes::Latents(RecurrentSizes { hidden: 0, units: 0, skip: true, reach: 1, scale_rate: 0 }),
@@ -106,9 +109,8 @@ pub(super) fn train(
         start: retraining.start.clone(),
     };
     let mut parts = disassemble(model).ok_or(ContainerError::Unreadable)?;
-    let mut progress = StageProgress::new(["prior", "hop"], 2);
-    let report = |kind, step, bits| progress.line(&kind, step, bits);
-    let fitted = fit(&parts, training, held_out, retraining.config, &settings, report)?;
+    let mut progress = StageProgress::new(["prior", "hop"], 2, stop);
+    let fitted = fit(&parts, training, held_out, retraining.config, &settings, &mut progress)?;
     output::print(&table(&fitted))?;
     parts.priors = parts.priors.with_recurrent(fitted.recurrent, &parts.symbols);
     Ok(assemble(&parts.calibrate(training)?)?)

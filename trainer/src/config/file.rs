@@ -33,6 +33,9 @@ pub enum ConfigError {
     },
 }
 
+/// Keys of [network] that belong together: who sets one has a recipe of its own. The others go with the nets of any preset.
+const NETS: [&str; 6] = ["kind", "latents", "linear_kernel", "encoder", "decoder", "output"];
+
 impl Config {
     /// Reads and checks a configuration.
     ///
@@ -74,7 +77,8 @@ impl Config {
     pub fn names_nets(path: &Path) -> Result<bool, ConfigError> {
         let given: toml::Table = toml::from_str(&text_of(path)?)
             .map_err(|source| ConfigError::Syntax { file: path.to_path_buf(), source })?;
-        Ok(["model", "network", "quantizer"].iter().any(|key| given.contains_key(*key)))
+        let in_network = |key: &&str| given.get("network").and_then(|network| network.get(*key)).is_some();
+        Ok(given.contains_key("model") || given.contains_key("quantizer") || NETS.iter().any(in_network))
     }
 }
 

@@ -15,7 +15,10 @@ mod sweep;
 mod vae;
 mod validate;
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
+use vq_core::model::QUALITIES;
 
 use crate::architecture::{ArchitectureError, LayerPlan, NetSpec, NetworkPlan, OutputPlan};
 use crate::run::QuantizerRecord;
@@ -135,7 +138,8 @@ section! {
         /// "learned": the layers below. "lapped": a fixed lapped cosine transform of `latents` frames a hop over all channels, whose nets
         /// need no training; then the keys below count for nothing.
         kind: NetworkKind = NetworkKind::Learned,
-        /// Latents per hop: the length of a code vector.
+        /// Latents per hop, over all channels: the length of a code vector. What a preset says of integer latents is for one channel, and is multiplied by
+        /// their number.
         latents: usize = 8,
         /// Taps of the linear transforms beside both nets, usually twice the hop; 0 leaves them out.
         linear_kernel: usize = 64,
@@ -439,6 +443,14 @@ impl Config {
     pub fn tells_quality(&self) -> bool {
         let learns = self.network.kind == NetworkKind::Learned && self.network.latents > 1;
         self.is_rated() && learns && self.scalar.tells_quality
+    }
+
+    /// The qualities that are trained for.
+    pub fn qualities(&self) -> RangeInclusive<u8> {
+        match self.rate.quality {
+            quality @ 1.. if self.is_rated() => quality..=quality,
+            _ => 1..=QUALITIES as u8,
+        }
     }
 
     /// Latents that are sent as integers.

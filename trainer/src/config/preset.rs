@@ -18,18 +18,22 @@ pub enum Preset {
     Speech,
 }
 
+/// Units of electrodes, as files write them.
+const VOLTS: [&str; 6] = ["V", "mV", "uV", "µV", "μV", "nV"];
+
 const fn layer(kernel: usize, stride: usize, channels: usize, residual: usize) -> LayerPlan {
     LayerPlan { kernel, stride, channels, residual, separable: false }
 }
 
 impl Preset {
-    /// The class that a signal's rate and number of channels suggest.
+    /// The class that a signal's rate and the units of its channels suggest. Several channels of volts are leads of a body, not axes of motion.
     #[must_use]
-    pub fn of_signal(rate_millihertz: u64, channels: usize) -> Self {
+    pub fn of_signal(rate_millihertz: u64, units: &[&str]) -> Self {
+        let are_volts = units.iter().all(|unit| VOLTS.contains(unit));
         match rate_millihertz {
             7_000_000.. => Self::Speech,
             900_000.. => Self::Vibration,
-            ..=400_000 if channels >= 3 => Self::Imu,
+            ..=400_000 if units.len() >= 3 && !are_volts => Self::Imu,
             _ => Self::Biosignal,
         }
     }
@@ -135,18 +139,24 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_channels_suggest_a_class() {
-        for (hertz, channels, preset) in [
-            (100, 1, Preset::Biosignal),
-            (360, 2, Preset::Biosignal),
-            (500, 12, Preset::Biosignal),
-            (50, 6, Preset::Imu),
-            (100, 3, Preset::Imu),
-            (3200, 3, Preset::Vibration),
-            (8000, 1, Preset::Speech),
-            (16000, 1, Preset::Speech),
+    fn rates_channels_and_units_suggest_a_class() {
+        for (hertz, channels, unit, preset) in [
+            (100, 1, "", Preset::Biosignal),
+            (360, 2, "mV", Preset::Biosignal),
+            (500, 12, "g", Preset::Biosignal),
+            (50, 6, "g", Preset::Imu),
+            (100, 3, "", Preset::Imu),
+            (250, 12, "mV", Preset::Biosignal),
+            (256, 8, "µV", Preset::Biosignal),
+            (3200, 3, "g", Preset::Vibration),
+            (8000, 1, "", Preset::Speech),
+            (16000, 1, "V", Preset::Speech),
         ] {
-            assert_eq!(Preset::of_signal(hertz * 1000, channels), preset, "{hertz} Hz, {channels}");
+            assert_eq!(
+                Preset::of_signal(hertz * 1000, &vec![unit; channels]),
+                preset,
+                "{hertz} Hz, {channels} in {unit}"
+            );
         }
     }
 }

@@ -19,7 +19,7 @@ impl Config {
                 key: "quantizer.kind",
                 what:
                     "nothing trades bits for error in this configuration, so there is no λ to sweep; use codebooks, or \
-                       \"scalar\" with rate.enabled = true"
+                       \"scalar\" with rate.enabled = true and a prior other than \"tables\", whose bits the loss counts"
                         .into(),
             });
         }

@@ -27,7 +27,7 @@ pub enum RatePolicy {
 }
 
 /// Whether two rates differ by more than 1 %.
-pub(super) fn rates_differ(a: u64, b: u64) -> bool {
+pub(crate) fn rates_differ(a: u64, b: u64) -> bool {
     u128::from(a.abs_diff(b)) * 100 > u128::from(a.min(b))
 }
 

@@ -22,7 +22,7 @@ mod wav;
 mod wfdb;
 
 pub use error::DataError;
-use fit::rates_differ;
+pub(crate) use fit::rates_differ;
 pub use fit::{RatePolicy, SignalKind, admit, admit_stored, fit, fit_stored};
 pub use format::{Format, OpenOptions, open, open_stored, save};
 pub use gaps::{GapFill, Gaps, save_with_gaps};

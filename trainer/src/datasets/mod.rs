@@ -184,9 +184,18 @@ impl Dataset {
         from: Option<&Path>,
         progress: &mut impl FnMut(&str),
     ) -> Result<(), DatasetError> {
-        fs::create_dir_all(folder).map_err(DatasetError::io(folder, "make the folder"))?;
         let wanted = self.files().filter(|(name, checksum)| check(&folder.join(name), checksum).is_err());
         let wanted: Vec<_> = wanted.collect();
+        if let Some((from, (file, _))) =
+            from.and_then(|from| Some((from, wanted.iter().find(|(name, _)| !from.join(name).is_file())?)))
+        {
+            return Err(DatasetError::Missing {
+                folder: from.to_owned(),
+                file: (*file).to_owned(),
+                dataset: self.name,
+            });
+        }
+        fs::create_dir_all(folder).map_err(DatasetError::io(folder, "make the folder"))?;
         if let (None, Source::PythonPackage { requirement, folder: inside }, false) =
             (from, self.source, wanted.is_empty())
         {
@@ -210,9 +219,6 @@ impl Dataset {
 
     fn copy(&self, from: &Path, name: &str, checksum: &str, target: &Path) -> Result<(), DatasetError> {
         let source = from.join(name);
-        if !source.is_file() {
-            return Err(DatasetError::Missing { folder: from.to_owned(), file: name.to_owned(), dataset: self.name });
-        }
         check(&source, checksum)?;
         let bytes = fs::read(&source).map_err(DatasetError::io(&source, "read"))?;
         files::replace(target, &bytes).map_err(DatasetError::io(target, "write"))

@@ -1,5 +1,6 @@
 //! A run folder as something to export: weights from its checkpoint, signal from its recordings.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::container::{ChannelParts, MetadataParts};
@@ -30,6 +31,8 @@ pub struct TrainedRun {
     pub host_decoder: Option<TrainedNet>,
     /// What the device has, as the run's configuration says.
     pub budget: BudgetConfig,
+    /// The qualities that the run trained for.
+    pub qualities: RangeInclusive<u8>,
     /// The prior in floats that was trained together with the nets, by the names of its tensors; empty where none was.
     pub prior: NamedTensors,
     /// The recurrent prior that was trained at the run's end.
@@ -101,12 +104,24 @@ impl TrainedRun {
             (None, None)
         };
         let host_decoder = record.host_decoder.as_ref().map(|spec| checkpoint.net("host_decoder", spec)).transpose()?;
-        let budget = Config::load(&folder.config())?.budget;
+        let config = Config::load(&folder.config())?;
+        let (budget, qualities) = (config.budget.clone(), config.qualities());
         let of_prior =
             |(name, tensor): (&String, &PlainTensor)| Some((name.strip_prefix("prior.")?.into(), tensor.clone()));
         let prior = checkpoint.file.tensors.iter().filter_map(of_prior).collect();
         let (training, validation) = (Vec::new(), Vec::new());
-        let mut run = Self { record, trained, host_decoder, budget, prior, recurrent, predictor, training, validation };
+        let mut run = Self {
+            record,
+            trained,
+            host_decoder,
+            budget,
+            qualities,
+            prior,
+            recurrent,
+            predictor,
+            training,
+            validation,
+        };
         for source in &run.record.recordings {
             let recording = source.reopen()?;
             let (train, validation) = source.ranges();

@@ -39,7 +39,7 @@ use container::{ContainerError, DECODES_FOR, MetadataParts, ModelParts, NetParts
 use disassemble::disassemble;
 use file::ModelBytes;
 use lower::{
-    Lowering, LoweringError, channel_scale, describe, empty_layer, gain_exponent, line_of, scale_for, scaling,
+    Lowering, LoweringError, Scale, channel_scale, describe, empty_layer, gain_exponent, line_of, scale_for, scaling,
 };
 use predictor::PredictorParts;
 use priors::recurrent::RecurrentParts;
@@ -177,50 +177,11 @@ pub fn export_within(
     metadata: &MetadataParts,
     most_bytes: Option<usize>,
 ) -> Result<Exported, ExportError> {
-    let (encoder_shapes, decoder_shapes) = trained.check()?;
-    let measured = Measured::new(trained, samples, &encoder_shapes)?;
-    let rows = trained.decoder.spec.input_rows;
-    let test_frames = test_frames(trained, samples);
-
-    let (scalings, input_scale) = channel_scaling(trained, samples, metadata);
-    let latents = measured.encoder.last().map_or(0.0, |latents| latents.reach).max(measured.quantized.peak());
-    let latent_scale = symbols::latent_scale(&trained.quantizer, scale_for(latents));
-    let encoder = Lowering {
-        name: "encoder",
-        net: &trained.encoder,
-        shapes: &encoder_shapes,
-        inputs: &measured.input,
-        measured: &measured.encoder,
-        input: input_scale,
-        output: latent_scale,
-    };
-    let decoder = Lowering {
-        name: "decoder",
-        net: &trained.decoder,
-        shapes: &decoder_shapes,
-        inputs: &measured.quantized,
-        measured: &measured.decoder,
-        input: latent_scale,
-        output: input_scale,
-    };
-    let quantizer = symbols::integer(&trained.quantizer, rows, latent_scale);
-    let parts = ModelParts {
-        arithmetic: Arithmetic::Integer,
-        encoder: encoder.lower(Rounding::Nearest)?,
-        decoder: decoder.lower(Rounding::Nearest)?,
-        scaling: scalings,
-        priors: PriorParts::uniform(&quantizer.symbols),
-        symbols: quantizer.symbols,
-        tables: quantizer.tables,
-        predictor: None,
-        choice: None,
-        surprise_limits: [0; QUALITIES],
-        quality: quantizer.quality,
-        told: quantizer.told,
-        level_ramp: None,
-        test_frames: test_frames.clone(),
-        metadata: metadata.clone(),
-    };
+    let prepared = Prepared::new(trained, samples, metadata)?;
+    let [encoder, decoder] = prepared.lowerings(trained);
+    let parts = prepared.parts(trained, metadata)?;
+    let Prepared { encoder_shapes, decoder_shapes, measured, latent_scale, rows, .. } = &prepared;
+    let (latent_scale, rows) = (*latent_scale, *rows);
     let mut integer = rounding::decide(parts, [&encoder, &decoder], samples)?;
     // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
     let uniform = assemble(&integer)?;
@@ -241,8 +202,8 @@ pub fn export_within(
     let quantizer = symbols::float(&trained.quantizer, rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
-        encoder: float_net(&trained.encoder, &encoder_shapes),
-        decoder: float_net(&trained.decoder, &decoder_shapes),
+        encoder: float_net(&trained.encoder, encoder_shapes),
+        decoder: float_net(&trained.decoder, decoder_shapes),
         scaling: trained.normalization.iter().map(float_scaling).collect(),
         symbols: quantizer.symbols,
         tables: quantizer.tables,
@@ -253,10 +214,97 @@ pub fn export_within(
         quality: quantizer.quality,
         told: quantizer.told,
         level_ramp: None,
-        test_frames,
+        test_frames: prepared.test_frames.clone(),
         metadata: metadata.clone(),
     };
     Ok(Exported { integer: assemble(&integer)?, float: assemble(&float)? })
+}
+
+/// The parts of an integer model as large as the exported one, but for tables of frequencies: its weights are the nearest whole numbers, its codes
+/// are uniform.
+///
+/// # Errors
+/// As [`export`].
+pub fn sketch(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> Result<ModelParts, ExportError> {
+    Prepared::new(trained, samples, metadata)?.parts(trained, metadata)
+}
+
+/// What lowering a model needs to know of it.
+struct Prepared {
+    encoder_shapes: Vec<Shape>,
+    decoder_shapes: Vec<Shape>,
+    measured: Measured,
+    scalings: Vec<Scaling>,
+    input_scale: Scale,
+    latent_scale: Scale,
+    /// Rows of latents of a hop.
+    rows: usize,
+    test_frames: Vec<i16>,
+}
+
+impl Prepared {
+    fn new(trained: &TrainedModel, samples: &[i32], metadata: &MetadataParts) -> Result<Self, ExportError> {
+        let (encoder_shapes, decoder_shapes) = trained.check()?;
+        let measured = Measured::new(trained, samples, &encoder_shapes)?;
+        let (scalings, input_scale) = channel_scaling(trained, samples, metadata);
+        let latents = measured.encoder.last().map_or(0.0, |latents| latents.reach).max(measured.quantized.peak());
+        Ok(Self {
+            latent_scale: symbols::latent_scale(&trained.quantizer, scale_for(latents)),
+            rows: trained.decoder.spec.input_rows,
+            test_frames: test_frames(trained, samples),
+            encoder_shapes,
+            decoder_shapes,
+            measured,
+            scalings,
+            input_scale,
+        })
+    }
+
+    /// Those of the encoder and of the decoder.
+    fn lowerings<'l>(&'l self, trained: &'l TrainedModel) -> [Lowering<'l>; 2] {
+        let encoder = Lowering {
+            name: "encoder",
+            net: &trained.encoder,
+            shapes: &self.encoder_shapes,
+            inputs: &self.measured.input,
+            measured: &self.measured.encoder,
+            input: self.input_scale,
+            output: self.latent_scale,
+        };
+        let decoder = Lowering {
+            name: "decoder",
+            net: &trained.decoder,
+            shapes: &self.decoder_shapes,
+            inputs: &self.measured.quantized,
+            measured: &self.measured.decoder,
+            input: self.latent_scale,
+            output: self.input_scale,
+        };
+        [encoder, decoder]
+    }
+
+    /// The integer model with the nearest weights and uniform codes.
+    fn parts(&self, trained: &TrainedModel, metadata: &MetadataParts) -> Result<ModelParts, ExportError> {
+        let [encoder, decoder] = self.lowerings(trained);
+        let quantizer = symbols::integer(&trained.quantizer, self.rows, self.latent_scale);
+        Ok(ModelParts {
+            arithmetic: Arithmetic::Integer,
+            encoder: encoder.lower(Rounding::Nearest)?,
+            decoder: decoder.lower(Rounding::Nearest)?,
+            scaling: self.scalings.clone(),
+            priors: PriorParts::uniform(&quantizer.symbols),
+            symbols: quantizer.symbols,
+            tables: quantizer.tables,
+            predictor: None,
+            choice: None,
+            surprise_limits: [0; QUALITIES],
+            quality: quantizer.quality,
+            told: quantizer.told,
+            level_ramp: None,
+            test_frames: self.test_frames.clone(),
+            metadata: metadata.clone(),
+        })
+    }
 }
 
 /// Bytes of a model without tables but with the records of all sets that it would have, and the ends that parts are filled up to.

@@ -1,8 +1,9 @@
 //! What an exported model costs and keeps: the numbers that `vq export` prints and the report shows.
 
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 use vq_core::Options;
-use vq_core::model::QUALITIES;
 
 use super::Exported;
 use super::container::ContainerError;
@@ -52,6 +53,8 @@ pub struct Following {
 /// Costs and distortion of an exported model. Bits, distortion and delay are means over the recordings measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExportSummary {
+    /// The quality of what follows, where nothing else is said: the best that the model is trained for.
+    pub quality: u8,
     /// The model file, as it lies in flash.
     pub model_bytes: usize,
     /// Memory of an encoder with packets of 244 bytes.
@@ -83,25 +86,30 @@ pub struct ExportSummary {
 }
 
 impl ExportSummary {
-    /// Runs both models over recordings; gives also what the integer model made of each.
+    /// Runs both models over recordings at the `qualities` that they are trained for; gives also what the integer model made of each at the best.
     ///
     /// # Errors
     /// What the codec refuses, and a model that cannot be taken apart.
-    pub fn measure(exported: &Exported, recordings: &[Recording]) -> Result<(Self, Vec<Evaluated>), SummaryError> {
-        let options = Options::new();
+    pub fn measure(
+        exported: &Exported,
+        recordings: &[Recording],
+        qualities: RangeInclusive<u8>,
+    ) -> Result<(Self, Vec<Evaluated>), SummaryError> {
+        let quality = *qualities.end();
+        let options = Options::new().quality(quality);
         let (codec, float_codec) = (HostCodec::new(&exported.integer)?, HostCodec::new(&exported.float)?);
         let nearest = exported.integer_of_nearest_codes()?;
         let nearest_codec = HostCodec::new(&nearest)?;
         let (integer, float) = (run(&codec, recordings, options)?, run(&float_codec, recordings, options)?);
         let most = FRAMES_OF_A_QUALITY / recordings.len().max(1);
         let stretches: Vec<Recording> = recordings.iter().map(|recording| beginning(recording, most)).collect();
-        let qualities = 1..=QUALITIES as u8;
         let lowering = qualities.map(|quality| lowering_cost(&nearest_codec, &float_codec, &stretches, quality));
         let nearest = run_in_place(&nearest_codec, recordings, options)?;
         let model = codec.model();
         let directory = model.directory();
         let per_frame = |net| model.multiply_accumulates(net) as f64 / model.hop() as f64;
         let summary = Self {
+            quality,
             model_bytes: exported.integer.bytes().len(),
             encoder_memory_bytes: model.encoder_memory(codec.with_room(options)),
             decoder_memory_bytes: model.decoder_memory(),
@@ -115,7 +123,7 @@ impl ExportSummary {
             mse_lsb2: mean(&integer, mse).unwrap_or(f64::NAN),
             lowering_cost_percent: percent_more(&nearest, &float, mse),
             lowering: lowering.collect::<Result<_, CodecError>>()?,
-            following: following(&codec, recordings, &integer)?,
+            following: following(&codec, recordings, options, &integer)?,
         };
         Ok((summary, integer))
     }
@@ -166,13 +174,14 @@ fn lowering_cost(
 fn following(
     codec: &HostCodec<'_>,
     recordings: &[Recording],
+    options: Options,
     followed: &[Evaluated],
 ) -> Result<Option<Following>, CodecError> {
     let moved_packets = followed.iter().map(|evaluated| evaluated.row.moved_packets).sum();
     if moved_packets == 0 {
         return Ok(None);
     }
-    let still = run(codec, recordings, Options::new().follow_input(false))?;
+    let still = run(codec, recordings, options.follow_input(false))?;
     let percent = |value| percent_more(followed, &still, value);
     Ok(Some(Following {
         moved_packets,

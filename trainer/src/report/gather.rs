@@ -1,8 +1,8 @@
 //! A run as a report shows it: its model run over the held-out frames by `vq-core`, beside what training logged.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use vq_core::model::QUALITIES;
 use vq_core::model::records::SymbolKind;
 use vq_core::{Options, packet, packet_codes};
 
@@ -41,7 +41,7 @@ pub fn gather(
     settings: String,
 ) -> Result<RunReport, SummaryError> {
     let codec = HostCodec::new(&exported.integer)?;
-    let (summary, evaluated) = ExportSummary::measure(exported, run.held_out())?;
+    let (summary, evaluated) = ExportSummary::measure(exported, run.held_out(), run.qualities.clone())?;
     let mut report = RunReport {
         name: name.into(),
         results: results(&summary),
@@ -58,7 +58,7 @@ pub fn gather(
     let packets = packets(evaluated);
     report.usage = usage(&codec, &packets);
     report.embeddings = embeddings(run, &report.usage);
-    report.rates = rates(&codec, run.held_out())?;
+    report.rates = rates(&codec, run.held_out(), run.qualities.clone())?;
     report.summary = Some(headline(recording, evaluated));
     report.results.splice(0..0, distortion(evaluated));
     report.waveform = Some(waveform(recording, evaluated, &codec, &packets, run.held_out_from() as u64));
@@ -146,13 +146,17 @@ fn embeddings(run: &TrainedRun, usage: &[StageUsage]) -> Vec<Option<Embedding>> 
     codebooks.iter().zip(usage).map(in_plane).collect()
 }
 
-/// Rate and distortion at every quality that differs from the one before, over the first held-out frames of every recording.
-fn rates(codec: &HostCodec<'_>, recordings: &[Recording]) -> Result<Vec<RatePoint>, CodecError> {
+/// Rate and distortion at every one of `qualities` that differs from the one before, over the first held-out frames of every recording.
+fn rates(
+    codec: &HostCodec<'_>,
+    recordings: &[Recording],
+    qualities: RangeInclusive<u8>,
+) -> Result<Vec<RatePoint>, CodecError> {
     let share = COMPARED_FRAMES / recordings.len().max(1);
     let stretches: Vec<Recording> =
         recordings.iter().map(|recording| recording.slice(0..recording.frames().min(share))).collect();
     let mut points: Vec<RatePoint> = Vec::new();
-    for quality in 1..=QUALITIES as u8 {
+    for quality in qualities {
         let rows: Vec<_> = stretches
             .iter()
             .map(|stretch| {
@@ -230,7 +234,7 @@ fn results(summary: &ExportSummary) -> Vec<ResultRow> {
             "cost of integer lowering",
             summary.lowering_cost_percent,
             "% MSE",
-            "against the float model, quality 9",
+            &format!("against the float model, quality {}", summary.quality),
         ),
         ResultRow::new("the same, a stretch at every quality", error.unwrap_or(f64::NAN), "% MSE", "at most"),
         ResultRow::new("the same, in bits", bits.unwrap_or(f64::NAN), "% bits", "at most"),

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -72,21 +73,28 @@ impl Progress {
     }
 }
 
-/// Lines about a prior or a predictor, which is trained behind the nets.
+/// Lines about a prior or a predictor, which is trained behind the nets, and whether to go on with it.
 #[derive(Debug)]
-pub struct StageProgress {
+pub struct StageProgress<'s> {
     /// What is trained, and what its bits are for: `prior`, `hop`.
     words: [&'static str; 2],
     /// Digits of bits behind the point.
     digits: usize,
     /// Kind, step and time of the report before.
     before: Option<(String, usize, Instant)>,
+    stop: &'s AtomicBool,
 }
 
-impl StageProgress {
-    /// `words` are what is trained and what its bits are for, of which so many `digits` are shown.
-    pub fn new(words: [&'static str; 2], digits: usize) -> Self {
-        Self { words, digits, before: None }
+impl<'s> StageProgress<'s> {
+    /// `words` are what is trained and what its bits are for, of which so many `digits` are shown. Training ends early when `stop` becomes true.
+    pub fn new(words: [&'static str; 2], digits: usize, stop: &'s AtomicBool) -> Self {
+        Self { words, digits, before: None, stop }
+    }
+
+    /// Whether to take no more steps.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// Shows a step, of so many, on the standard error.
@@ -195,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_stage_says_what_is_left_of_the_candidate_in_training() {
-        let mut stage = StageProgress::new(["prior", "hop"], 2);
+        let stop = AtomicBool::new(false);
+        let mut stage = StageProgress::new(["prior", "hop"], 2, &stop);
         let start = Instant::now();
         let at = |seconds| start + std::time::Duration::from_secs(seconds);
         assert_eq!(

@@ -50,18 +50,15 @@ impl RateDistortion {
                 std::array::from_fn(|row| (scale * base.powi((QUALITIES - 1 - row) as i32)) as f32);
             Tensor::from_slice(&values).to_device(variables.device())
         };
-        // With the full balance every quality's error counts alike.
-        let balance = powers(2f64.powf(config.rate.balance), 1.0);
+        let qualities = config.qualities();
+        // With the full balance every quality's error counts alike; one alone has nothing to be balanced with.
+        let balance = if qualities.clone().count() > 1 { config.rate.balance } else { 0.0 };
+        let balance = powers(2f64.powf(balance), 1.0);
         Some(Self {
             prior: Net::new(variables, sizes, config.integer_latents(), random),
             distortion_weights: powers(0.5, config.rate.distortion_weight),
             balance: &balance / balance.mean(Kind::Float),
-            qualities: config
-                .rate
-                .quality
-                .checked_sub(1)
-                .map(i64::from)
-                .map_or(0..QUALITIES as i64, |one| one..one + 1),
+            qualities: i64::from(*qualities.start()) - 1..i64::from(*qualities.end()),
             samples_per_hop: samples_per_hop as f64,
         })
     }
@@ -79,6 +76,11 @@ impl RateDistortion {
         }
         let drawn: Vec<i64> = qualities.into_iter().cycle().take(batch).collect();
         Tensor::from_slice(&drawn).to_device(self.balance.device())
+    }
+
+    /// Whether a quality, counted from 0, is trained for.
+    pub(super) fn trains(&self, quality: usize) -> bool {
+        self.qualities.contains(&(quality as i64))
     }
 
     /// Bits per sample of each window, `[windows]`, of codes `[windows, hops, latents]`.

@@ -22,7 +22,8 @@ use crate::run::{Normalization, Validation};
 /// Hops that go through the nets at once: enough to be quick, few enough to fit beside anything else.
 const CHUNK_HOPS: usize = 2048;
 
-/// Qualities that a codec with the rate in its loss is measured at, counted from 0: the best one, and others that stand for those between.
+/// Qualities that a codec with the rate in its loss is measured at, counted from 0: the best one, and others that stand for those between. One that is
+/// trained for a single quality is measured at that.
 const MEASURED: [usize; 4] = [QUALITIES - 1, 6, 4, 2];
 /// Most held-out frames of all recordings that such a codec is measured on.
 const RATED_FRAMES: usize = 1 << 17;
@@ -137,7 +138,8 @@ impl ValidationSet {
         scalar: &ScalarQuantizer,
     ) -> Option<Validation> {
         let mut points = Vec::new();
-        for row in MEASURED {
+        let trained: Vec<usize> = (0..QUALITIES).rev().filter(|row| rate.trains(*row)).collect();
+        for row in if trained.len() == QUALITIES { MEASURED.to_vec() } else { trained } {
             let quality = Tensor::from_slice(&[row as i64]).to_device(self.parts[0].signal.device());
             let (mut bits, mut hops) = (0.0, 0.0);
             let errors = self.errors(codec, nets, Codes::At(row, scalar), &mut |codes| {

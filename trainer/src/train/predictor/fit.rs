@@ -9,6 +9,7 @@ use crate::config::PredictorKind;
 use crate::data::Recording;
 use crate::export::container::{ContainerError, ModelParts, assemble};
 use crate::export::predictor::PredictorParts;
+use crate::train::StageProgress;
 
 /// Bits that a KiB of flash must save at least, as a share.
 const FLASH_PRICE_PER_KIB: f64 = 0.002;
@@ -31,6 +32,9 @@ pub enum FitError {
     /// An accumulator could overflow.
     #[error("the trained predictor cannot be brought into integers: train with a lower residual.learning_rate")]
     Overflow,
+    /// It was told to stop.
+    #[error("stopped before the predictor was trained")]
+    Stopped,
 }
 
 /// What a candidate costs on held-out recordings.
@@ -69,17 +73,17 @@ pub struct Fitted {
     pub candidates: Vec<Candidate>,
 }
 
-/// Trains and measures predictors for the model of `parts`, whose own is left out. `watch` sees the kind, the step and how many there are, and the bits of a sample.
+/// Trains and measures predictors for the model of `parts`, whose own is left out.
 ///
 /// # Errors
-/// A model that is not sound or cannot encode the recordings.
+/// A model that is not sound or cannot encode the recordings; or that `progress` was told to stop.
 pub fn fit(
     parts: &ModelParts,
     training: &[Recording],
     held_out: &[Recording],
     kind: PredictorKind,
     settings: PredictorSettings,
-    mut watch: impl FnMut(PredictorKind, [usize; 2], f64),
+    progress: &mut StageProgress<'_>,
 ) -> Result<Fitted, FitError> {
     let without = ModelParts { predictor: None, ..parts.clone() };
     let [stream, packets] = measure(&without, held_out)?;
@@ -91,9 +95,12 @@ pub fn fit(
         let mut session = PredictorSession::new(sizes, training, offsets.clone(), settings);
         let mut recent = 0.0;
         while session.step() < settings.steps {
+            if progress.stops() {
+                return Err(FitError::Stopped);
+            }
             recent += session.advance();
             if session.step().is_multiple_of(REPORT_EVERY) {
-                watch(kind, [session.step(), settings.steps], recent / REPORT_EVERY as f64);
+                progress.line(&kind, [session.step(), settings.steps], recent / REPORT_EVERY as f64);
                 recent = 0.0;
             }
         }

@@ -13,6 +13,7 @@ use crate::export::priors::PriorError;
 use crate::export::priors::adapting::{AdaptingTables, RATES};
 use crate::export::priors::recurrent::{RecurrentParts, RecurrentSizes};
 use crate::export::received::squared_error;
+use crate::train::StageProgress;
 
 /// Bits that a KiB of flash must save at least, as a share.
 const FLASH_PRICE_PER_KIB: f64 = 0.002;
@@ -42,6 +43,9 @@ pub enum FitError {
     /// An accumulator could overflow.
     #[error("the trained prior cannot be brought into integers: train with a lower prior.learning_rate")]
     Overflow,
+    /// It was told to stop.
+    #[error("stopped before the prior was trained")]
+    Stopped,
 }
 
 /// What a candidate costs on held-out frames, in packets of 244 bytes.
@@ -104,18 +108,17 @@ impl PriorConfig {
     }
 }
 
-/// Trains and measures priors for the model of `parts`, whose own recurrent prior is left out. `watch` sees the kind, the step and how many there
-/// are, and the bits of a hop.
+/// Trains and measures priors for the model of `parts`, whose own recurrent prior is left out.
 ///
 /// # Errors
-/// A model that cannot have one, or cannot encode the samples.
+/// A model that cannot have one, or cannot encode the samples; or that `progress` was told to stop.
 pub fn fit(
     parts: &ModelParts,
     training: &[i32],
     held_out: &[i32],
     config: &PriorConfig,
     settings: &PriorSettings,
-    mut watch: impl FnMut(PriorKind, [usize; 2], f64),
+    progress: &mut StageProgress<'_>,
 ) -> Result<Fitted, FitError> {
     let mut parts = parts.clone();
     parts.priors.recurrent = None;
@@ -143,14 +146,14 @@ pub fn fit(
     let config = if settings.start.is_empty() { config.clone() } else { config.in_training() };
     for (kind, sizes) in candidates(&config, of_indices) {
         let mut session = PriorSession::new(model, training, PriorSettings { sizes, ..settings.clone() })?;
-        train(&mut session, kind, &mut watch);
+        train(&mut session, kind, progress)?;
         let mut recurrent = session.lower().ok_or(FitError::Overflow)?;
         let mut with = with_recurrent(parts.clone(), &recurrent);
         if parts.choice.is_some() {
             // Codes are chosen by the prior, which now learns those that it would have.
             let bytes = assemble(&with)?;
             session.collect_again(bytes.model().map_err(ContainerError::from)?, training)?;
-            train(&mut session, kind, &mut watch);
+            train(&mut session, kind, progress)?;
             recurrent = session.lower().ok_or(FitError::Overflow)?;
             with = with_recurrent(parts.clone(), &recurrent);
         }
@@ -182,15 +185,19 @@ pub fn fit(
 }
 
 /// Takes all steps that are left.
-fn train(session: &mut PriorSession, kind: PriorKind, watch: &mut impl FnMut(PriorKind, [usize; 2], f64)) {
+fn train(session: &mut PriorSession, kind: PriorKind, progress: &mut StageProgress<'_>) -> Result<(), FitError> {
     let mut recent = 0.0;
     while session.step() < session.steps() {
+        if progress.stops() {
+            return Err(FitError::Stopped);
+        }
         recent += session.advance();
         if session.step().is_multiple_of(REPORT_EVERY) {
-            watch(kind, [session.step(), session.steps()], recent / REPORT_EVERY as f64);
+            progress.line(&kind, [session.step(), session.steps()], recent / REPORT_EVERY as f64);
             recent = 0.0;
         }
     }
+    Ok(())
 }
 
 /// The priors that are tried for indices or for integer latents.
