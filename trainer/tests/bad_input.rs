@@ -196,7 +196,7 @@ fn recordings_that_cannot_be_trained_on_are_refused_with_what_to_do() {
     place.wave("fine.csv", 3000, 0.0);
     place.refused(&["fine.csv", "--columns", "ppg"], &["no column `ppg`", "ecg"]);
     fs::write(place.path("two.csv"), "a,b\n1,2\n3,5\n").unwrap();
-    place.refused(&["fine.csv", "two.csv"], &["two", "2 channels", "1"]);
+    place.refused(&["fine.csv", "two.csv"], &["two", "2 channel(s)", "1 are in `fine`"]);
     // The rate of a WAV file is its own.
     let spec =
         hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
@@ -358,6 +358,48 @@ fn a_retraining_says_what_its_recordings_lack() {
     }
     let (worked, text) = retrain("--residual-only", "wave.csv");
     assert!(worked && text.contains("no more than 20 hops to train on"), "{text}");
+}
+
+#[test]
+fn what_no_model_can_have_in_common_is_told_before_training() {
+    let place = Place::new();
+    let table = |heading: &str, value: &dyn Fn(usize) -> String| {
+        let rows: Vec<String> = (0..3000).map(value).collect();
+        format!("{heading}\n{}\n", rows.join("\n"))
+    };
+    let wave = |t: usize| ((t * 7919) % 997).to_string();
+    fs::write(place.path("one.csv"), table("a [mV]", &wave)).unwrap();
+    fs::write(place.path("two.csv"), table("a [mV],b [mV]", &|t| format!("{},{}", wave(t), wave(t + 1)))).unwrap();
+    fs::write(place.path("other.csv"), table("a [g]", &wave)).unwrap();
+    fs::write(place.path("far.csv"), table("a", &|t| if t == 99 { "1e30".into() } else { wave(t) })).unwrap();
+    let train = |rest: &[&str]| place.vq(&[&["train"], rest, &["--rate", "100", "--steps", "1", "-o", "run"]].concat());
+    for (words, told) in [
+        (vec!["one.csv", "two.csv"], "2 channel(s), and 1 are in `one`"),
+        (vec!["one.csv", "other.csv"], "`a` is in g, and in mV in `one`"),
+        (vec!["far.csv"], "`a`, sample 100: 1000000000000000000000000000000 is so far from all others"),
+        (vec!["one.csv", "--quantizer", "rvq", "--config", "quality.toml"], "rate.quality is for integer latents"),
+    ] {
+        fs::write(place.path("quality.toml"), "[rate]\nquality = 3\n").unwrap();
+        let (worked, text) = train(&words);
+        assert!(!worked && text.contains(told) && !text.contains("the model"), "{words:?}: {text}");
+        assert!(!place.path("run").exists());
+    }
+}
+
+/// The error, the bits and the export of a model for one quality are those of that quality.
+#[test]
+fn a_model_of_one_quality_is_measured_at_it() {
+    let place = Place::new();
+    let rows: Vec<String> = (0..6000).map(|t| ((t * 7919) % 997).to_string()).collect();
+    fs::write(place.path("one.csv"), format!("a\n{}\n", rows.join("\n"))).unwrap();
+    fs::write(place.path("quality.toml"), "[rate]\nquality = 3\n").unwrap();
+    let quick = ["--steps", "2", "--prior-steps", "1", "--residual", "adaptive", "-o", "run"];
+    let (worked, text) =
+        place.vq(&[&["train", "one.csv", "--rate", "100", "--config", "quality.toml"], &quick[..]].concat());
+    assert!(worked, "{text}");
+    let (worked, text) = place.vq(&["export", "run", "-o", "one.vqm"]);
+    assert!(worked && text.contains("use the model with --quality 3") && text.contains("codes, quality 3"), "{text}");
+    assert!(!text.contains("quality 9"), "{text}");
 }
 
 /// A hop of three fast channels may need more than a packet of the usual length: what trains can be exported and shown.

@@ -47,14 +47,14 @@ fn run(folder: &Path, arguments: &[&str]) -> String {
     text
 }
 
-/// A run that Ctrl-C stops as soon as it says something of its steps; gives what it said at its end.
-fn interrupted(folder: &Path, arguments: &[&str]) -> String {
+/// A run that Ctrl-C stops as soon as a line of its begins so; gives what it said at its end.
+fn interrupted(folder: &Path, arguments: &[&str], at: &str) -> String {
     let mut command = vq();
     let command = command.args(arguments).current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut notes = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.starts_with("step ") {
+    while !line.starts_with(at) {
         line.clear();
         assert!(notes.read_line(&mut line).unwrap() > 0, "it ended before it could be stopped");
     }
@@ -77,7 +77,7 @@ fn ctrl_c_saves_and_says_how_to_go_on_and_augmented_runs_end_the_same() {
     let train = |run: &'static str| {
         ["train", "wave.csv", "--rate", "100", "--config", "small.toml", "--steps", "3000", "-o", run]
     };
-    let said = interrupted(folder, &train("broken"));
+    let said = interrupted(folder, &train("broken"), "step ");
     assert!(said.contains("Stopped after step") && said.contains("vq train --resume"), "{said}");
     run(folder, &["train", "--resume", "broken"]);
     run(folder, &train("whole"));
@@ -89,6 +89,33 @@ fn ctrl_c_saves_and_says_how_to_go_on_and_augmented_runs_end_the_same() {
 }
 
 #[test]
+fn ctrl_c_stops_what_is_trained_behind_the_last_step_too() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    prepare(folder, "");
+    let train = ["train", "wave.csv", "--rate", "100", "--config", "small.toml", "--steps", "4", "-o", "run"];
+    let endless =
+        ["--prior", "small", "--prior-steps", "1000000", "--residual", "small", "--residual-steps", "1000000"];
+    let said = interrupted(folder, &[&train[..], &endless].concat(), "pr");
+    assert!(said.contains("Stopped after step 4, the last") && said.contains("vq train --resume run"), "{said}");
+    assert!(!folder.join("run/prior.vqm").exists());
+    // A model that is there stays as it was.
+    run(folder, &[&train[..8], &["--prior", "tables", "--residual", "adaptive", "-o", "other"]].concat());
+    run(folder, &["export", "other", "-o", "model.vqm"]);
+    let before = fs::read(folder.join("model.vqm")).unwrap();
+    let mut again = vq();
+    let again = again.args(["train", "--residual-only", "model.vqm", "wave.csv", "--rate", "100", "-o", "model.vqm"]);
+    let again = again.args(["--residual", "small", "--residual-steps", "1000000"]).current_dir(folder);
+    let mut child = again.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut notes = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(notes.any(|line| line.unwrap().starts_with("predictor")));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(notes.any(|line| line.unwrap().contains("stopped before the predictor was trained")));
+    assert!(!child.wait().unwrap().success());
+    assert_eq!(fs::read(folder.join("model.vqm")).unwrap(), before);
+}
+
+#[test]
 fn a_full_disk_leaves_the_last_checkpoint_as_it_was() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
@@ -97,6 +124,7 @@ fn a_full_disk_leaves_the_last_checkpoint_as_it_was() {
     interrupted(
         folder,
         &["train", "wave.csv", "--rate", "100", "--config", "small.toml", "--steps", "2500", "-o", "run"],
+        "step ",
     );
     let checkpoints = folder.join("run/checkpoints");
     let before = fs::read(checkpoints.join("latest.safetensors")).unwrap();

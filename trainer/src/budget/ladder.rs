@@ -11,16 +11,23 @@
 //! | 6 | a quarter | none | linear | adaptive | as configured |
 //! | 7 | a quarter | none | linear | adaptive | one hop |
 //! | 8 | an eighth | none | linear | adaptive | one hop |
+//! | 9, 10 | an eighth | none | linear | adaptive | two hops, one, of half the frames |
+//! | 11, 12 | an eighth | none | linear | adaptive | two hops, one, of a quarter |
 //!
 //! A linear prior is smaller than tables for nine qualities, and integer latents keep the training for rate and distortion that needs one; indices, which have
 //! no linear prior, are left with tables.
 //!
-//! Channels stay multiples of four, which is what the kernels compute at a time. Hop, latents and codes stay as they are: the rate and what a code
-//! means do not change on the way down.
+//! Channels stay multiples of four, which is what the kernels compute at a time. Hop, latents and codes stay as they are down to rung 8: the rate and what a
+//! code means do not change. With several channels it is the linear paths and the prior that take most, by the square of a hop's samples; so in the end
+//! integer latents, whose rate is trained for, have shorter hops with as many latents a sample.
 
 use super::{BudgetError, Cost};
+use crate::architecture::LayerPlan;
 use crate::config::{Config, PredictorKind, PriorKind};
 use crate::run::SignalRecord;
+
+/// Kernels of halved strides are no shorter.
+const LEAST_KERNEL: usize = 3;
 
 /// A configuration of the ladder.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,13 +51,22 @@ struct Step {
     predictor: PredictorKind,
     /// Whether the linear paths keep their overlap.
     overlap: bool,
+    /// How often the hop is halved.
+    halvings: u32,
 }
 
 const fn step(eighths: usize, residual: bool, prior: PriorKind, predictor: PredictorKind, overlap: bool) -> Step {
-    Step { eighths, residual, prior, predictor, overlap }
+    Step { eighths, residual, prior, predictor, overlap, halvings: 0 }
 }
 
-const STEPS: [Step; 9] = [
+const fn short(halvings: u32, overlap: bool) -> Step {
+    Step { halvings, ..step(1, false, PriorKind::Linear, PredictorKind::Adaptive, overlap) }
+}
+
+/// So many rungs keep the hop.
+const SAME_HOP: usize = 9;
+
+const STEPS: [Step; 13] = [
     step(8, true, PriorKind::Best, PredictorKind::Best, true),
     step(8, true, PriorKind::Small, PredictorKind::Small, true),
     step(6, true, PriorKind::Small, PredictorKind::Small, true),
@@ -60,6 +76,10 @@ const STEPS: [Step; 9] = [
     step(2, false, PriorKind::Linear, PredictorKind::Adaptive, true),
     step(2, false, PriorKind::Linear, PredictorKind::Adaptive, false),
     step(1, false, PriorKind::Linear, PredictorKind::Adaptive, false),
+    short(1, true),
+    short(1, false),
+    short(2, true),
+    short(2, false),
 ];
 
 /// The first rung whose model keeps the configuration's budget. `run` is what the model will say of its training run.
@@ -68,7 +88,7 @@ const STEPS: [Step; 9] = [
 /// If not even the last one does, or the configuration makes no model.
 pub fn fitting(config: &Config, signal: &SignalRecord, run: &str) -> Result<Rung, BudgetError> {
     let mut last = Vec::new();
-    for (number, step) in STEPS.iter().enumerate() {
+    for (number, step) in steps(config).iter().enumerate() {
         let config = step.apply(config);
         let cost = Cost::of_config(&config, signal, run)?;
         last = cost.excesses(&config.budget);
@@ -79,9 +99,17 @@ pub fn fitting(config: &Config, signal: &SignalRecord, run: &str) -> Result<Rung
     Err(BudgetError::NothingFits(last))
 }
 
+/// The rungs for a configuration: another hop would be another rate, where training does not weigh it.
+fn steps(config: &Config) -> &'static [Step] {
+    if config.is_rated() { &STEPS } else { &STEPS[..SAME_HOP] }
+}
+
 impl Step {
     fn apply(&self, config: &Config) -> Config {
         let mut config = config.clone();
+        for _ in 0..self.halvings {
+            halve_hop(&mut config);
+        }
         let network = &mut config.network;
         for layer in network.encoder.iter_mut().chain(&mut network.decoder) {
             if self.eighths < 8 {
@@ -105,13 +133,35 @@ impl Step {
         }
         let residual = if self.residual { "" } else { ", no residual blocks" };
         let overlap = if self.overlap { "" } else { ", linear paths of one hop" };
+        let hop = ["", ", hops of half the frames", ", hops of a quarter of the frames"];
+        let hop = hop.get(self.halvings as usize).copied().unwrap_or_default();
         format!(
-            "{}/8 of the channels{residual}{overlap}, prior at most {}, predictor at most {}",
+            "{}/8 of the channels{residual}{hop}{overlap}, prior at most {}, predictor at most {}",
             self.eighths,
             format!("{:?}", self.prior).to_lowercase(),
             format!("{:?}", self.predictor).to_lowercase()
         )
     }
+}
+
+/// Half the frames in a hop, and half the latents; nothing where a net has no stride to halve.
+fn halve_hop(config: &mut Config) {
+    let network = &mut config.network;
+    let is_even = |layer: &LayerPlan| layer.stride.is_multiple_of(2);
+    let mut layers = vec![network.encoder.iter_mut().rev().find(|layer| is_even(layer))];
+    for decoder in [&mut network.decoder, &mut network.host_decoder] {
+        if !decoder.is_empty() {
+            layers.push(decoder.iter_mut().find(|layer| is_even(layer)));
+        }
+    }
+    let Some(layers) = layers.into_iter().collect::<Option<Vec<_>>>() else { return };
+    for layer in layers {
+        layer.stride /= 2;
+        layer.kernel = (layer.kernel / 2).max(LEAST_KERNEL);
+    }
+    network.latents = network.latents.div_ceil(2);
+    network.linear_kernel /= 2;
+    config.data.window_hops *= 2;
 }
 
 /// `kind`, or `most` where that is smaller. "Best" tries everything, so it is the largest; among fewer there is one left to try.
@@ -139,7 +189,7 @@ fn smaller_predictor(kind: PredictorKind, most: PredictorKind) -> PredictorKind 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::QuantizerKind;
+    use crate::config::{Preset, QuantizerKind};
     use crate::run::ChannelRecord;
 
     fn signal() -> SignalRecord {
@@ -158,14 +208,35 @@ mod tests {
         for kind in [QuantizerKind::Rvq, QuantizerKind::Scalar] {
             let mut config = Config::default();
             config.quantizer.kind = kind;
-            let costs: Vec<Cost> =
-                STEPS.iter().map(|step| Cost::of_config(&step.apply(&config), &signal(), "{}").unwrap()).collect();
+            let costs: Vec<Cost> = steps(&config)
+                .iter()
+                .map(|step| Cost::of_config(&step.apply(&config), &signal(), "{}").unwrap())
+                .collect();
             for pair in costs.windows(2) {
                 assert!(pair[1].model_bytes <= pair[0].model_bytes && pair[1].ram_bytes <= pair[0].ram_bytes);
                 assert!(pair[1].instructions_per_second <= pair[0].instructions_per_second);
             }
             assert!(costs[8].model_bytes * 2 < costs[0].model_bytes);
         }
+    }
+
+    #[test]
+    fn three_fast_axes_find_nets_too() {
+        let mut signal = signal();
+        signal.rate_millihertz = 3_200_000;
+        signal.channels = vec![signal.channels[0].clone(); 3];
+        let mut config = Preset::Vibration.config();
+        config.network.latents *= 3;
+        config.network.host_decoder = config.network.decoder.clone();
+        config.budget.flash = 40 * 1024;
+        let rung = fitting(&config, &signal, "{}").unwrap();
+        assert!(rung.number > 8 && rung.what.contains("half the frames"), "{}", rung.what);
+        assert!(rung.config.is_rated() && rung.config.validate().is_ok());
+        assert_eq!((rung.config.network_plan().hop(), rung.config.network.latents), (16, 48));
+        rung.config.signal_nets(3).unwrap();
+        // What has no rate in its loss keeps its hop, and so its rate.
+        config.rate.enabled = false;
+        assert!(steps(&config).iter().all(|step| step.apply(&config).network_plan().hop() == 32));
     }
 
     #[test]

@@ -93,6 +93,23 @@ mod tests {
     use crate::images::ImageShape;
 
     #[test]
+    fn what_goes_with_any_nets_is_no_recipe_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        for (text, is_recipe) in [
+            ("[network]\nlook_ahead = 0\n", false),
+            ("[[network.host_decoder]]\nkernel = 3\nstride = 1\nchannels = 8\nresidual = 0\n", false),
+            ("[training]\nsteps = 7\n", false),
+            ("[network]\nkind = \"lapped\"\n", true),
+            ("[quantizer]\nkind = \"vq\"\n", true),
+            ("model = \"vae\"\n", true),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(Config::names_nets(&path).unwrap(), is_recipe, "{text}");
+        }
+    }
+
+    #[test]
     fn a_file_over_other_defaults_changes_what_it_names_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.toml");

@@ -200,12 +200,6 @@ impl Config {
         within("rate.distortion_weight", self.rate.distortion_weight, 1e-3, 1e9)?;
         within("rate.balance", self.rate.balance, 0.0, 1.0)?;
         within("rate.quality", self.rate.quality.into(), 0.0, QUALITIES as f64)?;
-        if self.rate.quality > 0 && !self.is_rated() {
-            return Err(refused(
-                "rate.quality",
-                "is for integer latents whose rate is trained for (quantizer.kind = \"scalar\", rate.enabled, a prior.kind other than \"tables\"); leave it at 0",
-            ));
-        }
         within("prior.units", self.prior.units as f64, 0.0, 128.0)?;
         if !self.prior.units.is_multiple_of(4) {
             return Err(refused("prior.units", "is no multiple of 4; the device computes four at a time"));

@@ -193,6 +193,16 @@ impl Column<'_> {
             )
         })?;
         let step = 1.0 / lattice.counts_per_unit;
+        if let Some((place, value)) = swallowing(self.values, step) {
+            return Err(DataError::malformed(
+                file,
+                format!("column `{name}`, sample {}", place + 1),
+                format!(
+                    "{value} is so far from all others that no step fits both: in steps of {step} what nearly all of the column does would be lost"
+                ),
+                "take it out (an empty cell with --fill-gaps is held over), or give the step with --lsb",
+            ));
+        }
         remarks.push(match lattice.source_bits {
             Some(bits) => format!("column `{name}`: the finest step in the data is {step}; {bits} bits"),
             None => format!("column `{name}`: the values lie on no common step; read in steps of {step}"),
@@ -201,9 +211,38 @@ impl Column<'_> {
     }
 }
 
+/// The sample farthest from the middle, and its place, if it alone makes a step so coarse that nearly all samples, which differ, become one count.
+fn swallowing(values: &[f64], step: f64) -> Option<(usize, f64)> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |percent: usize| sorted.get(sorted.len() * percent / 100).copied();
+    let (low, middle, high) = (at(1)?, at(50)?, at(99)?);
+    let spread = high - low;
+    let is_lost = spread > 0.0 && spread < step;
+    let farthest = |a: &(usize, &f64), b: &(usize, &f64)| (a.1 - middle).abs().total_cmp(&(b.1 - middle).abs());
+    let (place, value) = values.iter().enumerate().filter(|_| is_lost).max_by(farthest)?;
+    Some((place, *value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_value_beyond_all_others_does_not_choose_the_step() {
+        let mut values: Vec<f64> = (0..2000).map(|t| f64::from(t * 37 % 101) - 50.0).collect();
+        assert_eq!(swallowing(&values, 1.0), None);
+        values[777] = 1e30;
+        assert_eq!(swallowing(&values, 1e21), Some((777, 1e30)));
+        let column = Column { name: "x", unit: None, values: &values, precision: Precision::Decimals(0) };
+        let error = column.channel("f", None, None, &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.contains("`x`, sample 778") && error.contains("--fill-gaps"), "{error}");
+        // Rare pulses on a line that is still are a signal, and so is a converter of two bits.
+        let pulses: Vec<f64> = (0..2000).map(|t| if t % 500 == 3 { 900.0 } else { 0.0 }).collect();
+        assert_eq!(swallowing(&pulses, 900.0), None);
+        let coarse: Vec<f64> = (0..2000).map(|t| f64::from(t % 4)).collect();
+        assert_eq!(swallowing(&coarse, 1.0), None);
+    }
 
     #[test]
     fn gaps_hold_the_value_before_and_are_counted() {

@@ -74,6 +74,10 @@ fn begin_on_recordings(
     device: Device,
     made: Provenance,
 ) -> Result<Begun, TrainError> {
+    if config.rate.quality > 0 && !config.is_rated() {
+        let what = "rate.quality is for integer latents whose rate is trained for (quantizer.kind = \"scalar\", rate.enabled, a prior.kind other than \"tables\"); leave it at 0";
+        return Err(TrainError::Unsuitable { what: what.into() });
+    }
     let mut recordings = Vec::new();
     let mut origins: Vec<(PathBuf, OpenOptions, String)> = Vec::new();
     let files = files(sources.iter().map(|source| source.path.as_path()));
@@ -129,6 +133,7 @@ fn begin_on_images(
 ) -> Result<Begun, TrainError> {
     for (is_set, what) in [
         (config.is_rated(), "the rate in the loss is for signals; set rate.enabled = false for images"),
+        (config.rate.quality > 0, "rate.quality is for signals; leave it at 0 for images"),
         (
             config.augmentation.changes(),
             "[augmentation] is for signals; leave it out for images, which image.mirror changes",
