@@ -99,12 +99,12 @@ fn ctrl_c_stops_what_is_trained_behind_the_last_step_too() {
     let said = interrupted(folder, &[&train[..], &endless].concat(), "pr");
     assert!(said.contains("Stopped after step 4, the last") && said.contains("vq train --resume run"), "{said}");
     assert!(!folder.join("run/prior.vqm").exists());
-    // A model that is there stays as it was.
+    // What the output would replace stays as it was.
     run(folder, &[&train[..8], &["--prior", "tables", "--residual", "adaptive", "-o", "other"]].concat());
     run(folder, &["export", "other", "-o", "model.vqm"]);
-    let before = fs::read(folder.join("model.vqm")).unwrap();
+    fs::write(folder.join("better.vqm"), "kept").unwrap();
     let mut again = vq();
-    let again = again.args(["train", "--residual-only", "model.vqm", "wave.csv", "--rate", "100", "-o", "model.vqm"]);
+    let again = again.args(["train", "--residual-only", "model.vqm", "wave.csv", "--rate", "100", "-o", "better.vqm"]);
     let again = again.args(["--residual", "small", "--residual-steps", "1000000"]).current_dir(folder);
     let mut child = again.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut notes = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -112,7 +112,7 @@ fn ctrl_c_stops_what_is_trained_behind_the_last_step_too() {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert!(notes.any(|line| line.unwrap().contains("stopped before the predictor was trained")));
     assert!(!child.wait().unwrap().success());
-    assert_eq!(fs::read(folder.join("model.vqm")).unwrap(), before);
+    assert_eq!(fs::read(folder.join("better.vqm")).unwrap(), b"kept");
 }
 
 #[test]
