@@ -79,7 +79,11 @@ fn ctrl_c_saves_and_says_how_to_go_on_and_augmented_runs_end_the_same() {
     };
     let said = interrupted(folder, &train("broken"), "step ");
     assert!(said.contains("Stopped after step") && said.contains("vq train --resume"), "{said}");
+    let exported = run(folder, &["export", "broken", "-o", "broken.vqm"]);
+    assert!(exported.contains("of 3000; go on with: vq train --resume broken"), "{exported}");
     run(folder, &["train", "--resume", "broken"]);
+    let exported = run(folder, &["export", "broken", "-o", "broken.vqm"]);
+    assert!(!exported.contains("--resume"), "{exported}");
     run(folder, &train("whole"));
     let tensors = |name: &str| {
         let path = folder.join(name).join("checkpoints/latest.safetensors");
@@ -99,6 +103,8 @@ fn ctrl_c_stops_what_is_trained_behind_the_last_step_too() {
     let said = interrupted(folder, &[&train[..], &endless].concat(), "pr");
     assert!(said.contains("Stopped after step 4, the last") && said.contains("vq train --resume run"), "{said}");
     assert!(!folder.join("run/prior.vqm").exists());
+    let exported = run(folder, &["export", "run", "-o", "run.vqm"]);
+    assert!(exported.contains("before what follows its last step"), "{exported}");
     // What the output would replace stays as it was.
     run(folder, &[&train[..8], &["--prior", "tables", "--residual", "adaptive", "-o", "other"]].concat());
     run(folder, &["export", "other", "-o", "model.vqm"]);

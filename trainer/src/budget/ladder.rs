@@ -93,7 +93,7 @@ pub fn fitting(config: &Config, signal: &SignalRecord, run: &str) -> Result<Rung
         let cost = Cost::of_config(&config, signal, run)?;
         last = cost.excesses(&config.budget);
         if last.is_empty() {
-            return Ok(Rung { number, what: step.what(), config, cost });
+            return Ok(Rung { number, what: step.what(&config), config, cost });
         }
     }
     Err(BudgetError::NothingFits(last))
@@ -127,19 +127,21 @@ impl Step {
         config
     }
 
-    fn what(&self) -> String {
+    fn what(&self, config: &Config) -> String {
         if self.eighths == 8 && self.prior == PriorKind::Best {
             return "as configured".into();
         }
         let residual = if self.residual { "" } else { ", no residual blocks" };
         let overlap = if self.overlap { "" } else { ", linear paths of one hop" };
+        // Indices have no linear prior: tables are left.
+        let prior = if config.foresees().0 { config.prior.kind } else { PriorKind::Tables };
         let hop = ["", ", hops of half the frames", ", hops of a quarter of the frames"];
         let hop = hop.get(self.halvings as usize).copied().unwrap_or_default();
         format!(
-            "{}/8 of the channels{residual}{hop}{overlap}, prior at most {}, predictor at most {}",
+            "{}/8 of the channels{residual}{hop}{overlap}, prior {}, predictor {}",
             self.eighths,
-            format!("{:?}", self.prior).to_lowercase(),
-            format!("{:?}", self.predictor).to_lowercase()
+            format!("{prior:?}").to_lowercase(),
+            format!("{:?}", config.residual.kind).to_lowercase()
         )
     }
 }

@@ -50,7 +50,7 @@ pub enum BudgetError {
     #[error("over the budget: {}. Make the nets smaller, or let --budget choose smaller ones", .0.join("; "))]
     Over(Vec<String>),
     /// Not even the smallest rung fits.
-    #[error("no architecture of the ladder fits the budget; of the smallest: {}", .0.join("; "))]
+    #[error("no architecture of the ladder fits the budget; of its last: {}", .0.join("; "))]
     NothingFits(Vec<String>),
 }
 

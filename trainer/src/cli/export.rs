@@ -50,6 +50,9 @@ enum Decoder {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     keep_run(&arguments.run, &arguments.output)?;
     let run = TrainedRun::load(&RunFolder::new(&arguments.run))?;
+    if let Some(unfinished) = &run.unfinished {
+        output::warn(&format!("{unfinished}; go on with: vq train --resume {}", arguments.run.display()));
+    }
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
     let context = || format!("{}: cannot export the run", arguments.run.display());
     let exported = match arguments.decoder {

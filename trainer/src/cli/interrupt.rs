@@ -1,4 +1,4 @@
-//! Ctrl-C, and what a system sends in its place: what is done is saved, and the command that goes on with it is told.
+//! Ctrl-C, and what a system sends in its place: what is running ends in an order that loses nothing.
 
 use std::io;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn listen(stop: Arc<AtomicBool>) -> io::Result<()> {
                 // Not as a program ends by itself: libtorch's threads would still run while what they use is torn down.
                 exit(ENDED_BY_SIGNAL + signal);
             }
-            eprintln!("\nStopping after this step, to save it; again to stop at once.");
+            eprintln!("\nStopping after this step; again to stop at once.");
         }
     };
     std::thread::Builder::new().name("signals".into()).spawn(answer).map(drop)

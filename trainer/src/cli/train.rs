@@ -76,7 +76,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["records", "held_out", "config", "preset", "budget", "steps", "seed", "quantizer", "output"])]
     resume: Option<PathBuf>,
     /// Trains another prior for this model, tables and what --prior says, and writes the model with the better of them to --output.
-    #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with = "resume")]
+    #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with_all = ["resume", "budget"])]
     prior_only: Option<PathBuf>,
     /// Which prior to train, instead of the configuration's.
     #[arg(long, value_name = "KIND")]
@@ -88,7 +88,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "1,2,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=9))]
     prior_qualities: Vec<u8>,
     /// Trains another predictor of bounded and lossless packets for this model, and writes the model with it to --output.
-    #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with_all = ["resume", "prior_only"])]
+    #[arg(long, value_name = "M.vqm", requires = "output", conflicts_with_all = ["resume", "prior_only", "budget"])]
     residual_only: Option<PathBuf>,
     /// Which predictor to train, instead of the configuration's.
     #[arg(long, value_name = "KIND")]
@@ -177,27 +177,17 @@ fn finish(job: &Job, arguments: &Arguments, stop: &AtomicBool) -> anyhow::Result
     Ok(Outcome::Finished)
 }
 
-/// Whether a run trains a recurrent prior after its last step, and whether a predictor.
-fn foreseen(config: &Config) -> (bool, bool) {
-    let has_codes = config.model == ModelKind::VqVae;
-    let has_prior = match config.quantizer.kind {
-        QuantizerKind::Scalar => !config.prior.candidates().is_empty(),
-        _ => !config.prior.index_candidates().is_empty(),
-    };
-    (has_codes && has_prior, has_codes && config.residual.kind != PredictorKind::Adaptive)
-}
-
 /// Whether all of a run is there: its steps, and the prior and the predictor that follow them.
 pub(super) fn is_done(job: &Job) -> bool {
     let config = job.session().config();
-    let has_more = matches!(job.record(), Record::Signal(_)) && foreseen(config) != (false, false);
+    let has_more = matches!(job.record(), Record::Signal(_)) && config.foresees() != (false, false);
     job.session().step() >= config.training.steps && (!has_more || job.folder().prior().exists())
 }
 
 /// Trains the recurrent prior of a run's model, where its codes can have one, and its predictor, and keeps both in the run's folder.
 fn foresee(job: &Job, stop: &AtomicBool) -> anyhow::Result<()> {
     let config = job.session().config();
-    let (has_prior, has_predictor) = foreseen(config);
+    let (has_prior, has_predictor) = config.foresees();
     if !has_prior && !has_predictor {
         return Ok(());
     }

@@ -36,13 +36,16 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
     let name = |preset: Preset| format!("{preset:?}").to_lowercase();
     match (arguments.preset, chosen) {
         (Some(preset), _) if has_codebooks(arguments) => {
-            output::note(&format!("--preset {} is for integer latents; {RECIPE}", name(preset)));
+            output::note(&format!("--preset {} is for integer latents, not for --quantizer; {RECIPE}", name(preset)));
+        }
+        _ if has_codebooks(arguments) => {
+            output::note(&format!("no preset is for --quantizer, but for integer latents; {RECIPE}"));
         }
         (None, None) => output::note(&format!(
-            "the file of --config names nets, a quantizer or a model; {RECIPE}. For the rest of what suits this signal add --preset {}",
+            "the file of --config names nets, a quantizer or a model, so it is a recipe of its own: {RECIPE}. --preset {} starts from the integer latents that suit this signal",
             name(suggested())
         )),
-        (None, Some(preset)) if !is_plain && !has_codebooks(arguments) => {
+        (None, Some(preset)) if !is_plain => {
             eprintln!("{channels} channel(s) at {rate} Hz: starting from --preset {}", name(preset));
         }
         _ => {}
@@ -53,6 +56,9 @@ pub(super) fn for_recordings(arguments: &Arguments, sources: &[Source]) -> anyho
         defaults.network.latents = (defaults.network.latents * first.channels.len()).min(MOST_LATENTS);
     }
     let config = effective(arguments, defaults)?;
+    if config.prior.kind == PriorKind::Linear && !config.foresees().0 {
+        output::note("a linear prior is for integer latents; these codes have tables");
+    }
     if arguments.budget.is_none() {
         return Ok(config);
     }

@@ -112,8 +112,21 @@ pub(super) fn train(
     let mut progress = StageProgress::new(["prior", "hop"], 2, stop);
     let fitted = fit(&parts, training, held_out, retraining.config, &settings, &mut progress)?;
     output::print(&table(&fitted))?;
+    warn_of_worse(&fitted);
     parts.priors = parts.priors.with_recurrent(fitted.recurrent, &parts.symbols);
     Ok(assemble(&parts.calibrate(training)?)?)
+}
+
+/// Says so where the prior that was asked for needs more bits than tables would.
+fn warn_of_worse(fitted: &Fitted) {
+    let [tables, others @ ..] = fitted.candidates.as_slice() else { return };
+    let Some(best) = others.iter().min_by(|a, b| a.price().total_cmp(&b.price())) else { return };
+    if fitted.recurrent.is_some() && best.bits > tables.bits {
+        output::warn(&format!(
+            "the trained prior needs {:.0} % more bits than tables would: train it longer with vq train --prior-only and more --prior-steps, or take --prior best, which keeps what is better",
+            100.0 * (best.bits / tables.bits - 1.0)
+        ));
+    }
 }
 
 /// What was measured, a row for each prior.

@@ -445,6 +445,16 @@ impl Config {
         self.is_rated() && learns && self.scalar.tells_quality
     }
 
+    /// Whether a run of recordings trains a recurrent prior after its last step, and whether a predictor.
+    pub fn foresees(&self) -> (bool, bool) {
+        let has_codes = self.model == ModelKind::VqVae;
+        let has_prior = match self.quantizer.kind {
+            QuantizerKind::Scalar => !self.prior.candidates().is_empty(),
+            _ => !self.prior.index_candidates().is_empty(),
+        };
+        (has_codes && has_prior, has_codes && self.residual.kind != PredictorKind::Adaptive)
+    }
+
     /// The qualities that are trained for.
     pub fn qualities(&self) -> RangeInclusive<u8> {
         match self.rate.quality {

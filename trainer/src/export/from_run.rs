@@ -15,7 +15,7 @@ use super::{ExportError, Exported, export_within};
 use crate::architecture::NetSpec;
 use crate::config::{BudgetConfig, Config, ConfigError};
 use crate::data::Recording;
-use crate::run::{NamedTensors, PlainTensor, QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
+use crate::run::{MetricsLog, NamedTensors, PlainTensor, QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
 
 /// What a trained prior or predictor takes in a model beside its weights: its record, and the ends that parts are filled up to.
 const RECORD_BYTES: usize = 512;
@@ -31,6 +31,8 @@ pub struct TrainedRun {
     pub host_decoder: Option<TrainedNet>,
     /// What the device has, as the run's configuration says.
     pub budget: BudgetConfig,
+    /// What the run has not come to, in words; `None` of a run that ended.
+    pub unfinished: Option<String>,
     /// The qualities that the run trained for.
     pub qualities: RangeInclusive<u8>,
     /// The prior in floats that was trained together with the nets, by the names of its tensors; empty where none was.
@@ -106,6 +108,14 @@ impl TrainedRun {
         let host_decoder = record.host_decoder.as_ref().map(|spec| checkpoint.net("host_decoder", spec)).transpose()?;
         let config = Config::load(&folder.config())?;
         let (budget, qualities) = (config.budget.clone(), config.qualities());
+        let step = MetricsLog::read(&folder.metrics())?.last().map_or(0, |line| line.step);
+        let unfinished = match config.training.steps {
+            steps if step < steps => Some(format!("the run stopped at step {step} of {steps}")),
+            _ if config.foresees() != (false, false) && !folder.prior().exists() => {
+                Some("the run stopped before what follows its last step was trained: prior or predictor".into())
+            }
+            _ => None,
+        };
         let of_prior =
             |(name, tensor): (&String, &PlainTensor)| Some((name.strip_prefix("prior.")?.into(), tensor.clone()));
         let prior = checkpoint.file.tensors.iter().filter_map(of_prior).collect();
@@ -115,6 +125,7 @@ impl TrainedRun {
             trained,
             host_decoder,
             budget,
+            unfinished,
             qualities,
             prior,
             recurrent,

@@ -28,7 +28,8 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
     let layout = Layout::sniff(&text).ok_or_else(|| {
         DataError::unsuitable(&file, "the file holds no rows", "it should hold a row of numbers per frame")
     })?;
-    let roles = Roles::assign(&file, &layout, options)?;
+    let mut remarks = Vec::new();
+    let roles = Roles::assign(&file, &layout, options, &mut remarks)?;
     let mut columns: Vec<rows::Column> = roles.signals.into_iter().map(rows::Column::new).collect();
     let mut times = roles.time.map(|index| (index, Times::new()));
     let rows = rows::read(&file, &text, &layout, &mut columns, times.as_mut(), options.fill_gaps)?;
@@ -40,7 +41,6 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<R
         ));
     }
 
-    let mut remarks = Vec::new();
     let rate_millihertz = rate(&file, &layout, times.as_ref(), &rows, options, &mut remarks)?;
     let start_time = times.and_then(|(_, times)| times.start);
     let width = columns.len();
@@ -71,7 +71,12 @@ struct Roles {
 }
 
 impl Roles {
-    fn assign(file: &str, layout: &Layout, options: &OpenOptions) -> Result<Self, DataError> {
+    fn assign(
+        file: &str,
+        layout: &Layout,
+        options: &OpenOptions,
+        remarks: &mut Vec<String>,
+    ) -> Result<Self, DataError> {
         let named = |wanted: &String, option: &str| column_named(file, layout, wanted, option);
         let chosen =
             options.columns.iter().map(|wanted| named(wanted, "--columns")).collect::<Result<Vec<usize>, _>>()?;
@@ -86,6 +91,12 @@ impl Roles {
             None => Ok(Self { signals: chosen, time: None }),
             Some(usual) => {
                 let time = Some(usual).filter(|_| options.rate_millihertz.is_none());
+                if time.is_none() {
+                    let name = &layout.names[usual];
+                    remarks.push(format!(
+                        "column `{name}`: not read, as --rate says the rate; --time {name} holds it against the column"
+                    ));
+                }
                 Self { signals: chosen, time }.or_all_but(usual, file, layout)
             }
         }
@@ -221,6 +232,9 @@ mod tests {
             let time_column = Some("x".to_owned());
             read(text, &OpenOptions { time_column, rate_millihertz: Some(rate), ..OpenOptions::default() })
         };
+        let options = OpenOptions { rate_millihertz: Some(250_000), ..OpenOptions::default() };
+        let usual = read("time,y\n0,1\n0.01,2\n0.02,3\n", &options).unwrap();
+        assert!(usual.channels.len() == 1 && usual.remarks[0].contains("`time`: not read"), "{:?}", usual.remarks);
         assert_eq!(timed(100_500, "x,y\n0,1\n0.01,2\n0.02,3\n").unwrap().rate_millihertz, 100_500);
         let error = timed(250_000, "x,y\n0,1\n0.01,2\n0.02,3\n").unwrap_err();
         assert!(error.contains("100 Hz by column `x` and 250 Hz by --rate"), "{error}");
