@@ -7,10 +7,11 @@ use clap::Args;
 
 use super::output;
 use crate::budget::Cost;
+use crate::config::Config;
 use crate::export::Exported;
-use crate::export::from_run::TrainedRun;
+use crate::export::from_run::{TrainedRun, unfinished};
 use crate::export::summary::{ExportSummary, Following, LoweringCost};
-use crate::run::RunFolder;
+use crate::run::{MetricsLog, RunFolder};
 
 /// Largest rise of the mean squared error by integer lowering that is not worth a warning, in percent.
 const ACCEPTED_COST_PERCENT: f64 = 3.0;
@@ -49,10 +50,9 @@ enum Decoder {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     keep_run(&arguments.run, &arguments.output)?;
-    let run = TrainedRun::load(&RunFolder::new(&arguments.run))?;
-    if let Some(unfinished) = &run.unfinished {
-        output::warn(&format!("{unfinished}; go on with: vq train --resume {}", arguments.run.display()));
-    }
+    let folder = RunFolder::new(&arguments.run);
+    let run = TrainedRun::load(&folder)?;
+    warn_unfinished(&folder)?;
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
     let context = || format!("{}: cannot export the run", arguments.run.display());
     let exported = match arguments.decoder {
@@ -96,6 +96,15 @@ fn keep_run(run: &Path, output: &Path) -> anyhow::Result<()> {
         "{}: that file is a part of the run, and it would be lost: give -o another name, one that ends in .vqm",
         output.display()
     );
+    Ok(())
+}
+
+/// Tells what the run has not come to.
+fn warn_unfinished(folder: &RunFolder) -> anyhow::Result<()> {
+    let step = MetricsLog::read(&folder.metrics())?.last().map_or(0, |line| line.step);
+    if let Some(unfinished) = unfinished(folder, &Config::load(&folder.config())?, step) {
+        output::warn(&format!("{unfinished}; go on with: vq train --resume {}", folder.root().display()));
+    }
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::codec::HostCodec;
 use crate::config::{Config, DataConfig, ModelKind, PredictorKind, Preset, PriorKind, QuantizerKind};
 use crate::data::files::can_replace;
 use crate::data::{Channel, OpenOptions, RatePolicy, Recording, StoredRecording, fit_stored, open_stored};
-use crate::export::from_run::TrainedRun;
+use crate::export::from_run::{TrainedRun, unfinished};
 use crate::images::is_images;
 use crate::run::{MetricsLog, NamedTensors, QuantizerRecord, Record, RunRecord, Validation, now_rfc3339};
 use crate::train::prior::is_foreseeable;
@@ -179,9 +179,11 @@ fn finish(job: &Job, arguments: &Arguments, stop: &AtomicBool) -> anyhow::Result
 
 /// Whether all of a run is there: its steps, and the prior and the predictor that follow them.
 pub(super) fn is_done(job: &Job) -> bool {
-    let config = job.session().config();
-    let has_more = matches!(job.record(), Record::Signal(_)) && config.foresees() != (false, false);
-    job.session().step() >= config.training.steps && (!has_more || job.folder().prior().exists())
+    let (config, step) = (job.session().config(), job.session().step());
+    match job.record() {
+        Record::Signal(_) => unfinished(job.folder(), config, step).is_none(),
+        Record::Image(_) => step >= config.training.steps,
+    }
 }
 
 /// Trains the recurrent prior of a run's model, where its codes can have one, and its predictor, and keeps both in the run's folder.

@@ -213,9 +213,11 @@ impl Column<'_> {
 
 /// The sample farthest from the middle, and its place, if it alone makes a step so coarse that nearly all samples, which differ, become one count.
 fn swallowing(values: &[f64], step: f64) -> Option<(usize, f64)> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = |percent: usize| sorted.get(sorted.len() * percent / 100).copied();
+    let mut ordered = values.to_vec();
+    let mut at = |percent: usize| {
+        let place = values.len() * percent / 100;
+        (place < values.len()).then(|| *ordered.select_nth_unstable_by(place, f64::total_cmp).1)
+    };
     let (low, middle, high) = (at(1)?, at(50)?, at(99)?);
     let spread = high - low;
     let is_lost = spread > 0.0 && spread < step;

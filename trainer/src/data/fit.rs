@@ -14,6 +14,52 @@ pub struct SignalKind {
     pub channels: Vec<Channel>,
 }
 
+/// Where a recording is of another kind; the first of what is found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Mismatch<'k> {
+    /// Another number of channels.
+    Channels {
+        /// The recording's.
+        own: usize,
+        /// The kind's.
+        wanted: usize,
+    },
+    /// A channel in another unit.
+    Unit {
+        /// The channel, as the recording calls it.
+        channel: &'k str,
+        /// The recording's.
+        own: &'k str,
+        /// The kind's.
+        wanted: &'k str,
+    },
+    /// A rate more than 1 % off, in hertz.
+    Rate {
+        /// The recording's.
+        own: f64,
+        /// The kind's.
+        wanted: f64,
+    },
+}
+
+impl SignalKind {
+    /// In what a recording is of another kind.
+    #[must_use]
+    pub fn mismatch<'k>(&'k self, recording: &'k StoredRecording) -> Option<Mismatch<'k>> {
+        let (own, wanted) = (recording.channels.len(), self.channels.len());
+        if own != wanted {
+            return Some(Mismatch::Channels { own, wanted });
+        }
+        let mut pairs = recording.channels.iter().zip(&self.channels);
+        if let Some((own, wanted)) = pairs.find(|(own, wanted)| own.unit != wanted.unit) {
+            return Some(Mismatch::Unit { channel: &own.name, own: &own.unit, wanted: &wanted.unit });
+        }
+        let hertz = |rate: u64| rate as f64 / 1000.0;
+        let (own, wanted) = (recording.rate_millihertz, self.rate_millihertz);
+        rates_differ(own, wanted).then(|| Mismatch::Rate { own: hertz(own), wanted: hertz(wanted) })
+    }
+}
+
 /// What the user allows for a recording at another rate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RatePolicy {
@@ -27,7 +73,7 @@ pub enum RatePolicy {
 }
 
 /// Whether two rates differ by more than 1 %.
-pub(crate) fn rates_differ(a: u64, b: u64) -> bool {
+pub(super) fn rates_differ(a: u64, b: u64) -> bool {
     u128::from(a.abs_diff(b)) * 100 > u128::from(a.min(b))
 }
 
@@ -71,45 +117,34 @@ pub fn admit_stored(
     policy: RatePolicy,
 ) -> Result<StoredRecording, DataError> {
     let refuse = |what: String, remedy: &str| Err(DataError::unsuitable(&recording.name, what, remedy));
-    let (found, expected) = (recording.channels.len(), kind.channels.len());
-    if found != expected {
-        return refuse(
-            format!("the recording has {found} channels where the model has {expected}"),
-            "choose the model's channels with --columns, or give another --model",
-        );
-    }
-    for (own, model) in recording.channels.iter().zip(&kind.channels) {
-        if own.unit != model.unit {
+    match kind.mismatch(&recording) {
+        None => {}
+        Some(Mismatch::Channels { own, wanted }) => {
             return refuse(
-                format!("channel `{}` is in {} where the model is for {}", own.name, own.unit, model.unit),
+                format!("the recording has {own} channels where the model has {wanted}"),
+                "choose the model's channels with --columns, or give another --model",
+            );
+        }
+        Some(Mismatch::Unit { channel, own, wanted }) => {
+            return refuse(
+                format!("channel `{channel}` is in {own} where the model is for {wanted}"),
                 "give --unit if the file does not say its unit, or another --model; \
                  --resample and --assume-rate change rates, never units",
             );
         }
-    }
-    let (rate, model_rate) = (recording.rate_millihertz, kind.rate_millihertz);
-    if rates_differ(rate, model_rate) {
-        match policy {
+        Some(Mismatch::Rate { own, wanted }) => match policy {
             RatePolicy::Refuse => {
                 return refuse(
-                    format!(
-                        "the recording is at {} Hz where the model is for {} Hz",
-                        rate as f64 / 1000.0,
-                        model_rate as f64 / 1000.0
-                    ),
+                    format!("the recording is at {own} Hz where the model is for {wanted} Hz"),
                     "give --resample to convert it, or --assume-rate to take its samples as they are",
                 );
             }
             RatePolicy::Resample => {
-                recording = resample(recording, model_rate)?;
-                recording.remarks.push(format!(
-                    "resampled from {} to {} Hz",
-                    rate as f64 / 1000.0,
-                    model_rate as f64 / 1000.0
-                ));
+                recording = resample(recording, kind.rate_millihertz)?;
+                recording.remarks.push(format!("resampled from {own} to {wanted} Hz"));
             }
-            RatePolicy::Assume => recording.rate_millihertz = model_rate,
-        }
+            RatePolicy::Assume => recording.rate_millihertz = kind.rate_millihertz,
+        },
     }
     Ok(recording)
 }

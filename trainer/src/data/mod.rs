@@ -22,8 +22,8 @@ mod wav;
 mod wfdb;
 
 pub use error::DataError;
-pub(crate) use fit::rates_differ;
-pub use fit::{RatePolicy, SignalKind, admit, admit_stored, fit, fit_stored};
+use fit::rates_differ;
+pub use fit::{Mismatch, RatePolicy, SignalKind, admit, admit_stored, fit, fit_stored};
 pub use format::{Format, OpenOptions, open, open_stored, save};
 pub use gaps::{GapFill, Gaps, save_with_gaps};
 pub use raw::SampleType;

@@ -186,14 +186,11 @@ impl Dataset {
     ) -> Result<(), DatasetError> {
         let wanted = self.files().filter(|(name, checksum)| check(&folder.join(name), checksum).is_err());
         let wanted: Vec<_> = wanted.collect();
-        if let Some((from, (file, _))) =
-            from.and_then(|from| Some((from, wanted.iter().find(|(name, _)| !from.join(name).is_file())?)))
+        if let Some(from) = from
+            && let Some((file, _)) = wanted.iter().find(|(name, _)| !from.join(name).is_file())
         {
-            return Err(DatasetError::Missing {
-                folder: from.to_owned(),
-                file: (*file).to_owned(),
-                dataset: self.name,
-            });
+            let (folder, file) = (from.to_owned(), (*file).to_owned());
+            return Err(DatasetError::Missing { folder, file, dataset: self.name });
         }
         fs::create_dir_all(folder).map_err(DatasetError::io(folder, "make the folder"))?;
         if let (None, Source::PythonPackage { requirement, folder: inside }, false) =

@@ -15,7 +15,7 @@ use super::{ExportError, Exported, export_within};
 use crate::architecture::NetSpec;
 use crate::config::{BudgetConfig, Config, ConfigError};
 use crate::data::Recording;
-use crate::run::{MetricsLog, NamedTensors, PlainTensor, QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
+use crate::run::{NamedTensors, PlainTensor, QuantizerRecord, RunError, RunFolder, RunRecord, TensorFile};
 
 /// What a trained prior or predictor takes in a model beside its weights: its record, and the ends that parts are filled up to.
 const RECORD_BYTES: usize = 512;
@@ -31,8 +31,6 @@ pub struct TrainedRun {
     pub host_decoder: Option<TrainedNet>,
     /// What the device has, as the run's configuration says.
     pub budget: BudgetConfig,
-    /// What the run has not come to, in words; `None` of a run that ended.
-    pub unfinished: Option<String>,
     /// The qualities that the run trained for.
     pub qualities: RangeInclusive<u8>,
     /// The prior in floats that was trained together with the nets, by the names of its tensors; empty where none was.
@@ -108,14 +106,6 @@ impl TrainedRun {
         let host_decoder = record.host_decoder.as_ref().map(|spec| checkpoint.net("host_decoder", spec)).transpose()?;
         let config = Config::load(&folder.config())?;
         let (budget, qualities) = (config.budget.clone(), config.qualities());
-        let step = MetricsLog::read(&folder.metrics())?.last().map_or(0, |line| line.step);
-        let unfinished = match config.training.steps {
-            steps if step < steps => Some(format!("the run stopped at step {step} of {steps}")),
-            _ if config.foresees() != (false, false) && !folder.prior().exists() => {
-                Some("the run stopped before what follows its last step was trained: prior or predictor".into())
-            }
-            _ => None,
-        };
         let of_prior =
             |(name, tensor): (&String, &PlainTensor)| Some((name.strip_prefix("prior.")?.into(), tensor.clone()));
         let prior = checkpoint.file.tensors.iter().filter_map(of_prior).collect();
@@ -125,7 +115,6 @@ impl TrainedRun {
             trained,
             host_decoder,
             budget,
-            unfinished,
             qualities,
             prior,
             recurrent,
@@ -209,6 +198,17 @@ impl TrainedRun {
     pub fn training_samples(&self) -> Vec<i32> {
         self.training.iter().flat_map(|recording| recording.samples.iter().copied()).collect()
     }
+}
+
+/// What a run of recordings has not come to behind so many steps, in words; `None` of one that ended.
+#[must_use]
+pub fn unfinished(folder: &RunFolder, config: &Config, step: usize) -> Option<String> {
+    let steps = config.training.steps;
+    if step < steps {
+        return Some(format!("the run stopped at step {step} of {steps}"));
+    }
+    let has_more = config.foresees() != (false, false) && !folder.prior().exists();
+    has_more.then(|| "the run stopped before what follows its last step was trained: prior or predictor".into())
 }
 
 /// A checkpoint's tensors by name.

@@ -180,8 +180,6 @@ pub fn export_within(
     let prepared = Prepared::new(trained, samples, metadata)?;
     let [encoder, decoder] = prepared.lowerings(trained);
     let parts = prepared.parts(trained, metadata)?;
-    let Prepared { encoder_shapes, decoder_shapes, measured, latent_scale, rows, .. } = &prepared;
-    let (latent_scale, rows) = (*latent_scale, *rows);
     let mut integer = rounding::decide(parts, [&encoder, &decoder], samples)?;
     // The integer model's codes are the ones that are sent; the float model's differ in a few places only.
     let uniform = assemble(&integer)?;
@@ -194,16 +192,16 @@ pub fn export_within(
     };
     let plain = integer.priors.clone();
     let integer = match most_bytes {
-        None => choice::decide(integer, || measured.effects(trained, latent_scale), samples)?,
+        None => choice::decide(integer, || prepared.measured.effects(trained, prepared.latent_scale), samples)?,
         // A choice of codes takes flash of its own, which the budget has not counted.
         Some(_) => integer,
     };
     let integer = integer.calibrate(samples)?;
-    let quantizer = symbols::float(&trained.quantizer, rows);
+    let quantizer = symbols::float(&trained.quantizer, prepared.rows);
     let float = ModelParts {
         arithmetic: Arithmetic::Float,
-        encoder: float_net(&trained.encoder, encoder_shapes),
-        decoder: float_net(&trained.decoder, decoder_shapes),
+        encoder: float_net(&trained.encoder, &prepared.encoder_shapes),
+        decoder: float_net(&trained.decoder, &prepared.decoder_shapes),
         scaling: trained.normalization.iter().map(float_scaling).collect(),
         symbols: quantizer.symbols,
         tables: quantizer.tables,

@@ -6,7 +6,7 @@ use super::TrainError;
 use super::notes;
 use super::split::{Place, Ranges, split};
 use crate::config::{AugmentationConfig, Config};
-use crate::data::{RatePolicy, SignalKind, StoredRecording, fit_stored, rates_differ};
+use crate::data::{Mismatch, RatePolicy, SignalKind, StoredRecording, fit_stored};
 use crate::run::{ChannelRecord, Normalization, SignalRecord};
 
 /// A recording and its split.
@@ -109,7 +109,7 @@ fn fitted(
         return Err(unsuitable("there is no recording; name at least one"));
     };
     let kind = SignalKind { rate_millihertz: first.rate_millihertz, channels: first.channels.clone() };
-    recordings.iter().try_for_each(|recording| check_alike(first, recording))?;
+    recordings.iter().try_for_each(|recording| check_alike(&first.name, &kind, recording))?;
     let fitted = recordings.into_iter().map(|recording| fit_stored(recording, &kind, RatePolicy::Refuse));
     let mut fitted = fitted.collect::<Result<Vec<StoredRecording>, _>>()?;
     let frames: usize = fitted.iter().map(StoredRecording::frames).sum();
@@ -121,37 +121,24 @@ fn fitted(
     Ok((fitted, kind))
 }
 
-/// Refuses a recording that no model can have in common with the first one.
-fn check_alike(first: &StoredRecording, other: &StoredRecording) -> Result<(), TrainError> {
-    let refuse =
-        |what: String, remedy: &str| Err(unsuitable(format!("{}: {what} `{}`; {remedy}", other.name, first.name)));
-    let (own, wanted) = (other.channels.len(), first.channels.len());
-    if own != wanted {
-        return refuse(
+/// Refuses a recording that no model can have in common with the first one, which is of the kind.
+fn check_alike(first: &str, kind: &SignalKind, other: &StoredRecording) -> Result<(), TrainError> {
+    let (what, remedy) = match kind.mismatch(other) {
+        None => return Ok(()),
+        Some(Mismatch::Channels { own, wanted }) => (
             format!("the recording has {own} channel(s), and {wanted} are in"),
             "a model is for one number of channels: choose the same of all with --columns",
-        );
-    }
-    if let Some((own, wanted)) =
-        other.channels.iter().zip(&first.channels).find(|(own, wanted)| own.unit != wanted.unit)
-    {
-        return refuse(
-            format!("channel `{}` is in {}, and in {} in", own.name, own.unit, wanted.unit),
+        ),
+        Some(Mismatch::Unit { channel, own, wanted }) => (
+            format!("channel `{channel}` is in {own}, and in {wanted} in"),
             "all recordings of a run have one unit: give --unit where files do not say theirs, or train on those that agree",
-        );
-    }
-    if rates_differ(other.rate_millihertz, first.rate_millihertz) {
-        let hertz = |rate: u64| rate as f64 / 1000.0;
-        return refuse(
-            format!(
-                "the recording is at {} Hz, and {} Hz is the rate of",
-                hertz(other.rate_millihertz),
-                hertz(first.rate_millihertz)
-            ),
+        ),
+        Some(Mismatch::Rate { own, wanted }) => (
+            format!("the recording is at {own} Hz, and {wanted} Hz is the rate of"),
             "a model is for one rate: train on those that agree, or give --rate where files do not say theirs",
-        );
-    }
-    Ok(())
+        ),
+    };
+    Err(unsuitable(format!("{}: {what} `{first}`; {remedy}", other.name)))
 }
 
 fn unsuitable(what: impl Into<String>) -> TrainError {
