@@ -18,6 +18,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use vq_core::cobs::{self, Piece, Unframer};
+use vq_core::packet::Header;
 
 use crate::data::Channel;
 
@@ -69,6 +70,17 @@ pub struct Segment {
     pub packets: Vec<Packet>,
 }
 
+impl Segment {
+    /// Whether a packet behind this segment's header, sent once more, goes on with the segment, if it tells: a header may be sent again and again for
+    /// those who join late, and a file may be joined to itself, where hops count from zero again.
+    fn goes_on_with(&self, packet: &[u8]) -> Option<bool> {
+        let identity = &self.header.as_ref()?.model_identity;
+        let first_hop = |packet: &[u8]| Some(Header::parse(packet, identity).ok()?.0.first_hop);
+        let before = self.packets.iter().rev().find_map(|packet| first_hop(&packet.bytes))?;
+        Some(first_hop(packet)? > before)
+    }
+}
+
 /// A frame that could not be read, and was skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
@@ -85,6 +97,8 @@ pub struct StreamFile {
     pub segments: Vec<Segment>,
     /// The frames that could not be read.
     pub damage: Vec<Damage>,
+    /// The last segment's header came again, and no packet since that tells whether it began another stream.
+    repeats: bool,
 }
 
 /// A channel as it lies in a header.
@@ -168,10 +182,22 @@ impl StreamFile {
     /// Sorts a frame in that began at a byte of the file.
     fn add(&mut self, offset: usize, frame: Result<Frame, String>) {
         match frame {
-            Ok(Frame::Header(header)) => self.segments.push(Segment { header: Some(header), packets: Vec::new() }),
+            Ok(Frame::Header(header)) => {
+                self.repeats = self.segments.last().is_some_and(|last| last.header.as_ref() == Some(&header));
+                if !self.repeats {
+                    self.segments.push(Segment { header: Some(header), packets: Vec::new() });
+                }
+            }
             Ok(Frame::Packet(bytes)) => {
-                if self.segments.is_empty() {
-                    self.segments.push(Segment::default());
+                let last = self.segments.last();
+                let goes_on = last.filter(|_| self.repeats).and_then(|last| last.goes_on_with(&bytes));
+                self.repeats &= goes_on.is_none();
+                match last {
+                    None => self.segments.push(Segment::default()),
+                    Some(last) if goes_on == Some(false) => {
+                        self.segments.push(Segment { header: last.header.clone(), packets: Vec::new() });
+                    }
+                    Some(_) => {}
                 }
                 if let Some(segment) = self.segments.last_mut() {
                     segment.packets.push(Packet { offset, bytes });
@@ -315,11 +341,41 @@ mod tests {
 
     #[test]
     fn joined_files_are_segments() {
-        let joined = [file(&[b"\x091", b"\x092"]), file(&[b"\x093"])].concat();
+        let [first, second] = [0, 1].map(packet);
+        let joined = [file(&[&first, &second]), file(&[&first])].concat();
         let read = parse(&joined);
         assert_eq!((read.segments.len(), read.damage.len()), (2, 0));
-        assert_eq!(packets(&read.segments[0]), [b"\x091", b"\x092"]);
-        assert_eq!(packets(&read.segments[1]), [b"\x093"]);
+        assert_eq!(packets(&read.segments[0]), [&first, &second]);
+        assert_eq!(packets(&read.segments[1]), [&first]);
+    }
+
+    /// A packet of no codes with this first hop.
+    fn packet(first_hop: u8) -> Vec<u8> {
+        let body = [9, first_hop, 0, 0, 1];
+        let identity = header().model_identity;
+        let mut digest = CRC_16.digest();
+        digest.update(&identity);
+        digest.update(&body);
+        [&body[..], &digest.finalize().to_le_bytes()].concat()
+    }
+
+    #[test]
+    fn a_header_sent_again_begins_no_stream_and_a_file_joined_to_itself_does() {
+        let [first, second, third] = [0, 1, 2].map(packet);
+        let start = file(&[]);
+        let again = [start.clone(), file(&[&first, &second]), file(&[&third]), start].concat();
+        let read = parse(&again);
+        assert_eq!(read.segments.iter().map(packets).collect::<Vec<_>>(), [[&first[..], &second, &third]]);
+        let twice = file(&[&first, &second]).repeat(2);
+        let read = parse(&twice);
+        assert_eq!(read.segments.iter().map(packets).collect::<Vec<_>>(), [[&first[..], &second]; 2]);
+        let damaged = [file(&[&first, &second]), file(&[b"\x09damaged", &first, &second])].concat();
+        let counts: Vec<usize> = parse(&damaged).segments.iter().map(|segment| segment.packets.len()).collect();
+        assert_eq!(counts, [3, 2], "which stream a damaged packet is of is not known");
+        let repeated = [file(&[&first]), file(&[&second, &second])].concat();
+        assert_eq!(parse(&repeated).segments.len(), 1, "a packet that comes twice begins nothing");
+        let lost = [file(&[&first, &second]), file(&[&second])].concat();
+        assert_eq!(parse(&lost).segments.len(), 2, "the first packet of the second stream was lost");
     }
 
     #[test]

@@ -93,6 +93,7 @@ fn a_file_of_that_name_goes_first() {
     let words = ["encode", "--model", "ecg", recording.to_str().unwrap(), "-o", "x.vqs"];
     vq(folder.path(), &words).unwrap();
     assert!(vq(folder.path(), &["inspect", "x.vqs"]).unwrap().contains("ecg-360hz-small"));
+    assert!(vq(folder.path(), &["inspect", "ecg"]).unwrap().starts_with("model                 ecg-360hz-small ("));
     std::fs::write(folder.path().join("ecg"), b"not a model").unwrap();
     assert!(vq(folder.path(), &words).unwrap_err().contains("ecg cannot be used"));
 }

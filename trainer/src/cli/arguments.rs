@@ -232,6 +232,9 @@ impl CodingArguments {
             "--bitrate moves the quality from packet to packet: give --packet-bytes a number"
         );
         let promise = if self.lossless { Mode::Lossless } else { mode(&self.max_error)? };
+        if promise == Mode::Lossless && !self.lossless && matches!(self.max_error, Some(ErrorBound::Physical { .. })) {
+            output::note("--max-error is less than one count of the recording: every sample will be exact");
+        }
         let options = Options::new().mode(promise).fallback(mode(&self.fallback)?).quality(self.quality);
         let options = options.short_headers(self.short_headers).sample_bits(sample_bits(channels));
         let bytes = match self.packet_bytes {

@@ -188,6 +188,7 @@ impl RateDistortion {
             curves.extend(codec2.iter().map(|curve| Curve { regime, ..curve.clone() }));
         }
         let differences = self.differences(&curves);
+        self.tell(&curves, &differences);
         if let (Some(path), Some(format)) = (&self.plot, plot_format) {
             let in_packets: Vec<Curve> =
                 curves.iter().filter(|curve| curve.regime != Regime::Stream && has_waveform(curve)).cloned().collect();
@@ -197,6 +198,25 @@ impl RateDistortion {
         match self.json {
             true => output::print(&serde_json::to_string(&json!({ "curves": curves, "differences": differences }))?),
             false => output::print(&text(&curves, &differences)),
+        }
+    }
+
+    /// Says what a reader of the differences should know of them.
+    fn tell(&self, curves: &[Curve], differences: &[(Regime, RateDifference)]) {
+        if !self.models.is_empty() && self.train.is_empty() {
+            output::note(
+                "without --train the opponents' packets start untrained, where the models' do not: give it what the models were trained on",
+            );
+        }
+        let [from, to] = [self.between[0], self.between[1]];
+        for curve in curves.iter().filter(|curve| curve.learned) {
+            if !differences.iter().any(|(regime, found)| *regime == curve.regime && found.curve == curve.name) {
+                output::note(&format!(
+                    "{}, {}: no opponent has errors like its own at {from} to {to} bits per sample; --between takes other rates",
+                    curve.name,
+                    curve.regime.describe()
+                ));
+            }
         }
     }
 
@@ -298,13 +318,17 @@ fn text(curves: &[Curve], differences: &[(Regime, RateDifference)]) -> String {
     for (regime, difference) in differences {
         let percent = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:+.1} %"));
         text.push_str(&format!(
-            "{} against {}, {}: {} bits at equal error (spread {}, worst record {})\n",
+            "{} against {}, {}: {} bits at equal error (spread {}, worst record {}{}){}\n",
             difference.curve,
             difference.against,
             regime.describe(),
             percent(difference.mean_percent),
             difference.spread_percent.map_or("–".into(), |value| format!("{value:.1} %")),
             percent(difference.worst_percent),
+            difference.worst_setting.as_ref().map_or_else(String::new, |worst| {
+                format!(", at {} of {} {:+.1} %", worst.setting, worst.record, worst.percent)
+            }),
+            difference.rates.map_or_else(String::new, |[from, to]| format!(", at {from:.2} to {to:.2} of its bits")),
         ));
     }
     text

@@ -89,7 +89,7 @@ fn tell_losses(input: &str, number: usize, decoded: &Decoded) {
     }
     if decoded.missing_at_end > 0 {
         output::warn(&format!(
-            "{input}: stream {number}: the stream ends at frame {}; {} more that its header promises are lost",
+            "{input}: stream {number}: the stream ends at frame {}; {} more that its header promises are lost, more than all that arrived, and are not filled in",
             decoded.recording.frames(),
             decoded.missing_at_end
         ));

@@ -1,10 +1,13 @@
 //! `vq inspect`: what a file is.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
+use vq_core::model::header::MAGIC;
 
 use super::arguments::{CodingArguments, SignalArguments};
 use super::output;
@@ -37,9 +40,17 @@ pub(super) struct Arguments {
     signal: SignalArguments,
 }
 
+/// Whether a file begins as models do: one of a shipped model's name goes first, and has no ending.
+fn is_model(path: &Path) -> bool {
+    let mut start = [0; MAGIC.len()];
+    path.extension().is_none()
+        && File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok())
+        && start == MAGIC
+}
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ending = arguments.file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let ships = shipped::named(&arguments.file).is_some();
+    let ships = shipped::named(&arguments.file).is_some() || is_model(&arguments.file);
     let context = || arguments.file.display().to_string();
     match ending.as_str() {
         _ if ships || ending == "vqm" => {

@@ -91,7 +91,10 @@ pub(super) fn open(path: &Path, name: String, options: &OpenOptions) -> Result<S
     let (kind, width) = (options.sample_type.unwrap_or_default(), usize::from(width));
     let bytes = Bytes::open(path)?;
     let frame = kind.bytes() * width;
-    if bytes.len() == 0 || !bytes.len().is_multiple_of(frame as u64) {
+    if bytes.len() == 0 {
+        return Err(DataError::unsuitable(&file, "the file is empty", "check what was to write it"));
+    }
+    if !bytes.len().is_multiple_of(frame as u64) {
         return Err(DataError::unsuitable(
             &file,
             format!("{} bytes are not a whole number of frames of {frame} bytes", bytes.len()),
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn a_cut_file_and_missing_facts_are_refused() {
         assert!(read(&[1, 2, 3], 1, None).unwrap_err().contains("3 bytes are not a whole number of frames of 2"));
-        assert!(read(&[], 1, None).unwrap_err().contains("0 bytes"));
+        assert!(read(&[], 1, None).unwrap_err().contains("the file is empty"));
         let error = open(Path::new("a.raw"), &OpenOptions::default()).unwrap_err().to_string();
         assert!(error.contains("--rate HZ and --channels N"), "{error}");
     }

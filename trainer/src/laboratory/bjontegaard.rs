@@ -23,32 +23,56 @@ pub struct RateDifference {
     pub spread_percent: Option<f64>,
     /// The record with the largest difference.
     pub worst_percent: Option<f64>,
+    /// Bits per sample of the curve judged against, from where to where the curves were compared: the widest of all records.
+    pub rates: Option<[f64; 2]>,
+    /// The setting of the judged curve that needs most more bits, or least fewer, of all records.
+    pub worst_setting: Option<SettingDifference>,
+}
+
+/// The rate difference of one setting on one record.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SettingDifference {
+    /// The record.
+    pub record: String,
+    /// The setting of the curve that is judged.
+    pub setting: String,
+    /// Its bits against those of the other curve at the same error.
+    pub percent: f64,
 }
 
 impl RateDifference {
     /// Compares curves over the same records, at rates of `from` to `to` bits per sample of the curve judged against.
     #[must_use]
     pub fn between(curve: &Curve, against: &Curve, from: f64, to: f64) -> Self {
-        let within = |point: &&Point| (from..=to).contains(&point.bits_per_sample);
-        let records: Vec<(String, Option<f64>)> = curve
-            .records
-            .iter()
-            .zip(&against.records)
-            .map(|(mine, theirs)| {
-                let theirs: Vec<Point> = theirs.points.iter().filter(within).cloned().collect();
-                (mine.record.clone(), rate_difference(&mine.points, &theirs))
-            })
+        let pairs = curve.records.iter().zip(&against.records);
+        let compared: Vec<(&str, Option<Comparison>)> = pairs
+            .map(|(mine, theirs)| (mine.record.as_str(), Comparison::new(&mine.points, &theirs.points, from, to)))
             .collect();
-        let known: Vec<f64> = records.iter().filter_map(|(_, difference)| *difference).collect();
+        let found = || compared.iter().filter_map(|(record, found)| Some((*record, found.as_ref()?)));
+        let known: Vec<f64> = found().map(|(_, found)| found.percent).collect();
         let mean = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
         let variance = mean.map(|mean| known.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / known.len() as f64);
+        let widest = |a: [f64; 2], b: [f64; 2]| [a[0].min(b[0]), a[1].max(b[1])];
+        let settings = found().flat_map(|(record, found)| {
+            let difference = |(setting, percent): &(String, f64)| SettingDifference {
+                record: record.to_owned(),
+                setting: setting.clone(),
+                percent: *percent,
+            };
+            found.settings.iter().map(difference).collect::<Vec<_>>()
+        });
         Self {
             curve: curve.name.clone(),
             against: against.name.clone(),
             mean_percent: mean,
             spread_percent: variance.map(f64::sqrt),
             worst_percent: known.iter().copied().reduce(f64::max),
-            records,
+            rates: found().map(|(_, found)| found.rates).reduce(widest),
+            worst_setting: settings.max_by(|a, b| a.percent.total_cmp(&b.percent)),
+            records: compared
+                .iter()
+                .map(|(name, found)| ((*name).to_owned(), found.as_ref().map(|f| f.percent)))
+                .collect(),
         }
     }
 }
@@ -57,13 +81,47 @@ impl RateDifference {
 /// than two points with an error and a rate.
 #[must_use]
 pub fn rate_difference(curve: &[Point], against: &[Point]) -> Option<f64> {
-    let (curve, against) = (Interpolation::new(curve)?, Interpolation::new(against)?);
-    let (low, high) = (curve.x[0].max(against.x[0]), curve.last().min(against.last()));
-    if low >= high {
-        return None;
+    Comparison::new(curve, against, 0.0, f64::INFINITY).map(|found| found.percent)
+}
+
+/// A record's points against those of another curve.
+#[derive(Debug)]
+struct Comparison {
+    percent: f64,
+    /// Bits per sample of the other curve, from where to where it was compared.
+    rates: [f64; 2],
+    /// The settings in this range of errors, and what each differs by.
+    settings: Vec<(String, f64)>,
+}
+
+impl Comparison {
+    /// Where the other curve, between its points too, has `from` to `to` bits per sample, and the first one goes as well.
+    fn new(curve: &[Point], against: &[Point], from: f64, to: f64) -> Option<Self> {
+        let (mine, theirs) = (Interpolation::new(curve)?, Interpolation::new(against)?);
+        let (finest, coarsest) = theirs.errors_of_rates(from.ln(), to.ln())?;
+        let (low, high) = (mine.x[0].max(finest), mine.last().min(coarsest));
+        if low >= high {
+            return None;
+        }
+        let mean = |of: &Interpolation| of.integral(low, high) / (high - low);
+        let percent = |difference: f64| (difference.exp() - 1.0) * 100.0;
+        let settings = curve.iter().filter_map(|point| {
+            let (error, rate) = logarithms(point)?;
+            let difference = (low..=high).contains(&error).then(|| rate - theirs.at(error))?;
+            Some((point.setting.clone(), percent(difference)))
+        });
+        Some(Self {
+            percent: percent(mean(&mine) - mean(&theirs)),
+            rates: [theirs.at(high).exp(), theirs.at(low).exp()],
+            settings: settings.collect(),
+        })
     }
-    let mean = |of: &Interpolation| of.integral(low, high) / (high - low);
-    Some(((mean(&curve) - mean(&against)).exp() - 1.0) * 100.0)
+}
+
+/// Of the error and of the rate, where there are some.
+fn logarithms(point: &Point) -> Option<(f64, f64)> {
+    let usable = point.mean_squared_error > 0.0 && point.bits_per_sample > 0.0;
+    usable.then(|| (point.mean_squared_error.ln(), point.bits_per_sample.ln()))
 }
 
 /// A monotone piecewise cubic through points.
@@ -78,9 +136,7 @@ struct Interpolation {
 
 impl Interpolation {
     fn new(points: &[Point]) -> Option<Self> {
-        let usable = |point: &&Point| point.mean_squared_error > 0.0 && point.bits_per_sample > 0.0;
-        let logarithms = |point: &Point| (point.mean_squared_error.ln(), point.bits_per_sample.ln());
-        let mut pairs: Vec<(f64, f64)> = points.iter().filter(usable).map(logarithms).collect();
+        let mut pairs: Vec<(f64, f64)> = points.iter().filter_map(logarithms).collect();
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         pairs.dedup_by(|later, earlier| later.0 - earlier.0 < 1e-9);
         let (x, y): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
@@ -93,6 +149,42 @@ impl Interpolation {
 
     fn last(&self) -> f64 {
         self.x[self.x.len() - 1]
+    }
+
+    /// The range of errors from the first one with a rate of at most `to` up to the last one with at least `from`, all of them logarithms; `None` where
+    /// there is none.
+    fn errors_of_rates(&self, from: f64, to: f64) -> Option<(f64, f64)> {
+        let pieces = 0..self.x.len() - 1;
+        let crosses = |piece: &usize, rate: f64| (self.y[*piece] > rate) != (self.y[piece + 1] > rate);
+        let first = match self.y[0] <= to {
+            true => self.x[0],
+            false => self.error_at(pieces.clone().find(|piece| crosses(piece, to))?, to),
+        };
+        let last = match self.y[self.y.len() - 1] >= from {
+            true => self.last(),
+            false => self.error_at(pieces.rev().find(|piece| crosses(piece, from))?, from),
+        };
+        (first < last).then_some((first, last))
+    }
+
+    /// Where a piece passes a rate that lies between those of its ends.
+    fn error_at(&self, piece: usize, rate: f64) -> f64 {
+        let falls = self.y[piece] > self.y[piece + 1];
+        let (mut low, mut high) = (self.x[piece], self.x[piece + 1]);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            match (self.value(piece, middle) > rate) == falls {
+                true => low = middle,
+                false => high = middle,
+            }
+        }
+        f64::midpoint(low, high)
+    }
+
+    /// The value at an error within the points.
+    fn at(&self, x: f64) -> f64 {
+        let piece = self.x.iter().skip(1).take_while(|&&end| end < x).count().min(self.x.len() - 2);
+        self.value(piece, x)
     }
 
     /// The integral from `low` to `high`, both within the points.
@@ -183,6 +275,26 @@ mod tests {
         assert_eq!(rate_difference(&curve(&[(1.0, 1.0), (0.5, 2.0)]), &curve(&[(1.0, 3.0), (0.5, 4.0)])), None);
         assert_eq!(rate_difference(&curve(&[(1.0, 1.0)]), &curve(&WAVELET)), None);
         assert_eq!(rate_difference(&curve(&[(1.0, 0.0), (2.0, 0.0)]), &curve(&WAVELET)), None);
+    }
+
+    /// A power law cheaper by a factor that grows with the rate: a range that ends where the rate does, and not at the last point before, tells.
+    #[test]
+    fn ranges_end_at_their_rates_and_not_at_points() {
+        let errors = [1.0, 4.0, 16.0, 64.0, 256.0];
+        let theirs = curve(&errors.map(|error: f64| (2.0 * error.powf(-0.5), error)));
+        let mine = curve(&errors.map(|error: f64| (2.0 * error.powf(-0.6), error)));
+        let found = Comparison::new(&mine, &theirs, 0.2, 1.5).unwrap();
+        assert!((found.rates[0] - 0.2).abs() < 1e-9 && (found.rates[1] - 1.5).abs() < 1e-9, "{:?}", found.rates);
+        // The mean of −0.1·ln(error) between the errors of both rates, (2 / rate)².
+        let mean = -0.1 * f64::midpoint((2.0f64 / 1.5).ln() * 2.0, 10.0f64.ln() * 2.0);
+        assert!((found.percent - (mean.exp() - 1.0) * 100.0).abs() < 1e-9, "{}", found.percent);
+        let settings: Vec<f64> = found.settings.iter().map(|(_, percent)| *percent).collect();
+        let expected = [4.0, 16.0, 64.0].map(|error: f64| (error.powf(-0.1) - 1.0) * 100.0);
+        assert!(
+            settings.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9) && settings.len() == 3,
+            "{settings:?}"
+        );
+        assert!(Comparison::new(&mine, &theirs, 2.5, 4.0).is_none());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use vq_opponents::wavelet::Wavelet;
 use crate::data::Recording;
 
 /// Quantizer steps as fractions of the signal's standard deviation, so that the curves fit any signal.
-const STEPS: [f64; 11] = [0.04, 0.06, 0.09, 0.13, 0.19, 0.28, 0.4, 0.57, 0.8, 1.15, 1.6];
+const STEPS: [f64; 13] = [0.04, 0.06, 0.09, 0.13, 0.19, 0.28, 0.4, 0.57, 0.8, 1.15, 1.6, 2.2, 3.0];
 
 /// Bounds in counts, 0 for lossless.
 const BOUNDS: [u32; 5] = [0, 1, 2, 5, 10];

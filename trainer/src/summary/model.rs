@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use vq_core::kernels::Arithmetic;
 use vq_core::model::QUALITIES;
+use vq_core::model::records::{Layer, Net};
 use vq_core::packet::{CHECKSUM_BYTES, Header};
 use vq_core::{Mode, Model, Options, self_test_decoder, self_test_encoder};
 
@@ -33,6 +34,8 @@ pub struct ModelSummary {
     pub qualities: Vec<QualitySummary>,
     /// Bytes of the file: what the model takes in flash, beside the code.
     pub flash_bytes: usize,
+    /// Bytes of that which are the decoder's net, of which a device that only encodes makes no use.
+    pub decoder_flash_bytes: usize,
     /// Bytes of memory of an encoder.
     pub encoder_memory_bytes: usize,
     /// Bytes of memory of a decoder.
@@ -111,6 +114,12 @@ pub struct DelaySummary {
     pub total: f64,
 }
 
+/// Bytes of a net's layers and weights.
+fn net_bytes(model: &Model<'_>, net: &Net) -> usize {
+    let layers = (0..usize::from(net.count)).map(|index| model.layer(net, index));
+    layers.map(|layer| Layer::BYTES + layer.weights_length as usize).sum()
+}
+
 /// Bytes of this many hops' codes.
 fn code_bytes(bits_per_hop: f64, hops: u32) -> usize {
     (bits_per_hop * f64::from(hops) / 8.0).ceil() as usize
@@ -180,6 +189,7 @@ impl ModelSummary {
             hop_frames: model.hop(),
             qualities,
             flash_bytes: model.file().len(),
+            decoder_flash_bytes: net_bytes(&model, &model.directory().decoder),
             encoder_memory_bytes: model.encoder_memory(options),
             decoder_memory_bytes: model.decoder_memory(),
             memory: NetMemory::of(&model),
@@ -237,7 +247,7 @@ impl ModelSummary {
         let MultiplyAccumulates { encoder, decoder, prior } = self.multiply_accumulates_per_sample;
         let DelaySummary { encoder_look_ahead, hop, packet_fill, decoder_look_ahead, total } = self.delay_seconds;
         lines.extend([
-            ("flash", format!("{} bytes", self.flash_bytes)),
+            ("flash", format!("{} bytes, {} of them the decoder's net", self.flash_bytes, self.decoder_flash_bytes)),
             ("encoder memory", format!("{} bytes", self.encoder_memory_bytes)),
             ("decoder memory", format!("{} bytes", self.decoder_memory_bytes)),
             (

@@ -48,6 +48,9 @@ pub(crate) struct Signal {
     /// The opponent that cards compare with beside the wavelet, where it is the stronger one.
     #[serde(default)]
     pub(crate) rival: Option<String>,
+    /// A recording of another kind than those that they are trained and measured on, which the cards compare with the wavelet on.
+    #[serde(default)]
+    pub(crate) elsewhere: Option<Elsewhere>,
     /// What models of this signal cannot do, a sentence each.
     pub(crate) limits: Vec<String>,
     /// Its models, the standard one first.
@@ -60,6 +63,18 @@ pub(crate) struct Signal {
 
 const fn usual_rates() -> [f64; 2] {
     [0.15, 1.2]
+}
+
+/// A recording on which a model is no better than it has to be.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Elsewhere {
+    /// The recording, of the signal's set.
+    pub(crate) record: String,
+    /// Options of `vq` that say how it is read.
+    pub(crate) reading: Vec<String>,
+    /// What it is, in the words of a card's sentence.
+    pub(crate) what: String,
 }
 
 /// How a model is made.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::measured::{BoundsRow, PACKET_BYTES, REGIMES, RateDistortion};
-use super::signal::{WAVELET, curve_table, percent};
+use super::signal::{WAVELET, curve_table, percent, range};
 use super::speech;
 use crate::models::{Facts, Recipe, Signal};
 
@@ -16,6 +16,8 @@ pub(super) struct Card<'a> {
     pub(super) summary: &'a Value,
     pub(super) facts: Option<&'a Facts>,
     pub(super) measured: &'a RateDistortion,
+    /// On the recording that the signal names as another kind.
+    pub(super) elsewhere: Option<&'a RateDistortion>,
     pub(super) bounds: &'a [BoundsRow],
 }
 
@@ -82,7 +84,11 @@ impl Card<'_> {
         let macs = "/multiply_accumulates_per_sample";
         let delay = "/delay_seconds";
         let mut text = "| | |\n|---|---|\n".to_owned();
-        text += &format!("| the file, in flash | {} bytes |\n", number("/flash_bytes")?);
+        text += &format!(
+            "| the file, in flash | {} bytes, {} of them the decoder's net |\n",
+            number("/flash_bytes")?,
+            number("/decoder_flash_bytes")?
+        );
         text += &format!(
             "| memory of an encoder, packets of {PACKET_BYTES} bytes | {} bytes |\n",
             number("/encoder_memory_bytes")?
@@ -124,7 +130,8 @@ impl Card<'_> {
         let [least, most] = self.signal.between;
         text += "\nMeans of the recordings, the largest error of all; every byte counts, headers included. ";
         text += &format!(
-            "Against the wavelet, at equal mean squared error between {least} and {most} bits per sample:\n\n"
+            "Against the wavelet, at equal mean squared error between {least} and {most} of its bits per sample, as far as both curves go; a record's figure is its mean over \
+             that range, and one quality can be worse:\n\n"
         );
         text += &self.against(WAVELET)?;
         if let Some(rival) = &self.signal.rival {
@@ -144,15 +151,17 @@ impl Card<'_> {
 
     /// The model's bits against an opponent's in both regimes.
     fn against(&self, opponent: &str) -> Result<String> {
-        let mut text = "| | mean | spread | worst record |\n|---|---|---|---|\n".to_owned();
+        let mut text =
+            "| | mean | spread | worst record (and quality) | at its bits per sample |\n|---|---|---|---|---|\n"
+                .to_owned();
         for (regime, called) in
             REGIMES.into_iter().zip(["one stream".to_owned(), format!("packets of {PACKET_BYTES} bytes")])
         {
             let difference = self.measured.difference(&self.recipe.name, opponent, regime);
             let difference = difference.with_context(|| format!("`vq bench rd` does not compare with {opponent}"))?;
             let spread = difference.spread_percent.map_or_else(|| "–".to_owned(), |spread| format!("{spread:.1} %"));
-            let (mean, worst) = (percent(difference.mean_percent), percent(difference.worst_percent));
-            text += &format!("| {called} | {mean} | {spread} | {worst} |\n");
+            let (mean, worst, rates) = (percent(difference.mean_percent), difference.worst(), range(difference));
+            text += &format!("| {called} | {mean} | {spread} | {worst} | {rates} |\n");
         }
         Ok(text)
     }
@@ -167,14 +176,25 @@ impl Card<'_> {
                 let more = self.measured.difference(name, opponent, regime).map(|found| found.records_above(0.0));
                 match more.as_deref() {
                     Some([]) => limits.push(format!(
-                        "No recording that was measured needs more bits than with the {named} {called}."
+                        "No recording that was measured needs more bits than with the {named} {called}, on average over the range of errors above."
                     )),
-                    Some(records) => {
-                        limits.push(format!("The {named} needs fewer bits {called} for {}.", records.join(", ")))
-                    }
+                    Some(records) => limits.push(format!(
+                        "The {named} needs fewer bits {called} for {}, on average over the range of errors above.",
+                        records.join(", ")
+                    )),
                     None => {}
                 }
             }
+        }
+        if let (Some(measured), Some(elsewhere)) = (self.elsewhere, &self.signal.elsewhere) {
+            let found = REGIMES.map(|regime| measured.difference(name, WAVELET, regime));
+            let [stream, packets] = found.map(|found| percent(found.and_then(|found| found.mean_percent)));
+            limits.push(format!(
+                "On {} (`{}`, read with `{}`), its bits against the wavelet's are {stream} as one stream and {packets} in packets.",
+                elsewhere.what,
+                elsewhere.record,
+                elsewhere.reading.join(" ")
+            ));
         }
         let largest = self.measured.curve(name, REGIMES[0])?.mean().last().map_or(0.0, |point| point.max_error_lsb);
         limits.push(format!("The largest error of a sample at the best quality is {largest:.0} LSB."));

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::signal::percent;
 use crate::models::{Signal, vq};
 use crate::process::output;
 use crate::project::Project;
@@ -70,9 +71,28 @@ pub(super) struct Difference {
     pub(super) mean_percent: Option<f64>,
     pub(super) spread_percent: Option<f64>,
     pub(super) worst_percent: Option<f64>,
+    /// Bits per sample of the opponent, from where to where the curves were compared.
+    pub(super) rates: Option<[f64; 2]>,
+    pub(super) worst_setting: Option<SettingDifference>,
+}
+
+/// The setting of a model that needs most more bits, or least fewer.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct SettingDifference {
+    record: String,
+    setting: String,
+    percent: f64,
 }
 
 impl Difference {
+    /// The record with the largest difference and the quality with the largest on a record, in percent.
+    pub(super) fn worst(&self) -> String {
+        let quality = self.worst_setting.as_ref().map_or_else(String::new, |worst| {
+            format!(" ({} of {}: {})", worst.setting, worst.record, percent(Some(worst.percent)))
+        });
+        percent(self.worst_percent) + &quality
+    }
+
     /// How many records could be compared, and of how many.
     pub(super) fn compared(&self) -> (usize, usize) {
         (self.records.iter().filter(|(_, difference)| difference.is_some()).count(), self.records.len())
@@ -102,6 +122,16 @@ impl RateDistortion {
         }
         command.args(signal.train_stretch()).arg("--train").args(signal.files(data, &signal.train)).arg("--");
         json(command.args(signal.files(data, &signal.test)))
+    }
+
+    /// A signal's models and the wavelet on a recording elsewhere than where they were trained.
+    pub(super) fn elsewhere(project: &Project, signal: &Signal, data: &Path) -> Result<Option<Self>> {
+        let Some(elsewhere) = &signal.elsewhere else { return Ok(None) };
+        let mut command = vq(project);
+        command.args(["bench", "rd", "--json", "--only", "9/7"]).args(&elsewhere.reading).arg("--models");
+        command.args(signal.models.iter().map(|recipe| recipe.file(project)));
+        command.args(signal.train_stretch()).arg("--train").args(signal.files(data, &signal.train)).arg("--");
+        json(command.args(signal.files(data, std::slice::from_ref(&elsewhere.record)))).map(Some)
     }
 
     /// The same of some opponents and models on one recording.

@@ -58,6 +58,7 @@ pub(super) fn pieces(project: &Project, signal: &Signal, data: &Path, counts: bo
     fs::create_dir_all(project.scratch())?;
     let drawing = project.scratch().join(format!("rd-{}.svg", signal.name));
     let measured = RateDistortion::of_signal(project, signal, data, &drawing)?;
+    let elsewhere = RateDistortion::elsewhere(project, signal, data)?;
     let bounds = measured::bounds(project, signal, data)?;
     let mut cards = Vec::new();
     for recipe in &signal.models {
@@ -85,7 +86,8 @@ pub(super) fn pieces(project: &Project, signal: &Signal, data: &Path, counts: bo
     let drawn = fs::read_to_string(&drawing).with_context(|| format!("cannot read {}", drawing.display()))?;
     pieces.push(Piece::file(&plot_path(signal), Ok(drawn)));
     for (recipe, summary, facts) in &cards {
-        let card = Card { signal, recipe, summary, facts: facts.as_ref(), measured: &measured, bounds: &bounds };
+        let (facts, elsewhere) = (facts.as_ref(), elsewhere.as_ref());
+        let card = Card { signal, recipe, summary, facts, measured: &measured, elsewhere, bounds: &bounds };
         pieces.push(Piece::file(&card_path(recipe), Ok(card::text(&card)?)));
     }
     Ok(pieces)
@@ -98,25 +100,29 @@ pub(super) fn percent(value: Option<f64>) -> String {
 
 fn against_wavelet(signal: &Signal, measured: &RateDistortion) -> Result<String> {
     let mut text = format!(
-        "| bits against the wavelet's, MSE equal, {from} to {to} bits per sample | one stream | packets of {PACKET_BYTES} bytes | worst record |\n\
-         |---|---|---|---|\n",
-        from = signal.between[0],
-        to = signal.between[1],
+        "| bits against the wavelet's, MSE equal | one stream | packets of {PACKET_BYTES} bytes | worst record (and quality) as one stream | in packets |\n\
+         |---|---|---|---|---|\n"
     );
     for recipe in &signal.models {
         let found = REGIMES.map(|regime| measured.difference(&recipe.name, WAVELET, regime));
         let [stream, packets] = found.map(|found| found.context("`vq bench rd` does not compare with the wavelet"));
         let (stream, packets) = (stream?, packets?);
         text += &format!(
-            "| [`{name}`](models/{name}.md) | {} | {} | {}, {} |\n",
+            "| [`{name}`](models/{name}.md), at {rates} of the wavelet's bits per sample | {} | {} | {} | {} |\n",
             percent(stream.mean_percent),
             percent(packets.mean_percent),
-            percent(stream.worst_percent),
-            percent(packets.worst_percent),
+            stream.worst(),
+            packets.worst(),
             name = recipe.name,
+            rates = range(packets),
         );
     }
     Ok(text)
+}
+
+/// From where to where the curves were compared.
+pub(super) fn range(difference: &Difference) -> String {
+    difference.rates.map_or_else(|| "–".to_owned(), |[from, to]| format!("{from:.2} to {to:.2}"))
 }
 
 /// A row for every quality of every model.
@@ -162,14 +168,15 @@ pub(super) fn curve_table(measured: &RateDistortion, model: &str) -> Result<Stri
 /// Every opponent that has a curve: mean, spread and worst record.
 fn against_all(signal: &Signal, measured: &RateDistortion) -> Result<String> {
     let mut text = format!(
-        "| | against | one stream | spread | worst record | packets of {PACKET_BYTES} bytes | spread | worst record |\n|---|---|---|---|---|---|---|---|\n"
+        "| | against | one stream | spread | worst record (quality) | at its bits | packets of {PACKET_BYTES} bytes | spread | worst record (quality) | at its bits |\n|---|---|---|---|---|---|---|---|---|---|\n"
     );
     let cells = |difference: Option<&Difference>| {
         let spread = difference.and_then(|found| found.spread_percent);
         let spread = spread.map_or_else(|| "–".to_owned(), |spread| format!("{spread:.1} %"));
         let mean =
             percent(difference.and_then(|found| found.mean_percent)) + &difference.map_or_else(String::new, compared);
-        format!("{mean} | {spread} | {}", percent(difference.and_then(|found| found.worst_percent)))
+        let rates = difference.map_or_else(|| "–".to_owned(), range);
+        format!("{mean} | {spread} | {} | {rates}", difference.map_or_else(|| "–".to_owned(), Difference::worst))
     };
     for recipe in &signal.models {
         for opponent in measured.curves(Regime::Stream).filter(|curve| !curve.learned) {

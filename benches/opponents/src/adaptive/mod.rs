@@ -2,7 +2,7 @@
 //!
 //! A level is: is it zero; its sign, one bit as it is; its magnitude less one in unary up to 14; what is left beyond that as
 //! an exponential Golomb code. Zero flag and unary decisions have a probability in each context, the exponents one for all
-//! contexts.
+//! contexts. Where levels are large, their lowest bits are taken off first, and the highest of those has its probability too.
 
 mod decision;
 
@@ -17,10 +17,13 @@ const UNARY: usize = 14;
 struct Decisions {
     is_nonzero: Decision,
     goes_on: [Decision; UNARY],
+    /// The highest of the bits that are taken off: of the magnitudes that have none but those, and of the others.
+    taken_off: [Decision; 2],
 }
 
 impl Decisions {
-    const EVEN: Self = Self { is_nonzero: Decision::EVEN, goes_on: [Decision::EVEN; UNARY] };
+    const EVEN: Self =
+        Self { is_nonzero: Decision::EVEN, goes_on: [Decision::EVEN; UNARY], taken_off: [Decision::EVEN; 2] };
 }
 
 /// The adaptive state of levels in a number of contexts.
@@ -53,6 +56,31 @@ impl Levels {
         if negative { -magnitude } else { magnitude }
     }
 
+    /// Codes a level whose magnitude is around `2^(shift + 2)` or more, and gives it; adapts. Without a shift it is [`code`](Self::code).
+    ///
+    /// # Panics
+    /// If there is no such context.
+    pub fn code_large(&mut self, level: i64, context: usize, shift: u32, coder: &mut dyn Coder) -> i64 {
+        if shift == 0 {
+            return self.code(level, context, coder);
+        }
+        let magnitude = level.unsigned_abs();
+        let decisions = &mut self.contexts[context];
+        let ones = match decisions.is_nonzero.code(magnitude >> shift != 0, coder) {
+            true => 1 + unary(&mut decisions.goes_on, (magnitude >> shift).saturating_sub(1), coder),
+            false => 0,
+        };
+        let highest = decisions.taken_off[ones.min(1)].code(magnitude >> (shift - 1) & 1 == 1, coder);
+        let beyond = match ones {
+            0..=UNARY => 0,
+            _ => self.exponential_golomb((magnitude >> shift).saturating_sub(1), coder),
+        };
+        let high = (beyond.saturating_add(ones as u64) << 1 | u64::from(highest)) << (shift - 1);
+        let magnitude =
+            (high | coder.plain(magnitude & ((1 << (shift - 1)) - 1), shift - 1)).min(i64::MAX as u64) as i64;
+        if magnitude != 0 && coder.decide(level < 0, CERTAIN / 2) { -magnitude } else { magnitude }
+    }
+
     /// What a magnitude has beyond the unary part. It is coded plus 1: the exponent in unary, adaptive, then the bits below the leading one
     /// as they are.
     fn exponential_golomb(&mut self, magnitude: u64, coder: &mut dyn Coder) -> u64 {
@@ -80,6 +108,17 @@ const MAGNITUDE_BOUNDS: [u64; 8] = [0, 2, 4, 7, 11, 18, 32, 64];
 /// How large a weighted sum of the magnitudes around a level is, which tells how large the level will be.
 pub fn magnitude_class(surroundings: u64) -> usize {
     MAGNITUDE_BOUNDS.partition_point(|&bound| bound < surroundings)
+}
+
+/// Classes of [`wide_class`].
+pub const WIDE_CLASSES: usize = MAGNITUDE_CLASSES + 16;
+
+/// [`magnitude_class`] with a class for each octave above, and the shift at which levels so large are coded.
+pub fn wide_class(surroundings: u64) -> (usize, u32) {
+    const LAST: u64 = MAGNITUDE_BOUNDS[MAGNITUDE_BOUNDS.len() - 1];
+    let octaves = (surroundings / (2 * LAST)).checked_ilog2().map_or(0, |log| log as usize + 1);
+    let shift = (surroundings / 16).checked_ilog2().unwrap_or(0).min(20);
+    ((magnitude_class(surroundings) + octaves).min(WIDE_CLASSES - 1), shift)
 }
 
 #[cfg(test)]
@@ -128,14 +167,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn levels_of_any_size_come_back(levels in prop::collection::vec((any::<i64>(), 0u32..64), 0..200)) {
-            let levels: Vec<i64> = levels.into_iter().map(|(level, shift)| (level >> shift).max(-i64::MAX)).collect();
+        fn levels_of_any_size_come_back(levels in prop::collection::vec((any::<i64>(), 0u32..64, 0u32..21), 0..200)) {
+            let level = |(level, small, shift): (i64, u32, u32)| ((level >> small).max(-i64::MAX), shift);
+            let levels: Vec<(i64, u32)> = levels.into_iter().map(level).collect();
             let (mut sender, mut encoder) = (Levels::new(1), Encoder::new());
-            levels.iter().for_each(|&level| _ = sender.code(level, 0, &mut encoder));
+            levels.iter().for_each(|&(level, shift)| _ = sender.code_large(level, 0, shift, &mut encoder));
             let bytes = encoder.finish();
             let (mut receiver, mut decoder) = (Levels::new(1), Decoder::new(&bytes));
-            for level in levels {
-                prop_assert_eq!(receiver.code(0, 0, &mut decoder), level);
+            for (level, shift) in levels {
+                prop_assert_eq!(receiver.code_large(0, 0, shift, &mut decoder), level);
             }
         }
 

@@ -7,7 +7,7 @@
 mod nlms;
 mod rice;
 
-use crate::adaptive::{Levels, MAGNITUDE_CLASSES, magnitude_class};
+use crate::adaptive::{Levels, WIDE_CLASSES, wide_class};
 use crate::coder;
 use crate::units::{In, Out, Units};
 use crate::{Opponent, Receiving, Sending};
@@ -50,12 +50,12 @@ struct State {
 }
 
 /// The context of a packet's first sample, which nothing predicts.
-const FIRST: usize = MAGNITUDE_CLASSES;
+const FIRST: usize = WIDE_CLASSES;
 
 impl Prediction {
     /// With the largest error that is allowed, in counts; 0 for a lossless codec.
     pub fn new(predictor: Predictor, coder: Coder, bound: u32) -> Self {
-        let start = State { nlms: Nlms::new(), rice: Rice::new(), levels: Levels::new(MAGNITUDE_CLASSES + 1) };
+        let start = State { nlms: Nlms::new(), rice: Rice::new(), levels: Levels::new(WIDE_CLASSES + 1) };
         Self { predictor, coder, bound, start }
     }
 
@@ -126,12 +126,12 @@ impl PredictionUnits<'_> {
     }
 
     fn code(&mut self, level: i64, coder: &mut dyn coder::Coder) -> i64 {
-        let context = self.last.map_or(FIRST, |(_, before)| {
+        let (context, shift) = self.last.map_or((FIRST, 0), |(_, before)| {
             let [first, second, third] = before.map(i64::unsigned_abs);
-            magnitude_class(2 * first + second + third)
+            wide_class(first.saturating_mul(2).saturating_add(second).saturating_add(third))
         });
         match self.codec.coder {
-            Coder::Adaptive => self.state.levels.code(level, context, coder),
+            Coder::Adaptive => self.state.levels.code_large(level, context, shift, coder),
             Coder::Rice => self.state.rice.code(level, context == FIRST, coder),
         }
     }
