@@ -98,6 +98,26 @@ fn a_file_of_that_name_goes_first() {
     assert!(vq(folder.path(), &words).unwrap_err().contains("ecg cannot be used"));
 }
 
+/// What a pipe gives can be read once.
+#[cfg(unix)]
+#[test]
+fn a_pipe_without_an_ending_is_read_from_its_start() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let words = ["inspect", "/dev/stdin", "--format", "csv", "--rate", "10"];
+    let (input, output) = (Stdio::piped(), Stdio::piped());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vq"))
+        .args(words)
+        .stdin(input)
+        .stdout(output)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"pressure\n1\n2\n3\n5\n").unwrap();
+    let told = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert!(told.contains("4 frames at 10 Hz") && told.contains("pressure"), "{told}");
+}
+
 #[test]
 fn an_unknown_name_is_told_with_those_that_there_are() {
     let folder = tempfile::tempdir().unwrap();

@@ -40,20 +40,18 @@ pub(super) struct Arguments {
     signal: SignalArguments,
 }
 
-/// Whether a file begins as models do: one of a shipped model's name goes first, and has no ending.
+/// Whether a file begins as models do: one of a shipped model's name goes first, and has no ending. A pipe is not looked into, for it is read but once.
 fn is_model(path: &Path) -> bool {
     let mut start = [0; MAGIC.len()];
-    path.extension().is_none()
-        && File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok())
-        && start == MAGIC
+    path.is_file() && File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start == MAGIC
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let ending = arguments.file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let ships = shipped::named(&arguments.file).is_some() || is_model(&arguments.file);
+    let is_model = ending == "vqm" || shipped::named(&arguments.file).is_some() || is_model(&arguments.file);
     let context = || arguments.file.display().to_string();
     match ending.as_str() {
-        _ if ships || ending == "vqm" => {
+        _ if is_model => {
             let bytes = ModelBytes::open(&arguments.file)?;
             let codec = HostCodec::new(&bytes).with_context(context)?;
             let summary = ModelSummary::new(&codec, arguments.coding.options(&codec, &codec.kind().channels, 0)?);
