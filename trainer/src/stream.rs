@@ -97,8 +97,6 @@ pub struct StreamFile {
     pub segments: Vec<Segment>,
     /// The frames that could not be read.
     pub damage: Vec<Damage>,
-    /// The last segment's header came again, and no packet since that tells whether it began another stream.
-    repeats: bool,
 }
 
 /// A channel as it lies in a header.
@@ -156,6 +154,8 @@ pub fn append_packet(file: &mut Vec<u8>, packet: &[u8]) {
 pub fn parse(file: &[u8]) -> StreamFile {
     let mut found = StreamFile::default();
     let (mut offset, mut body, mut unframer) = (0, Vec::new(), Unframer::new());
+    // Whether the last segment's header came again, and no packet since that tells whether it began another stream.
+    let mut repeats = false;
     // The file's end ends a frame too: whether it is whole is for its checksum to say.
     for (position, byte) in file.iter().chain([&0]).enumerate() {
         let frame = match unframer.push(*byte) {
@@ -168,7 +168,7 @@ pub fn parse(file: &[u8]) -> StreamFile {
             Piece::Broken => Some(Err("the frame is cut or damaged".to_owned())),
         };
         if let Some(frame) = frame {
-            found.add(offset, frame);
+            found.add(offset, frame, &mut repeats);
         }
         if *byte == 0 {
             offset = position + 1;
@@ -179,19 +179,19 @@ pub fn parse(file: &[u8]) -> StreamFile {
 }
 
 impl StreamFile {
-    /// Sorts a frame in that began at a byte of the file.
-    fn add(&mut self, offset: usize, frame: Result<Frame, String>) {
+    /// Sorts a frame in that began at a byte of the file; `repeats` is what [`parse`] remembers of the frames before.
+    fn add(&mut self, offset: usize, frame: Result<Frame, String>, repeats: &mut bool) {
         match frame {
             Ok(Frame::Header(header)) => {
-                self.repeats = self.segments.last().is_some_and(|last| last.header.as_ref() == Some(&header));
-                if !self.repeats {
+                *repeats = self.segments.last().is_some_and(|last| last.header.as_ref() == Some(&header));
+                if !*repeats {
                     self.segments.push(Segment { header: Some(header), packets: Vec::new() });
                 }
             }
             Ok(Frame::Packet(bytes)) => {
                 let last = self.segments.last();
-                let goes_on = last.filter(|_| self.repeats).and_then(|last| last.goes_on_with(&bytes));
-                self.repeats &= goes_on.is_none();
+                let goes_on = last.filter(|_| *repeats).and_then(|last| last.goes_on_with(&bytes));
+                *repeats &= goes_on.is_none();
                 match last {
                     None => self.segments.push(Segment::default()),
                     Some(last) if goes_on == Some(false) => {

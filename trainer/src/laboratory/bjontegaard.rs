@@ -77,13 +77,6 @@ impl RateDifference {
     }
 }
 
-/// The mean difference in rate of `curve` against `against` in percent; `None` where they share no range of errors, or one has fewer
-/// than two points with an error and a rate.
-#[must_use]
-pub fn rate_difference(curve: &[Point], against: &[Point]) -> Option<f64> {
-    Comparison::new(curve, against, 0.0, f64::INFINITY).map(|found| found.percent)
-}
-
 /// A record's points against those of another curve.
 #[derive(Debug)]
 struct Comparison {
@@ -95,7 +88,8 @@ struct Comparison {
 }
 
 impl Comparison {
-    /// Where the other curve, between its points too, has `from` to `to` bits per sample, and the first one goes as well.
+    /// Where the other curve, between its points too, has `from` to `to` bits per sample, and the first one goes as well; `None` where that is nowhere,
+    /// or one has fewer than two points with an error and a rate.
     fn new(curve: &[Point], against: &[Point], from: f64, to: f64) -> Option<Self> {
         let (mine, theirs) = (Interpolation::new(curve)?, Interpolation::new(against)?);
         let (finest, coarsest) = theirs.errors_of_rates(from.ln(), to.ln())?;
@@ -251,6 +245,11 @@ mod tests {
             log_spectral_distance_db: None,
         };
         points.iter().map(point).collect()
+    }
+
+    /// At all rates.
+    fn rate_difference(curve: &[Point], against: &[Point]) -> Option<f64> {
+        Comparison::new(curve, against, 0.0, f64::INFINITY).map(|found| found.percent)
     }
 
     const WAVELET: [(f64, f64); 5] = [(1.399, 2.79), (1.07, 4.95), (0.837, 7.93), (0.685, 11.64), (0.563, 17.18)];

@@ -16,7 +16,7 @@ mod plot;
 mod png;
 mod training_data;
 
-pub use bjontegaard::{RateDifference, SettingDifference, rate_difference};
+pub use bjontegaard::{RateDifference, SettingDifference};
 pub use codec2::{CODEC2, Codec2Error, codec2_curve};
 pub use curve::{Curve, Point, RecordCurve};
 pub use envelope::envelope;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::measured::{BoundsRow, PACKET_BYTES, REGIMES, RateDistortion};
-use super::signal::{WAVELET, curve_table, percent, range};
+use super::signal::{WAVELET, curve_table, percent, range, worst};
 use super::speech;
 use crate::models::{Facts, Recipe, Signal};
 
@@ -160,7 +160,7 @@ impl Card<'_> {
             let difference = self.measured.difference(&self.recipe.name, opponent, regime);
             let difference = difference.with_context(|| format!("`vq bench rd` does not compare with {opponent}"))?;
             let spread = difference.spread_percent.map_or_else(|| "–".to_owned(), |spread| format!("{spread:.1} %"));
-            let (mean, worst, rates) = (percent(difference.mean_percent), difference.worst(), range(difference));
+            let (mean, worst, rates) = (percent(difference.mean_percent), worst(difference), range(difference));
             text += &format!("| {called} | {mean} | {spread} | {worst} | {rates} |\n");
         }
         Ok(text)

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::signal::percent;
 use crate::models::{Signal, vq};
 use crate::process::output;
 use crate::project::Project;
@@ -79,20 +78,12 @@ pub(super) struct Difference {
 /// The setting of a model that needs most more bits, or least fewer.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct SettingDifference {
-    record: String,
-    setting: String,
-    percent: f64,
+    pub(super) record: String,
+    pub(super) setting: String,
+    pub(super) percent: f64,
 }
 
 impl Difference {
-    /// The record with the largest difference and the quality with the largest on a record, in percent.
-    pub(super) fn worst(&self) -> String {
-        let quality = self.worst_setting.as_ref().map_or_else(String::new, |worst| {
-            format!(" ({} of {}: {})", worst.setting, worst.record, percent(Some(worst.percent)))
-        });
-        percent(self.worst_percent) + &quality
-    }
-
     /// How many records could be compared, and of how many.
     pub(super) fn compared(&self) -> (usize, usize) {
         (self.records.iter().filter(|(_, difference)| difference.is_some()).count(), self.records.len())

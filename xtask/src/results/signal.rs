@@ -111,13 +111,21 @@ fn against_wavelet(signal: &Signal, measured: &RateDistortion) -> Result<String>
             "| [`{name}`](models/{name}.md), at {rates} of the wavelet's bits per sample | {} | {} | {} | {} |\n",
             percent(stream.mean_percent),
             percent(packets.mean_percent),
-            stream.worst(),
-            packets.worst(),
+            worst(stream),
+            worst(packets),
             name = recipe.name,
             rates = range(packets),
         );
     }
     Ok(text)
+}
+
+/// The record with the largest difference, and the quality with the largest on any record.
+pub(super) fn worst(difference: &Difference) -> String {
+    let quality = difference.worst_setting.as_ref().map_or_else(String::new, |worst| {
+        format!(" ({} of {}: {})", worst.setting, worst.record, percent(Some(worst.percent)))
+    });
+    percent(difference.worst_percent) + &quality
 }
 
 /// From where to where the curves were compared.
@@ -176,7 +184,7 @@ fn against_all(signal: &Signal, measured: &RateDistortion) -> Result<String> {
         let mean =
             percent(difference.and_then(|found| found.mean_percent)) + &difference.map_or_else(String::new, compared);
         let rates = difference.map_or_else(|| "–".to_owned(), range);
-        format!("{mean} | {spread} | {} | {rates}", difference.map_or_else(|| "–".to_owned(), Difference::worst))
+        format!("{mean} | {spread} | {} | {rates}", difference.map_or_else(|| "–".to_owned(), worst))
     };
     for recipe in &signal.models {
         for opponent in measured.curves(Regime::Stream).filter(|curve| !curve.learned) {

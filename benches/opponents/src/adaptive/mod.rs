@@ -44,15 +44,11 @@ impl Levels {
     /// # Panics
     /// If there is no such context.
     pub fn code(&mut self, level: i64, context: usize, coder: &mut dyn Coder) -> i64 {
-        let decisions = &mut self.contexts[context];
-        if !decisions.is_nonzero.code(level != 0, coder) {
+        if !self.contexts[context].is_nonzero.code(level != 0, coder) {
             return 0;
         }
         let negative = coder.decide(level < 0, CERTAIN / 2);
-        let magnitude = level.unsigned_abs().saturating_sub(1);
-        let ones = unary(&mut decisions.goes_on, magnitude, coder);
-        let beyond = if ones < UNARY { 0 } else { self.exponential_golomb(magnitude, coder) };
-        let magnitude = beyond.saturating_add(ones as u64 + 1).min(i64::MAX as u64) as i64;
+        let magnitude = self.above_zero(level.unsigned_abs(), context, coder).min(i64::MAX as u64) as i64;
         if negative { -magnitude } else { magnitude }
     }
 
@@ -65,20 +61,23 @@ impl Levels {
             return self.code(level, context, coder);
         }
         let magnitude = level.unsigned_abs();
-        let decisions = &mut self.contexts[context];
-        let ones = match decisions.is_nonzero.code(magnitude >> shift != 0, coder) {
-            true => 1 + unary(&mut decisions.goes_on, (magnitude >> shift).saturating_sub(1), coder),
+        let high = match self.contexts[context].is_nonzero.code(magnitude >> shift != 0, coder) {
+            true => self.above_zero(magnitude >> shift, context, coder),
             false => 0,
         };
-        let highest = decisions.taken_off[ones.min(1)].code(magnitude >> (shift - 1) & 1 == 1, coder);
-        let beyond = match ones {
-            0..=UNARY => 0,
-            _ => self.exponential_golomb((magnitude >> shift).saturating_sub(1), coder),
-        };
-        let high = (beyond.saturating_add(ones as u64) << 1 | u64::from(highest)) << (shift - 1);
-        let magnitude =
-            (high | coder.plain(magnitude & ((1 << (shift - 1)) - 1), shift - 1)).min(i64::MAX as u64) as i64;
+        let [of_none, of_some] = &mut self.contexts[context].taken_off;
+        let highest = if high == 0 { of_none } else { of_some }.code(magnitude >> (shift - 1) & 1 == 1, coder);
+        let low = u64::from(highest) << (shift - 1) | coder.plain(magnitude & ((1 << (shift - 1)) - 1), shift - 1);
+        let magnitude = (high << shift | low).min(i64::MAX as u64) as i64;
         if magnitude != 0 && coder.decide(level < 0, CERTAIN / 2) { -magnitude } else { magnitude }
+    }
+
+    /// A magnitude that is not zero: less one in unary, and what that cannot hold.
+    fn above_zero(&mut self, magnitude: u64, context: usize, coder: &mut dyn Coder) -> u64 {
+        let magnitude = magnitude.saturating_sub(1);
+        let ones = unary(&mut self.contexts[context].goes_on, magnitude, coder);
+        let beyond = if ones < UNARY { 0 } else { self.exponential_golomb(magnitude, coder) };
+        beyond.saturating_add(ones as u64 + 1)
     }
 
     /// What a magnitude has beyond the unary part. It is coded plus 1: the exponent in unary, adaptive, then the bits below the leading one
